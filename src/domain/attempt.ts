@@ -1,0 +1,22 @@
+/** What one request to the jobs API came to (contract section 4): data, never an exception. */
+export type AttemptResult = Accepted | Failed
+
+/** A 2xx or 409 that carries a job id. */
+export interface Accepted {
+  readonly _tag: "Accepted"
+  readonly jobId: string
+  /** What the API says it deducted; absent where a 409 does not say. */
+  readonly creditsDeducted: number | undefined
+}
+
+/** Everything else. */
+export interface Failed {
+  readonly _tag: "Failed"
+  /** `HTTP_<status>`, `TIMEOUT`, `NETWORK` or `BAD_RESPONSE`. */
+  readonly errorCode: string
+  /** At most 1,024 characters; the API's own `error_code: error_message` where it gave them. */
+  readonly errorMessage: string
+  readonly status: number | undefined
+  /** From `Retry-After` (RFC 9110 section 10.2.3), at most 5 minutes, in milliseconds. */
+  readonly retryAfterMs: number | undefined
+}

@@ -1,0 +1,1 @@
+export { Signer, SignerError } from "./services/Signer.ts"

@@ -1,0 +1,153 @@
+/**
+ * The handles of every metric (contract section 8). Handles only: what they mean stands in their descriptions, who
+ * writes them is found by their names. They live in the ambient `Metric.MetricRegistry`.
+ */
+import { Effect, Metric } from "effect"
+
+const prefix = "job_collector_"
+
+const counter = (name: string, description: string) =>
+  Metric.counter(`${prefix}${name}`, { description, incremental: true })
+const gauge = (name: string, description: string) => Metric.gauge(`${prefix}${name}`, { description })
+
+/** A family of metrics over one label, one handle a value, made once so that hot paths allocate nothing. */
+const family = <const Label extends string, Input, State>(
+  metric: Metric.Metric<Input, State>,
+  label: string
+): ((value: Label) => Metric.Metric<Input, State>) => {
+  const handles = new Map<string, Metric.Metric<Input, State>>()
+  return (value) => {
+    const known = handles.get(value)
+    if (known !== undefined) return known
+    const made = Metric.withAttributes(metric, { [label]: value })
+    handles.set(value, made)
+    return made
+  }
+}
+
+/** Where an entry was read: `transcribe`, `process`, `dlq` or the name of a host app's own event kind. */
+export type StreamLabel = string
+export type DeliveryOutcome = "delivered" | "retried" | "abandoned"
+export type AbandonReason = "exhausted" | "rejected" | "invalid" | "poison"
+export type LossCause = "trimmed" | "deleted"
+export type SyncOutcome = "changed" | "unchanged" | "failed" | "refused"
+export type ReloadOutcome = "signalled" | "applied" | "failed"
+
+export const eventsReceived = family<StreamLabel, number, Metric.CounterState<number>>(
+  counter("events_received_total", "Entries read for the first time"),
+  "stream"
+)
+
+const deliveriesTotal = counter("deliveries_total", "Attempts that ended, by what became of the event")
+const deliveriesBy = new Map<string, Metric.Counter<number>>()
+export const deliveries = (stream: StreamLabel, outcome: DeliveryOutcome): Metric.Counter<number> => {
+  const key = `${stream} ${outcome}`
+  const known = deliveriesBy.get(key)
+  if (known !== undefined) return known
+  const made = Metric.withAttributes(deliveriesTotal, { stream, outcome })
+  deliveriesBy.set(key, made)
+  return made
+}
+
+export const deliveryDuration = Metric.histogram(`${prefix}delivery_duration_seconds`, {
+  description: "One request to the jobs API, in seconds",
+  boundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+})
+export const eventAge = Metric.histogram(`${prefix}event_age_seconds`, {
+  description: "From the time in the original entry's id to the API's success, in seconds",
+  boundaries: [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 900, 3_600, 21_600, 86_400]
+})
+export const retriesScheduled = family<"1" | "2" | "3", number, Metric.CounterState<number>>(
+  counter("retries_scheduled_total", "Events moved to the DLQ, by the attempts made so far"),
+  "attempt"
+)
+export const abandoned = family<AbandonReason, number, Metric.CounterState<number>>(
+  counter("abandoned_total", "Events moved to the abandoned stream"),
+  "reason"
+)
+export const inFlight = gauge("in_flight", "Requests under way")
+export const held = gauge("held", "Entries held until they are due")
+export const circuitOpen = gauge("circuit_open", "1 while the circuit to the jobs API is open, else 0")
+export const creditsDeducted = counter("credits_deducted_total", "Credits the API says it deducted")
+export const creditMismatches = counter(
+  "credit_mismatches_total",
+  "Successes whose deducted credits differ from the expected"
+)
+export const ownershipLost = counter("ownership_lost_total", "Entries dropped because another consumer took them over")
+export const lostByRedis = family<LossCause, number, Metric.CounterState<number>>(
+  counter("lost_by_redis_total", "Entries Redis no longer has although nobody ended them"),
+  "cause"
+)
+export const streamLength = family<StreamLabel, number, Metric.GaugeState<number>>(
+  gauge("stream_length", "Entries in the stream (XLEN)"),
+  "stream"
+)
+export const streamGroupLag = family<StreamLabel, number, Metric.GaugeState<number>>(
+  gauge("stream_group_lag", "Entries the group has not read yet (XINFO GROUPS lag); absent while Redis cannot tell"),
+  "stream"
+)
+export const streamGroupPending = family<StreamLabel, number, Metric.GaugeState<number>>(
+  gauge("stream_group_pending", "Entries read and not acknowledged yet, of all consumers"),
+  "stream"
+)
+export const oldestPending = family<StreamLabel, number, Metric.GaugeState<number>>(
+  gauge("oldest_pending_seconds", "Age of the oldest pending entry by its id, in seconds; 0 where none is pending"),
+  "stream"
+)
+export const entriesClaimed = family<StreamLabel, number, Metric.CounterState<number>>(
+  counter("entries_claimed_total", "Idle entries taken over"),
+  "stream"
+)
+export const redisUp = gauge("redis_up", "1 while Redis answers, else 0")
+export const configSyncs = family<SyncOutcome, number, Metric.CounterState<number>>(
+  counter("config_syncs_total", "Configuration sync ticks, by outcome"),
+  "outcome"
+)
+export const configVersion = gauge(
+  "config_version",
+  "Version of the configuration that is installed; 0 before the first"
+)
+export const configLastSuccess = gauge(
+  "config_last_success_timestamp_seconds",
+  "When configuration sync last succeeded, in Unix seconds; 0 before the first"
+)
+export const gatewayReloads = family<ReloadOutcome, number, Metric.CounterState<number>>(
+  counter("gateway_reloads_total", "Gateway reloads, by outcome"),
+  "outcome"
+)
+export const fiberRestarts = family<string, number, Metric.CounterState<number>>(
+  counter("fiber_restarts_total", "Supervised loops restarted after a failure"),
+  "fiber"
+)
+
+/** Registers every label combination at 0, so that a first increment is seen as one. */
+export const initialize = (streams: ReadonlyArray<StreamLabel>, fibers: ReadonlyArray<string>): Effect.Effect<void> => {
+  const outcomes: ReadonlyArray<DeliveryOutcome> = ["delivered", "retried", "abandoned"]
+  const reasons: ReadonlyArray<AbandonReason> = ["exhausted", "rejected", "invalid", "poison"]
+  const counters: ReadonlyArray<Metric.Metric<number, unknown>> = [
+    ...streams.flatMap((stream) => [
+      eventsReceived(stream),
+      entriesClaimed(stream),
+      ...outcomes.map((outcome) => deliveries(stream, outcome))
+    ]),
+    ...(["1", "2", "3"] as const).map(retriesScheduled),
+    ...reasons.map(abandoned),
+    ...(["trimmed", "deleted"] as const).map(lostByRedis),
+    ...(["changed", "unchanged", "failed", "refused"] as const).map(configSyncs),
+    ...(["signalled", "applied", "failed"] as const).map(gatewayReloads),
+    ...fibers.map(fiberRestarts),
+    creditsDeducted,
+    creditMismatches,
+    ownershipLost
+  ]
+  const gauges: ReadonlyArray<Metric.Metric<number, unknown>> = [
+    ...streams.flatMap((stream) => [streamLength(stream), streamGroupPending(stream), oldestPending(stream)]),
+    inFlight,
+    held,
+    circuitOpen,
+    redisUp,
+    configVersion,
+    configLastSuccess
+  ]
+  return Effect.forEach([...counters, ...gauges], (metric) => Metric.modify(metric, 0), { discard: true })
+}

@@ -1,0 +1,209 @@
+/**
+ * The project's Lua scripts, sent as `EVAL` through the `Redis` service. A script is atomic in Redis, which is what
+ * makes a move one step and an owner check trustworthy. Every script's first line is its name: the memory engine finds
+ * its twin by it, and the contract suite holds the twin to the Lua.
+ *
+ * Each script touches keys of one hash slot only: those given as KEYS.
+ */
+export interface Script {
+  readonly name: string
+  readonly lua: string
+}
+
+const script = (name: string, body: string): Script => ({ name, lua: `-- job-collector:${name}\n${body.trim()}\n` })
+
+/** The name on a script's first line, if it is one of this project's. */
+export const scriptName = (lua: string): string | undefined => /^-- job-collector:([a-z-]+)\n/.exec(lua)?.[1]
+
+/**
+ * Moves an entry to another stream, only while this consumer owns it: XADD, then XACK, then XDEL (if asked). A refused
+ * XADD raises its error and changes nothing.
+ *
+ * KEYS: from, to. ARGV: group, consumer, id, "1" to delete the old entry else "0", then the new entry's fields.
+ * Returns 1, or 0 if the entry is not pending for this consumer.
+ */
+export const move = script(
+  "move",
+  `
+if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], '*', unpack(ARGV, 5))
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
+if ARGV[4] == '1' then redis.call('XDEL', KEYS[1], ARGV[3]) end
+return 1
+`
+)
+
+/**
+ * Ends entries whoever owns them: XACK and XDEL of each id.
+ *
+ * KEYS: stream. ARGV: group, ids. Returns how many were still pending.
+ */
+export const finish = script(
+  "finish",
+  `
+local n = redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 2))
+redis.call('XDEL', KEYS[1], unpack(ARGV, 2))
+return n
+`
+)
+
+/**
+ * Keep-alive: sets the idle time of entries back to 0, only of those this consumer owns. The delivery count stays.
+ *
+ * KEYS: stream. ARGV: group, consumer, ids. Returns two lists: ids this consumer does not own (any more), and ids whose
+ * entry was deleted from the stream while it was pending (Redis drops them from the pending entries then).
+ */
+export const renew = script(
+  "renew",
+  `
+local lost, deleted = {}, {}
+for i = 3, #ARGV do
+  if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) == 0 then
+    lost[#lost + 1] = ARGV[i]
+  elseif #redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID') == 0 then
+    deleted[#deleted + 1] = ARGV[i]
+  end
+end
+return {lost, deleted}
+`
+)
+
+/**
+ * Takes an owned entry up for work: its delivery count and its fields.
+ *
+ * KEYS: stream. ARGV: group, consumer, id, "1" to count one hand-out more else "0".
+ * Returns an empty list if this consumer does not own the entry; {count} if it was deleted from the stream; else
+ * {count, fields}. The idle time starts again at 0.
+ */
+export const take = script(
+  "take",
+  `
+local p = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])
+if #p == 0 then return {} end
+local count = p[1][4] + tonumber(ARGV[4])
+local entry = redis.call('XRANGE', KEYS[1], ARGV[3], ARGV[3])
+redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'RETRYCOUNT', count, 'JUSTID')
+if #entry == 0 then return {count} end
+return {count, entry[1][2]}
+`
+)
+
+/**
+ * Gives owned entries up so that another consumer can take them at once, with the delivery counts given.
+ *
+ * KEYS: stream. ARGV: group, consumer, idle time in ms, then pairs of id and delivery count. Returns how many it owned.
+ */
+export const release = script(
+  "release",
+  `
+local n = 0
+for i = 4, #ARGV, 2 do
+  if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) > 0 then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', ARGV[3], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID')
+    n = n + 1
+  end
+end
+return n
+`
+)
+
+/**
+ * Renews a lease held under a token, taking it anew where it has lapsed.
+ *
+ * KEYS: lease. ARGV: token, time to live in ms. Returns 1, or 0 if another token holds it.
+ */
+export const lease = script(
+  "lease",
+  `
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+`
+)
+
+/** Gives a lease up. KEYS: lease. ARGV: token. Returns 1, or 0 if the token does not hold it. */
+export const unlease = script(
+  "unlease",
+  `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+return 1
+`
+)
+
+/**
+ * Removes a consumer that has no pending entries and has been idle for a while. (`XGROUP DELCONSUMER` alone would
+ * destroy pending entries.)
+ *
+ * KEYS: stream. ARGV: group, consumer, least idle time in ms. Returns 1, or 0 if it was left alone.
+ */
+export const retire = script(
+  "retire",
+  `
+for _, flat in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local c = {}
+  for i = 1, #flat, 2 do c[flat[i]] = flat[i + 1] end
+  if c['name'] == ARGV[2] and c['pending'] == 0 and c['idle'] >= tonumber(ARGV[3]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+    return 1
+  end
+end
+return 0
+`
+)
+
+/**
+ * Puts an abandoned event back at the end of its origin stream and removes the abandoned entry.
+ *
+ * KEYS: abandoned, origin. ARGV: id of the abandoned entry, then the event's fields.
+ * Returns the new entry's id, or nil if the abandoned entry is gone.
+ */
+export const replay = script(
+  "replay",
+  `
+if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return false end
+local id = redis.call('XADD', KEYS[2], '*', unpack(ARGV, 2))
+redis.call('XDEL', KEYS[1], ARGV[1])
+return id
+`
+)
+
+/**
+ * Trims a stream to what some group still needs: entries below every group's oldest pending entry and not past any
+ * group's last-delivered id, and (if given) below a floor id.
+ *
+ * KEYS: stream. ARGV: floor id or "". Returns how many entries were removed.
+ */
+export const trim = script(
+  "trim",
+  `
+local function less(a, b)
+  local am, as = string.match(a, '^(%d+)%-(%d+)$')
+  local bm, bs = string.match(b, '^(%d+)%-(%d+)$')
+  am, as, bm, bs = tonumber(am), tonumber(as), tonumber(bm), tonumber(bs)
+  return am < bm or (am == bm and as < bs)
+end
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local least = nil
+for _, flat in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local g = {}
+  for i = 1, #flat, 2 do g[flat[i]] = flat[i + 1] end
+  local pending = redis.call('XPENDING', KEYS[1], g['name'])
+  local need
+  if pending[1] > 0 then
+    need = pending[2]
+  else
+    local ms, seq = string.match(g['last-delivered-id'], '^(%d+)%-(%d+)$')
+    need = ms .. '-' .. string.format('%.0f', tonumber(seq) + 1)
+  end
+  if not least or less(need, least) then least = need end
+end
+if not least then return 0 end
+if ARGV[1] ~= '' and less(ARGV[1], least) then least = ARGV[1] end
+return redis.call('XTRIM', KEYS[1], 'MINID', '=', least)
+`
+)
+
+/** Every script, by name. */
+export const all: ReadonlyArray<Script> = [move, finish, renew, take, release, lease, unlease, retire, replay, trim]

@@ -1,0 +1,26 @@
+import { Context, type Effect, Schema } from "effect"
+
+/** Key material that cannot be used, or a key that does not sign. `problem` names the rule, never the key. */
+export class SignerError extends Schema.TaggedError<SignerError>()("SignerError", {
+  reason: Schema.Literals(["InvalidKey", "KeyMismatch", "SigningFailed"]),
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+/** Ed25519 (RFC 8032) with one private key that never leaves the layer, and the SHA-256 that requests are signed over. */
+export class Signer extends Context.Service<
+  Signer,
+  {
+    /** The public key, 32 bytes. */
+    readonly publicKey: Uint8Array
+    /** Signs a message: 64 bytes. */
+    readonly sign: (message: Uint8Array) => Effect.Effect<Uint8Array, SignerError>
+    /** Verifies a signature of this key over a message (used by the health check). */
+    readonly verify: (message: Uint8Array, signature: Uint8Array) => Effect.Effect<boolean>
+    /** SHA-256 (FIPS 180-4): 32 bytes. */
+    readonly sha256: (bytes: Uint8Array) => Uint8Array
+  }
+>()("job-collector/services/Signer") {}

@@ -1,0 +1,31 @@
+import { execFileSync, spawnSync } from "node:child_process"
+import { getuid } from "node:process"
+
+const candidates = ["redis-server", "valkey-server"]
+
+/** The path of a Redis-compatible server on this machine, if there is one. */
+export const findRedisServer = (): string | undefined => {
+  for (const name of candidates) {
+    const found = spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" })
+    if (found.status === 0) return found.stdout.trim()
+  }
+  return undefined
+}
+
+/** Finds a server, else installs Debian's where this user may, else says in one line what to install. */
+export const ensureRedisServer = (): string => {
+  const found = findRedisServer()
+  if (found !== undefined) return found
+  if (getuid?.() === 0 && spawnSync("sh", ["-c", "command -v apt-get"]).status === 0) {
+    console.log("No redis-server found: installing Debian's redis-server package …")
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" }
+    execFileSync("apt-get", ["update", "-qq"], { stdio: ["ignore", "ignore", "inherit"], env })
+    execFileSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "redis-server"], {
+      stdio: ["ignore", "ignore", "inherit"],
+      env
+    })
+    const installed = findRedisServer()
+    if (installed !== undefined) return installed
+  }
+  throw new Error("The tests need a Redis server: install the package redis-server (>= 7.0) or valkey-server.")
+}

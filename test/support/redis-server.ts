@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { connect, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
+
+/** A port that was free a moment ago. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once("error", reject)
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
+    })
+  })
+
+/** Polls a condition until it holds; rejects with what was awaited when the deadline passes. */
+export const waitUntil = async (
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  deadlineMs = 10_000
+): Promise<void> => {
+  const end = Date.now() + deadlineMs
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`Not within ${deadlineMs} ms: ${what}`)
+    await sleep(20)
+  }
+}
+
+const accepts = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1")
+    const done = (answer: boolean) => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once("error", () => done(false))
+    socket.once("data", (data) => done(data.toString().startsWith("+PONG") || data.toString().startsWith("-NOAUTH")))
+    socket.once("connect", () => socket.write("PING\r\n"))
+    socket.setTimeout(1_000, () => done(false))
+  })
+
+/** A private redis-server process on a free loopback port, its data in a temporary folder. */
+export class RedisServer {
+  readonly port: number
+  readonly directory: string
+  readonly args: ReadonlyArray<string>
+  private child: ChildProcess | undefined
+
+  private constructor(port: number, args: ReadonlyArray<string>) {
+    this.port = port
+    this.args = args
+    this.directory = mkdtempSync(join(tmpdir(), "job-collector-redis-"))
+  }
+
+  static async start(args: ReadonlyArray<string> = []): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), args)
+    await server.up()
+    return server
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`
+  }
+
+  get pid(): number | undefined {
+    return this.child?.pid
+  }
+
+  /** Starts the process (again, on the same port and data) and waits until it answers. */
+  async up(): Promise<void> {
+    const child = spawn(
+      process.env.REDIS_SERVER_BINARY ?? "redis-server",
+      ["--port", `${this.port}`, "--bind", "127.0.0.1", "--save", "", "--dir", this.directory, ...this.args],
+      { stdio: "ignore" }
+    )
+    this.child = child
+    await waitUntil(`redis-server answers on port ${this.port}`, () => {
+      if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`)
+      return accepts(this.port)
+    })
+  }
+
+  /** Ends the process; its data folder stays for the next `up`. */
+  async down(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const child = this.child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = new Promise((resolve) => child.once("exit", resolve))
+    child.kill(signal)
+    await ended
+  }
+
+  async stop(): Promise<void> {
+    await this.down()
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
