@@ -1,0 +1,114 @@
+/** Entries of Redis streams as they stand there, before anything is believed of them (contract section 3). */
+import { Result, Schema } from "effect"
+
+/** An entry's fields as Redis gives them: name, value, name, value, … */
+export type FlatFields = ReadonlyArray<string>
+
+/** An event that must never be sent: which field breaks which rule. */
+export class InvalidEvent extends Schema.TaggedError<InvalidEvent>()("InvalidEvent", {
+  field: Schema.String,
+  rule: Schema.String
+}) {
+  override get message(): string {
+    return `${this.field}: ${this.rule}`
+  }
+}
+
+/** How an entry carries its event: as flat fields, all strings, or as one JSON object in its only field `data`. */
+export type Form = "flat" | "data"
+
+export interface EventFields {
+  readonly form: Form
+  readonly values: Readonly<Record<string, unknown>>
+}
+
+const maxFields = 256
+const maxBytes = 1_048_576
+// What no UTF-8 decodes to: see the escape convention of the Redis service.
+const escapedByte = /[\udc80-\udcff]/
+
+const invalid = (field: string, rule: string) => Result.fail(new InvalidEvent({ field, rule }))
+
+const notUtf8 = (text: string): boolean => escapedByte.test(text) && !text.isWellFormed()
+
+/** Bytes of a text in UTF-8, counting an escaped byte as the one it stands for. */
+const utf8Length = (text: string): number => {
+  let bytes = text.length
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit < 0x80) continue
+    if (unit < 0x800) bytes += 1
+    else if (unit >= 0xd800 && unit <= 0xdbff) {
+      bytes += 2
+      i += 1
+    } else if (unit < 0xdc80 || unit > 0xdcff) bytes += 2
+  }
+  return bytes
+}
+
+const entryBytes = (fields: FlatFields): number => {
+  let bytes = 0
+  for (const text of fields) bytes += utf8Length(text)
+  return bytes
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const parseData = (text: string): Result.Result<EventFields, InvalidEvent> => {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    return invalid("data", "must be a JSON object, but is not JSON")
+  }
+  if (!isObject(parsed)) return invalid("data", "must be a JSON object")
+  const names = Object.keys(parsed)
+  if (names.length > maxFields) return invalid("data", `must have at most ${maxFields} fields`)
+  if (names.includes("__proto__")) return invalid("__proto__", "is not allowed as a field name")
+  return Result.succeed({ form: "data", values: parsed })
+}
+
+/** The fields of an entry by name, or the structural rule that it breaks. */
+export const eventFields = (fields: FlatFields): Result.Result<EventFields, InvalidEvent> => {
+  if (fields.length > 2 * maxFields) return invalid("entry", `must have at most ${maxFields} fields`)
+  if (entryBytes(fields) > maxBytes) return invalid("entry", "must be at most 1 MiB")
+  const values: Record<string, unknown> = {}
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const name = fields[i] ?? ""
+    const value = fields[i + 1] ?? ""
+    if (notUtf8(name)) return invalid("entry", "field names must be UTF-8")
+    if (name === "__proto__") return invalid("__proto__", "is not allowed as a field name")
+    if (notUtf8(value)) return invalid(name, "must be UTF-8")
+    if (Object.hasOwn(values, name)) return invalid(name, "must not occur twice")
+    values[name] = value
+  }
+  const data = values.data
+  if (fields.length === 2 && typeof data === "string") return parseData(data)
+  return Result.succeed({ form: "flat", values })
+}
+
+/**
+ * An entry's fields as one object of strings, for the DLQ and the abandoned stream. A name that occurs again (an
+ * invalid event) is kept as `name#2`, so that nothing is lost.
+ */
+export const fieldsToObject = (fields: FlatFields): Record<string, string> => {
+  const seen = new Map<string, string>()
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const name = fields[i] ?? ""
+    let unique = name
+    for (let n = 2; seen.has(unique); n++) unique = `${name}#${n}`
+    seen.set(unique, fields[i + 1] ?? "")
+  }
+  return Object.fromEntries(seen)
+}
+
+/** The inverse of {@link fieldsToObject}. */
+export const objectToFields = (event: Readonly<Record<string, string>>): FlatFields => Object.entries(event).flat()
+
+/** The event id an entry claims, for logs only; undefined where there is none to be seen. */
+export const claimedEventId = (fields: FlatFields): string | undefined => {
+  const decoded = eventFields(fields)
+  const id = Result.isSuccess(decoded) ? decoded.success.values.event_id : undefined
+  return typeof id === "string" && id.length <= 128 ? id : undefined
+}

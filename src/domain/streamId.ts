@@ -1,0 +1,21 @@
+/** Ids of stream entries, `<milliseconds>-<sequence>` (Redis XADD): parts that may exceed 2^53, hence bigint. */
+
+const parts = (id: string): readonly [bigint, bigint] => {
+  const dash = id.indexOf("-")
+  return dash < 0 ? [BigInt(id), 0n] : [BigInt(id.slice(0, dash)), BigInt(id.slice(dash + 1))]
+}
+
+/** The time in an id, in epoch milliseconds. */
+export const timeOfId = (id: string): number => Number(id.slice(0, id.indexOf("-") < 0 ? undefined : id.indexOf("-")))
+
+/** Negative, zero or positive as `a` comes before, is, or comes after `b`. */
+export const compareIds = (a: string, b: string): number => {
+  if (a === b) return 0
+  const [aTime, aSequence] = parts(a)
+  const [bTime, bSequence] = parts(b)
+  if (aTime !== bTime) return aTime < bTime ? -1 : 1
+  return aSequence < bSequence ? -1 : aSequence > bSequence ? 1 : 0
+}
+
+export const smallerId = (a: string, b: string): string => (compareIds(a, b) <= 0 ? a : b)
+export const greaterId = (a: string, b: string): string => (compareIds(a, b) >= 0 ? a : b)
