@@ -1,0 +1,29 @@
+import { createHash, createPrivateKey, createPublicKey, sign, verify } from "node:crypto"
+import { type Ed25519, isStrictSignature } from "../../domain/ed25519.ts"
+import { pkcs8Of } from "../../domain/privateKey.ts"
+import { spkiOf } from "../../domain/publicKey.ts"
+
+const spki = (publicKey: Uint8Array) =>
+  createPublicKey({ key: Buffer.from(spkiOf(publicKey)), format: "der", type: "spki" })
+
+/**
+ * Ed25519 by Node's OpenSSL, with the key object made once. OpenSSL's equation is the one without cofactor and it refuses S ≥ L and
+ * a non-canonical R; small-order R it would take.
+ */
+export const native: Ed25519 = {
+  signer: (seed) => {
+    const der = Buffer.from(pkcs8Of(seed))
+    const key = createPrivateKey({ key: der, format: "der", type: "pkcs8" })
+    der.fill(0)
+    const publicKey = createPublicKey(key).export({ format: "der", type: "spki" })
+    return {
+      publicKey: Uint8Array.from(publicKey.subarray(-32)),
+      sign: (message) => sign(null, message, key)
+    }
+  },
+  verifier: (publicKey) => {
+    const key = spki(publicKey)
+    return (message, signature) => isStrictSignature(signature) && verify(null, message, key, signature)
+  },
+  sha256: (bytes) => createHash("sha256").update(bytes).digest()
+}
