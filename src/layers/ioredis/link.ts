@@ -1,0 +1,213 @@
+import { Command, Redis as IoRedis } from "ioredis"
+import { type Address, addressKey, type Settings, tlsFor } from "./settings.ts"
+
+/** Gets the raw reply (strings as bytes), or the error. */
+export type Done = (error: Error | undefined, reply?: unknown) => void
+
+/** An error that Redis itself answered, as opposed to one of the connection. Only its text is kept. */
+export class ReplyError extends Error {
+  override readonly name = "ReplyError"
+}
+
+const FIRST_DELAY = 50
+const LONGEST_DELAY = 2_000
+/** How much later than its BLOCK time a blocking command may be answered. */
+const BLOCK_GRACE = 1_000
+
+const NO_PASSWORD_SET = /without any password configured|no password is set/
+
+const blocking: ReadonlySet<string> = new Set(Command.FLAGS.BLOCKING_COMMANDS.map((name) => name.toUpperCase()))
+
+/** Milliseconds by which an answer must be there; undefined for a command that may block for ever. */
+const patience = (command: Command, deadline: number): number | undefined => {
+  if (!blocking.has(command.name)) return deadline
+  const block = command.extractBlockingTimeout()
+  if (typeof block !== "number") return deadline
+  return block === 0 ? undefined : block + BLOCK_GRACE
+}
+
+/**
+ * One connection to one server, over ioredis. It adds what a service needs that must not hang: nothing is queued while
+ * the connection is away (only its very first attempt is waited for), every command has a deadline that destroys a
+ * socket on which nobody answers, and a refused password is told to every command instead of "not connected".
+ *
+ * The handshake (AUTH, SELECT) is our own: ioredis would print to the console and start its backoff over.
+ */
+export class Link {
+  readonly address: Address
+  private readonly settings: Settings
+  private readonly client: IoRedis
+  private readonly onDown: () => void
+  private state: "first" | "up" | "down" | "closed" = "first"
+  private waiting: Array<() => void> = []
+  private problem: string | undefined
+  private failures = 0
+  private corked = false
+
+  /** `onDown` is told of each lost connection and failed attempt; a link that does not `reconnect` stays down then. */
+  constructor(address: Address, settings: Settings, reconnect: boolean, onDown: () => void = () => {}) {
+    this.address = address
+    this.settings = settings
+    this.onDown = onDown
+    const tls = tlsFor(settings, address)
+    this.client = new IoRedis({
+      host: address.host,
+      port: address.port,
+      ...(tls === undefined ? {} : { tls }),
+      connectTimeout: settings.connectTimeout,
+      disconnectTimeout: 1,
+      keepAlive: 10_000,
+      enableOfflineQueue: false,
+      enableReadyCheck: false,
+      disableClientInfo: true,
+      autoResendUnfulfilledCommands: false,
+      autoResubscribe: false,
+      maxRetriesPerRequest: 0,
+      retryStrategy: reconnect ? () => this.backoff() : () => null
+    })
+    this.client.on("error", (error: Error) => {
+      this.problem = error.message
+    })
+    this.client.on("ready", () => this.greet())
+    this.client.on("close", () => this.down())
+  }
+
+  /** Sends a command. The function returned makes `done` deaf and, if it was not sent yet, keeps it from being sent. */
+  send(name: string, args: ReadonlyArray<string | Buffer>, done: Done): () => void {
+    let wanted = true
+    const report: Done = (error, reply) => {
+      if (wanted) done(error, reply)
+    }
+    if (this.state === "first") {
+      this.waiting.push(() => {
+        if (!wanted) return
+        if (this.state === "up") this.write(name, args, report)
+        else report(this.absent())
+      })
+    } else if (this.state === "up") this.write(name, args, report)
+    else report(this.absent())
+    return () => {
+      wanted = false
+    }
+  }
+
+  /** Whether commands are answered at present. */
+  get isUp(): boolean {
+    return this.state === "up"
+  }
+
+  /** Whether the link is at its first attempt or up. */
+  get isPromising(): boolean {
+    return this.state === "up" || this.state === "first"
+  }
+
+  /** Closes the connection for good, at once; what is in flight fails. */
+  close(): void {
+    if (this.state === "closed") return
+    const first = this.state === "first"
+    this.state = "closed"
+    this.problem ??= "closed by this process"
+    this.client.disconnect()
+    this.destroy()
+    if (first) this.settle()
+  }
+
+  private destroy(error?: Error): void {
+    const stream: IoRedis["stream"] | undefined = this.client.stream
+    stream?.destroy(error)
+  }
+
+  private write(name: string, args: ReadonlyArray<string | Buffer>, done: Done): void {
+    const command = new Command(name, args as Array<string | Buffer>)
+    const limit = patience(command, this.settings.commandDeadline)
+    const timer = limit === undefined ? undefined : setTimeout(() => this.late(limit), limit)
+    command.resolve = (reply) => {
+      clearTimeout(timer)
+      done(undefined, reply)
+    }
+    command.reject = (error) => {
+      clearTimeout(timer)
+      done(error.name === "ReplyError" ? new ReplyError(error.message) : this.absent())
+    }
+    this.cork()
+    this.client.sendCommand(command)
+  }
+
+  /** Commands of one turn of the event loop leave in one write. */
+  private cork(): void {
+    if (this.corked) return
+    const stream = this.client.stream
+    this.corked = true
+    stream.cork()
+    process.nextTick(() => {
+      this.corked = false
+      stream.uncork()
+    })
+  }
+
+  private late(limit: number): void {
+    this.destroy(new Error(`no answer within ${Math.round(limit)} ms`))
+  }
+
+  private absent(): Error {
+    return new Error(`Redis at ${addressKey(this.address)} is not connected: ${this.problem ?? "connection closed"}`)
+  }
+
+  private backoff(): number {
+    const most = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.failures++)
+    return most / 2 + Math.random() * (most / 2)
+  }
+
+  /** Logs in on a fresh connection; until that is done no command is let through. */
+  private greet(): void {
+    if (this.state === "closed") return
+    const { username, password, db } = this.settings
+    const steps: Array<readonly [string, ReadonlyArray<string>]> = []
+    if (password !== undefined) steps.push(["AUTH", username === undefined ? [password] : [username, password]])
+    if (db !== 0) steps.push(["SELECT", [String(db)]])
+    steps.push(["PING", []])
+    let left = steps.length
+    let refused: string | undefined
+    for (const [name, args] of steps) {
+      this.write(name, args, (error) => {
+        left -= 1
+        if (error !== undefined && refused === undefined) refused = refusal(name, error)
+        if (left === 0 && this.state !== "closed") this.greeted(refused)
+      })
+    }
+  }
+
+  private greeted(refused: string | undefined): void {
+    if (refused !== undefined) {
+      this.problem = refused
+      this.destroy()
+      return
+    }
+    this.failures = 0
+    this.problem = undefined
+    this.state = "up"
+    this.settle()
+  }
+
+  private down(): void {
+    if (this.state === "closed") return
+    this.state = "down"
+    this.settle()
+    this.onDown()
+  }
+
+  private settle(): void {
+    const waiting = this.waiting
+    this.waiting = []
+    for (const go of waiting) go()
+  }
+}
+
+/** Why a step of the login keeps the connection from being used, if it does. */
+const refusal = (step: string, error: Error): string | undefined => {
+  if (!(error instanceof ReplyError)) return error.message
+  // A server without a password takes any, as redis-cli does.
+  if (step === "AUTH") return NO_PASSWORD_SET.test(error.message) ? undefined : error.message
+  if (step === "SELECT") return error.message
+  return error.message.startsWith("NOAUTH") ? error.message : undefined
+}

@@ -1,0 +1,34 @@
+import { Effect, Redacted } from "effect"
+import { type IoRedisOptions, layer } from "../../src/layers/IoRedis.ts"
+import { Redis, type RedisError } from "../../src/services/Redis.ts"
+import { redisFailure } from "../../src/services/RedisFailure.ts"
+
+/** Runs a program against the ioredis layer with these options, short deadlines unless given. */
+export const withRedis = <A, E>(
+  options: Omit<IoRedisOptions, "url"> & { readonly url: string },
+  program: (redis: Redis["Service"]) => Effect.Effect<A, E>
+): Effect.Effect<A, E | RedisError> =>
+  Redis.use(program).pipe(
+    Effect.provide(
+      layer({ commandDeadline: "500 millis", connectTimeout: "1 second", ...options, url: Redacted.make(options.url) })
+    )
+  )
+
+/** The kind of an effect's failure, and how long it took, in ms. */
+export const failureOf = <A>(effect: Effect.Effect<A, RedisError>) =>
+  Effect.gen(function* () {
+    const start = performance.now()
+    const error = yield* Effect.flip(effect)
+    return { kind: redisFailure(error), error, took: performance.now() - start }
+  })
+
+/** Repeats a command every 20 ms until it succeeds; fails with what it said last after 10 s. */
+export const eventually = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.gen(function* () {
+    const end = performance.now() + 10_000
+    for (;;) {
+      const exit = yield* Effect.exit(effect)
+      if (exit._tag === "Success" || performance.now() > end) return yield* exit
+      yield* Effect.sleep("20 millis")
+    }
+  })

@@ -1,0 +1,88 @@
+import { once } from "node:events"
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net"
+
+/**
+ * What the proxy does with bytes, both ways:
+ * - `pass`: hands them on
+ * - `drop`: cuts what is connected and refuses what comes
+ * - `black-hole`: takes connections and bytes and gives nothing back, as a half-open peer does
+ * - a number: hands them on so many milliseconds later
+ */
+export type ProxyMode = "pass" | "drop" | "black-hole" | number
+
+/** A TCP proxy on a free loopback port in front of another port, whose behaviour can be changed while it runs. */
+export class TcpProxy {
+  private current: ProxyMode = "pass"
+  private readonly target: number
+  private readonly server: Server
+  private readonly sockets = new Set<Socket>()
+
+  private constructor(target: number) {
+    this.target = target
+    this.server = createServer({ allowHalfOpen: true }, (near) => this.accept(near))
+  }
+
+  static async start(target: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target)
+    proxy.server.listen(0, "127.0.0.1")
+    await once(proxy.server, "listening")
+    return proxy
+  }
+
+  get mode(): ProxyMode {
+    return this.current
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port
+  }
+
+  /** Connections that came in and are open. */
+  get connections(): number {
+    return this.sockets.size / 2
+  }
+
+  /** Changes the behaviour; `drop` cuts the connections there are. */
+  set(mode: ProxyMode): void {
+    this.current = mode
+    if (mode === "drop") this.cut()
+  }
+
+  /** Cuts the connections there are, whatever the mode. */
+  cut(): void {
+    for (const socket of this.sockets) socket.destroy()
+  }
+
+  async stop(): Promise<void> {
+    this.cut()
+    const closed = once(this.server, "close")
+    this.server.close()
+    await closed
+  }
+
+  private accept(near: Socket): void {
+    if (this.current === "drop") {
+      near.resetAndDestroy()
+      return
+    }
+    const far = connect(this.target, "127.0.0.1")
+    this.pipe(near, far)
+    this.pipe(far, near)
+  }
+
+  private pipe(from: Socket, to: Socket): void {
+    this.sockets.add(from)
+    const on = (act: () => void) => {
+      if (this.current === "black-hole") return
+      if (typeof this.current === "number") setTimeout(act, this.current)
+      else act()
+    }
+    from.on("data", (data) => on(() => to.destroyed || to.write(data)))
+    from.on("error", () => {})
+    from.on("end", () => on(() => to.end()))
+    from.on("close", () => {
+      this.sockets.delete(from)
+      on(() => to.destroy())
+    })
+  }
+}
