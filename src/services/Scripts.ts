@@ -154,16 +154,19 @@ return 0
 )
 
 /**
- * Puts an abandoned event back at the end of its origin stream and removes the abandoned entry.
+ * Puts an abandoned event back at the end of its origin stream, remembers that a replay put it there, and removes the
+ * abandoned entry.
  *
- * KEYS: abandoned, origin. ARGV: id of the abandoned entry, then the event's fields.
- * Returns the new entry's id, or nil if the abandoned entry is gone.
+ * KEYS: abandoned, origin, set of replayed ids. ARGV: id of the abandoned entry, seconds the set is kept, then the
+ * event's fields. Returns the new entry's id, or nil if the abandoned entry is gone.
  */
 export const replay = script(
   "replay",
   `
 if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return false end
-local id = redis.call('XADD', KEYS[2], '*', unpack(ARGV, 2))
+local id = redis.call('XADD', KEYS[2], '*', unpack(ARGV, 3))
+redis.call('SADD', KEYS[3], id)
+redis.call('EXPIRE', KEYS[3], ARGV[2])
 redis.call('XDEL', KEYS[1], ARGV[1])
 return id
 `

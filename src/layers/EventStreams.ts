@@ -1,0 +1,274 @@
+import { Effect, Layer, Result, Schema } from "effect"
+import type { FlatFields } from "../domain/entry.ts"
+import { type Consumer, companionKey, EventStreams, type Move, type StreamEntry } from "../services/EventStreams.ts"
+import { Redis, RedisError } from "../services/Redis.ts"
+import * as Scripts from "../services/Scripts.ts"
+
+const Entry = Schema.Tuple([Schema.String, Schema.NullOr(Schema.Array(Schema.String))])
+const Entries = Schema.Array(Entry)
+const ReadReply = Schema.NullOr(Schema.Array(Schema.Tuple([Schema.String, Entries])))
+const Ids = Schema.Array(Schema.String)
+const Pending = Schema.Array(Schema.Tuple([Schema.String, Schema.String, Schema.Finite, Schema.Finite]))
+const Claimed = Schema.Union([Schema.Tuple([Schema.String, Ids]), Schema.Tuple([Schema.String, Ids, Ids])])
+const Flat = Schema.Array(Schema.Unknown)
+const PendingSummary = Schema.TupleWithRest(Schema.Tuple([Schema.Finite, Schema.NullOr(Schema.String)]), [
+  Schema.Unknown
+])
+
+const unexpected = (command: string) => new RedisError({ cause: new Error(`Unexpected reply to ${command}`) })
+
+/** Reads a reply by its schema; a reply of another shape is an error of the driver or server, never a defect. */
+const readReply = <A>(schema: Schema.Codec<A, A>, command: string) => {
+  const decode = Schema.decodeUnknownResult(schema)
+  return (reply: unknown): Effect.Effect<A, RedisError> =>
+    Effect.fromResult(Result.mapError(decode(reply), () => unexpected(command)))
+}
+
+const readRead = readReply(ReadReply, "XREADGROUP")
+const readEntries = readReply(Entries, "XRANGE")
+const readPending = readReply(Pending, "XPENDING")
+const readClaimed = readReply(Claimed, "XAUTOCLAIM")
+const readRenewed = readReply(Schema.Tuple([Ids, Ids]), "EVAL renew")
+const readTaken = readReply(Flat, "EVAL take")
+const readInfo = readReply(Flat, "XINFO")
+const readInfos = readReply(Schema.Array(Flat), "XINFO")
+const readSummary = readReply(PendingSummary, "XPENDING")
+const readId = readReply(Schema.NullOr(Schema.String), "EVAL replay")
+const readFields = readReply(Schema.Array(Schema.String), "EVAL take")
+
+const presentEntries = (entries: typeof Entries.Type): ReadonlyArray<StreamEntry> =>
+  entries.map(([id, fields]) => ({ id, fields: fields ?? [] }))
+
+const byName = (flat: ReadonlyArray<unknown>): ReadonlyMap<unknown, unknown> => {
+  const map = new Map<unknown, unknown>()
+  for (let i = 0; i + 1 < flat.length; i += 2) map.set(flat[i], flat[i + 1])
+  return map
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
+const countOf = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined)
+
+const saysIn = (error: RedisError, word: string): boolean =>
+  (error.cause instanceof Error ? error.cause.message : String(error.cause)).includes(word)
+
+const replayedTtlSeconds = 30 * 24 * 60 * 60
+
+/** {@link EventStreams} over whatever driver gives the `Redis` service. */
+export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
+  EventStreams,
+  Effect.gen(function* () {
+    const redis = yield* Redis
+
+    const run = (script: Scripts.Script, keys: ReadonlyArray<string>, args: ReadonlyArray<string>) =>
+      redis.send("EVAL", script.lua, String(keys.length), ...keys, ...args)
+
+    const number = (effect: Effect.Effect<unknown, RedisError>): Effect.Effect<number, RedisError> =>
+      Effect.map(effect, Number)
+
+    const yes = (effect: Effect.Effect<unknown, RedisError>): Effect.Effect<boolean, RedisError> =>
+      Effect.map(effect, (reply) => Number(reply) === 1)
+
+    const pendingRange = (stream: string, consumer: Consumer, from: string, to: string, count: number) =>
+      redis
+        .send("XPENDING", stream, consumer.group, from, to, String(count), consumer.name)
+        .pipe(Effect.flatMap(readPending))
+
+    const range = (stream: string, from: string, to: string, count: number) =>
+      redis
+        .send("XRANGE", stream, from, to, "COUNT", String(count))
+        .pipe(Effect.flatMap(readEntries), Effect.map(presentEntries))
+
+    const xadd = (stream: string, fields: FlatFields) => redis.send<string>("XADD", stream, "*", ...fields)
+
+    // The two streams lie in different slots of a Cluster: no script spans them, so the copy comes first.
+    const moveAcrossSlots = ({ consumer, fields, from, id, remove, to }: Move) =>
+      Effect.gen(function* () {
+        const owned = yield* pendingRange(from, consumer, id, id, 1)
+        if (owned.length === 0) return false
+        yield* xadd(to, fields)
+        yield* redis.send("XACK", from, consumer.group, id)
+        if (remove) yield* redis.send("XDEL", from, id)
+        return true
+      })
+
+    const replayAcrossSlots = (abandonedStream: string, id: string, origin: string, fields: FlatFields) =>
+      Effect.gen(function* () {
+        if ((yield* range(abandonedStream, id, id, 1)).length === 0) return null
+        const newId = yield* xadd(origin, fields)
+        yield* redis.send("SADD", companionKey(origin, "replayed"), newId)
+        yield* redis.send("EXPIRE", companionKey(origin, "replayed"), String(replayedTtlSeconds))
+        yield* redis.send("XDEL", abandonedStream, id)
+        return newId
+      })
+
+    const leaseKey = (stream: string, { group, name }: Consumer) => companionKey(stream, `lease:${group}:${name}`)
+
+    const groups = (stream: string) =>
+      redis.send("XINFO", "GROUPS", stream).pipe(
+        Effect.flatMap(readInfos),
+        Effect.catchIf(
+          (error) => saysIn(error, "no such key"),
+          () => Effect.succeed<ReadonlyArray<ReadonlyArray<unknown>>>([])
+        )
+      )
+
+    return EventStreams.of({
+      ping: Effect.asVoid(redis.send("PING")),
+      reader: Effect.map(redis.reserve, (connection) => ({
+        readNew: (stream, consumer, count, blockMs) =>
+          connection
+            .send(
+              "XREADGROUP",
+              "GROUP",
+              consumer.group,
+              consumer.name,
+              "COUNT",
+              String(count),
+              ...(blockMs > 0 ? ["BLOCK", String(blockMs)] : []),
+              "STREAMS",
+              stream,
+              ">"
+            )
+            .pipe(
+              Effect.flatMap(readRead),
+              Effect.map((reply) => (reply === null ? [] : reply.flatMap(([, entries]) => presentEntries(entries))))
+            )
+      })),
+      createGroup: (stream, group, startId) =>
+        redis.send("XGROUP", "CREATE", stream, group, startId, "MKSTREAM").pipe(
+          Effect.as(true),
+          Effect.catchIf(
+            (error) => saysIn(error, "BUSYGROUP"),
+            () => Effect.succeed(false)
+          )
+        ),
+      acknowledge: (stream, group, ids) => number(redis.send("XACK", stream, group, ...ids)),
+      finish: (stream, group, ids) => number(run(Scripts.finish, [stream], [group, ...ids])),
+      move: (move) => {
+        const { consumer, fields, from, id, remove, to } = move
+        return yes(
+          run(Scripts.move, [from, to], [consumer.group, consumer.name, id, remove ? "1" : "0", ...fields])
+        ).pipe(
+          Effect.catchIf(
+            (error) => saysIn(error, "CROSSSLOT"),
+            () => moveAcrossSlots(move)
+          )
+        )
+      },
+      renew: (stream, consumer, ids) =>
+        run(Scripts.renew, [stream], [consumer.group, consumer.name, ...ids]).pipe(
+          Effect.flatMap(readRenewed),
+          Effect.map(([lost, deleted]) => ({ lost, deleted }))
+        ),
+      take: (stream, consumer, id, countHandOut) =>
+        Effect.gen(function* () {
+          const reply = yield* run(
+            Scripts.take,
+            [stream],
+            [consumer.group, consumer.name, id, countHandOut ? "1" : "0"]
+          )
+          const [deliveries, fields] = yield* readTaken(reply)
+          if (deliveries === undefined) return { _tag: "NotOwned" as const }
+          if (fields === undefined) return { _tag: "Deleted" as const }
+          return { _tag: "Taken" as const, deliveries: Number(deliveries), fields: yield* readFields(fields) }
+        }),
+      release: (stream, consumer, idleMs, entries) =>
+        number(
+          run(
+            Scripts.release,
+            [stream],
+            [
+              consumer.group,
+              consumer.name,
+              String(idleMs),
+              ...entries.flatMap(({ deliveries, id }) => [id, String(deliveries)])
+            ]
+          )
+        ),
+      pendingOf: (stream, consumer, after, count) =>
+        Effect.map(pendingRange(stream, consumer, after === "-" ? "-" : `(${after}`, "+", count), (pending) =>
+          pending.map(([id, , , deliveries]) => ({ id, deliveries }))
+        ),
+      claimIdle: (stream, { group, name }, minIdleMs, cursor, count) =>
+        redis.send("XAUTOCLAIM", stream, group, name, String(minIdleMs), cursor, "COUNT", String(count), "JUSTID").pipe(
+          Effect.flatMap(readClaimed),
+          Effect.map(([next, ids, deleted]) => ({ cursor: next, ids, deleted: deleted ?? [] }))
+        ),
+      streamInfo: (stream) =>
+        redis.send("XINFO", "STREAM", stream).pipe(
+          Effect.flatMap(readInfo),
+          Effect.map((flat) => {
+            const info = byName(flat)
+            const first = info.get("first-entry")
+            return {
+              length: countOf(info.get("length")) ?? 0,
+              firstId: Array.isArray(first) ? textOf(first[0]) : undefined,
+              lastGeneratedId: textOf(info.get("last-generated-id")) ?? "0-0",
+              entriesAdded: countOf(info.get("entries-added")) ?? 0
+            }
+          }),
+          Effect.catchIf(
+            (error) => saysIn(error, "no such key"),
+            () => Effect.undefined
+          )
+        ),
+      groupInfo: (stream, group) =>
+        Effect.map(groups(stream), (infos) => {
+          const info = infos.map(byName).find((candidate) => candidate.get("name") === group)
+          return info === undefined
+            ? undefined
+            : {
+                lastDeliveredId: textOf(info.get("last-delivered-id")) ?? "0-0",
+                pending: countOf(info.get("pending")) ?? 0,
+                consumers: countOf(info.get("consumers")) ?? 0,
+                lag: countOf(info.get("lag")),
+                entriesRead: countOf(info.get("entries-read"))
+              }
+        }),
+      consumers: (stream, group) =>
+        redis.send("XINFO", "CONSUMERS", stream, group).pipe(
+          Effect.flatMap(readInfos),
+          Effect.map((infos) =>
+            infos.map(byName).map((info) => ({
+              name: textOf(info.get("name")) ?? "",
+              pending: countOf(info.get("pending")) ?? 0,
+              idle: countOf(info.get("idle")) ?? 0
+            }))
+          )
+        ),
+      oldestPending: (stream, group) =>
+        redis.send("XPENDING", stream, group).pipe(
+          Effect.flatMap(readSummary),
+          Effect.map(([, smallest]) => smallest ?? undefined)
+        ),
+      retireConsumer: (stream, { group, name }, idleMs) =>
+        yes(run(Scripts.retire, [stream], [group, name, String(idleMs)])),
+      acquireLease: (stream, consumer, token, ttlMs) =>
+        Effect.map(
+          redis.send("SET", leaseKey(stream, consumer), token, "NX", "PX", String(ttlMs)),
+          (reply) => reply !== null
+        ),
+      renewLease: (stream, consumer, token, ttlMs) =>
+        yes(run(Scripts.lease, [leaseKey(stream, consumer)], [token, String(ttlMs)])),
+      releaseLease: (stream, consumer, token) =>
+        Effect.asVoid(run(Scripts.unlease, [leaseKey(stream, consumer)], [token])),
+      trim: (stream, floorId) => number(run(Scripts.trim, [stream], [floorId ?? ""])),
+      range,
+      remove: (stream, ids) => number(redis.send("XDEL", stream, ...ids)),
+      replay: (abandonedStream, abandonedId, originStream, fields) =>
+        run(
+          Scripts.replay,
+          [abandonedStream, originStream, companionKey(originStream, "replayed")],
+          [abandonedId, String(replayedTtlSeconds), ...fields]
+        ).pipe(
+          Effect.catchIf(
+            (error) => saysIn(error, "CROSSSLOT"),
+            () => replayAcrossSlots(abandonedStream, abandonedId, originStream, fields)
+          ),
+          Effect.flatMap(readId),
+          Effect.map((id) => id ?? undefined)
+        ),
+      isReplayed: (stream, id) => yes(redis.send("SISMEMBER", companionKey(stream, "replayed"), id))
+    })
+  })
+)

@@ -1,0 +1,192 @@
+/**
+ * Redis Streams as the programs use them: typed, in terms of the field's words. Every Redis key of this project:
+ *
+ * | key | type | what |
+ * | --- | --- | --- |
+ * | the four names of a stream set | stream | contract sections 3 and 5; one consumer group on each but the abandoned one |
+ * | `{<stream>}:lease:<group>:<consumer>` | string, 5 s | who uses a consumer name; the value is a token of the process |
+ * | `{<stream>}:replayed` | set, 30 days | ids of entries that a replay put back: their time bounds are not checked again |
+ *
+ * `{<stream>}` is the stream's own name where it carries a hash tag, else the name in braces, so that a key always
+ * shares the stream's hash slot.
+ */
+import { Context, type Effect, type Scope } from "effect"
+import type { FlatFields } from "../domain/entry.ts"
+import type { RedisError } from "./Redis.ts"
+
+/** A consumer of a group: who reads, and in whose name entries are pending. */
+export interface Consumer {
+  readonly group: string
+  readonly name: string
+}
+
+export interface StreamEntry {
+  readonly id: string
+  readonly fields: FlatFields
+}
+
+/** A pending entry: its id and how often it was handed out. */
+export interface PendingEntry {
+  readonly id: string
+  readonly deliveries: number
+}
+
+export interface StreamInfo {
+  readonly length: number
+  readonly firstId: string | undefined
+  readonly lastGeneratedId: string
+  readonly entriesAdded: number
+}
+
+export interface GroupInfo {
+  readonly lastDeliveredId: string
+  readonly pending: number
+  readonly consumers: number
+  /** Undefined where Redis cannot tell (NULL). */
+  readonly lag: number | undefined
+  readonly entriesRead: number | undefined
+}
+
+export interface ConsumerInfo {
+  readonly name: string
+  readonly pending: number
+  /** Milliseconds since it last tried to read. */
+  readonly idle: number
+}
+
+/** A reader's own connection, for reads that block. */
+export interface StreamReader {
+  /**
+   * New entries (XREADGROUP `>`), at most `count`; waits up to `blockMs` for the first where that is above 0.
+   * The answer is lost with the connection: after an error, read the own pending entries again.
+   */
+  readonly readNew: (
+    stream: string,
+    consumer: Consumer,
+    count: number,
+    blockMs: number
+  ) => Effect.Effect<ReadonlyArray<StreamEntry>, RedisError>
+}
+
+export interface Move {
+  readonly from: string
+  readonly to: string
+  readonly consumer: Consumer
+  readonly id: string
+  /** Whether the old entry is deleted as well as acknowledged. */
+  readonly remove: boolean
+  readonly fields: FlatFields
+}
+
+/** What became of taking up an owned entry. */
+export type Taken =
+  | { readonly _tag: "NotOwned" }
+  | { readonly _tag: "Deleted" }
+  | { readonly _tag: "Taken"; readonly deliveries: number; readonly fields: FlatFields }
+
+export class EventStreams extends Context.Service<
+  EventStreams,
+  {
+    readonly ping: Effect.Effect<void, RedisError>
+    /** Opens a reader with a connection of its own; the scope closes it. */
+    readonly reader: Effect.Effect<StreamReader, RedisError, Scope.Scope>
+    /** XGROUP CREATE … MKSTREAM: false where the group exists. */
+    readonly createGroup: (stream: string, group: string, startId: string) => Effect.Effect<boolean, RedisError>
+    /** XACK: how many were pending. */
+    readonly acknowledge: (
+      stream: string,
+      group: string,
+      ids: ReadonlyArray<string>
+    ) => Effect.Effect<number, RedisError>
+    /** XACK and XDEL in one step: how many were pending. */
+    readonly finish: (stream: string, group: string, ids: ReadonlyArray<string>) => Effect.Effect<number, RedisError>
+    /** Moves an owned entry to another stream in one step; false (and nothing changed) where it is not owned. */
+    readonly move: (move: Move) => Effect.Effect<boolean, RedisError>
+    /** Keep-alive of owned entries: ids not owned any more, and ids Redis no longer has. */
+    readonly renew: (
+      stream: string,
+      consumer: Consumer,
+      ids: ReadonlyArray<string>
+    ) => Effect.Effect<{ readonly lost: ReadonlyArray<string>; readonly deleted: ReadonlyArray<string> }, RedisError>
+    /** Takes up an owned entry for work, counting one more hand-out if asked. */
+    readonly take: (
+      stream: string,
+      consumer: Consumer,
+      id: string,
+      countHandOut: boolean
+    ) => Effect.Effect<Taken, RedisError>
+    /** Gives owned entries up, idle for `idleMs` from now on: how many were owned. */
+    readonly release: (
+      stream: string,
+      consumer: Consumer,
+      idleMs: number,
+      entries: ReadonlyArray<PendingEntry>
+    ) => Effect.Effect<number, RedisError>
+    /** The consumer's own pending entries after an id (`-` for the first), in order of id. */
+    readonly pendingOf: (
+      stream: string,
+      consumer: Consumer,
+      after: string,
+      count: number
+    ) => Effect.Effect<ReadonlyArray<PendingEntry>, RedisError>
+    /** Takes over entries idle for `minIdleMs`, from a cursor on (XAUTOCLAIM … JUSTID: delivery counts stay). */
+    readonly claimIdle: (
+      stream: string,
+      consumer: Consumer,
+      minIdleMs: number,
+      cursor: string,
+      count: number
+    ) => Effect.Effect<
+      { readonly cursor: string; readonly ids: ReadonlyArray<string>; readonly deleted: ReadonlyArray<string> },
+      RedisError
+    >
+    /** Undefined where there is no such stream. */
+    readonly streamInfo: (stream: string) => Effect.Effect<StreamInfo | undefined, RedisError>
+    /** Undefined where there is no such stream or group. */
+    readonly groupInfo: (stream: string, group: string) => Effect.Effect<GroupInfo | undefined, RedisError>
+    readonly consumers: (stream: string, group: string) => Effect.Effect<ReadonlyArray<ConsumerInfo>, RedisError>
+    /** The id of the group's oldest pending entry. */
+    readonly oldestPending: (stream: string, group: string) => Effect.Effect<string | undefined, RedisError>
+    /** Removes a consumer without pending entries that has been idle for a while; false where it was left alone. */
+    readonly retireConsumer: (stream: string, consumer: Consumer, idleMs: number) => Effect.Effect<boolean, RedisError>
+    /** Takes a lease unless another token holds it. */
+    readonly acquireLease: (
+      stream: string,
+      consumer: Consumer,
+      token: string,
+      ttlMs: number
+    ) => Effect.Effect<boolean, RedisError>
+    /** Prolongs a lease; false where another token holds it. */
+    readonly renewLease: (
+      stream: string,
+      consumer: Consumer,
+      token: string,
+      ttlMs: number
+    ) => Effect.Effect<boolean, RedisError>
+    readonly releaseLease: (stream: string, consumer: Consumer, token: string) => Effect.Effect<void, RedisError>
+    /** Trims what every group has acknowledged, and of that only what is before `floorId` where given: how many. */
+    readonly trim: (stream: string, floorId: string | undefined) => Effect.Effect<number, RedisError>
+    /** Entries in order of id, both ends inclusive (`(` before an id excludes it). */
+    readonly range: (
+      stream: string,
+      from: string,
+      to: string,
+      count: number
+    ) => Effect.Effect<ReadonlyArray<StreamEntry>, RedisError>
+    /** XDEL: how many there were. */
+    readonly remove: (stream: string, ids: ReadonlyArray<string>) => Effect.Effect<number, RedisError>
+    /** Puts an abandoned event back at its origin stream's end; undefined where the abandoned entry is gone. */
+    readonly replay: (
+      abandonedStream: string,
+      abandonedId: string,
+      originStream: string,
+      fields: FlatFields
+    ) => Effect.Effect<string | undefined, RedisError>
+    /** Whether a replay put this entry where it stands. */
+    readonly isReplayed: (stream: string, id: string) => Effect.Effect<boolean, RedisError>
+  }
+>()("job-collector/services/EventStreams") {}
+
+/** A key that belongs to a stream and shares its hash slot. */
+export const companionKey = (stream: string, suffix: string): string =>
+  /\{[^}]+\}/.test(stream) ? `${stream}:${suffix}` : `{${stream}}:${suffix}`
