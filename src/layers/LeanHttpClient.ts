@@ -1,0 +1,284 @@
+/**
+ * An `HttpClient` over undici's `dispatch` that costs little per request: no AbortController, URL, span or stream object
+ * is made for a request that does not need one. Node only.
+ *
+ * What differs from Effect's generic undici client: a response is complete when it arrives, its body has a size limit
+ * (see {@link BodyTooLarge}), and connections cannot be upgraded. Neither client follows redirects.
+ */
+import * as NodeStream from "@effect/platform-node/NodeStream"
+import { Data, Duration, Effect, type Fiber, Layer, Option, Tracer } from "effect"
+import {
+  HttpClient,
+  HttpClientError,
+  HttpClientRequest,
+  type HttpClientResponse,
+  HttpIncomingMessage
+} from "effect/http"
+import { Agent, type Dispatcher } from "undici"
+import { LeanHttpResponse } from "./LeanHttpResponse.ts"
+
+export interface Options {
+  /** The most connections to one origin: at least the requests wanted in flight, others wait. Default 128. */
+  readonly connections?: number | undefined
+  /**
+   * The longest response body, in bytes; a fiber's `HttpIncomingMessage.MaxBodySize` goes before it. Default 1 MiB.
+   */
+  readonly maxBodyBytes?: number | undefined
+  /** How long a connection may take to be made, TLS included. Default 10 seconds. */
+  readonly connectTimeout?: Duration.Input | undefined
+  /** Certificates (PEM) of authorities to trust instead of the system's. */
+  readonly tlsCa?: string | undefined
+}
+
+/** The cause of the `DecodeError` of a response whose body is longer than allowed. The connection was closed. */
+export class BodyTooLarge extends Data.TaggedError("BodyTooLarge")<{ readonly maxBytes: number }> {
+  override get message(): string {
+    return `the body is larger than ${this.maxBytes} bytes`
+  }
+}
+
+type ClientFiber = Fiber.Fiber<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>
+
+/** A URL as undici takes it. */
+interface Target {
+  readonly href: string
+  readonly origin: string
+  readonly path: string
+}
+
+const targetOf = (url: URL): Target => ({
+  href: url.href.split("#", 1)[0] ?? "",
+  origin: url.origin,
+  path: url.pathname + url.search
+})
+
+const CACHED_TARGETS = 64
+
+/** Parses URLs, remembering those last seen: a service calls few. */
+const makeTargets = () => {
+  const known = new Map<string, Target>()
+  return (request: HttpClientRequest.HttpClientRequest): Target | undefined => {
+    const cacheable = request.urlParams.params.length === 0 && Option.isNone(request.hash)
+    const cached = cacheable ? known.get(request.url) : undefined
+    if (cached !== undefined) return cached
+    const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
+    if (url === undefined) return undefined
+    const target = targetOf(url)
+    if (cacheable) {
+      if (known.size >= CACHED_TARGETS) known.clear()
+      known.set(request.url, target)
+    }
+    return target
+  }
+}
+
+const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unknown) => {
+  const code = cause instanceof Error && "code" in cause ? `${cause.code}` : undefined
+  return new HttpClientError.HttpClientError({
+    reason: new HttpClientError.TransportError({
+      request,
+      cause,
+      ...(code === undefined ? undefined : { description: code })
+    })
+  })
+}
+
+type Resume = (result: Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>) => void
+
+/** One request under way: undici's handler, gathering the response until it is whole. */
+class Exchange implements Dispatcher.DispatchHandler {
+  private readonly request: HttpClientRequest.HttpClientRequest
+  private readonly href: string
+  private readonly maxBytes: number
+  private readonly resume: Resume
+  private controller: Dispatcher.DispatchController | undefined
+  private cancelled: Error | undefined
+  private status = 0
+  private headers: Dispatcher.ResponseData["headers"] = {}
+  private body: Buffer | undefined
+  private more: Array<Buffer> | undefined
+  private size = 0
+
+  constructor(request: HttpClientRequest.HttpClientRequest, href: string, maxBytes: number, resume: Resume) {
+    this.request = request
+    this.href = href
+    this.maxBytes = maxBytes
+    this.resume = resume
+  }
+
+  /** Ends the request wherever it is: one that still waits for a connection ends when it would be sent. */
+  cancel(reason: Error): void {
+    this.cancelled ??= reason
+    this.controller?.abort(reason)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller
+    if (this.cancelled !== undefined) controller.abort(this.cancelled)
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Dispatcher.ResponseData["headers"]
+  ): void {
+    if (status < 200) return
+    this.status = status
+    this.headers = headers
+    if (this.request.method !== "HEAD" && Number(headers["content-length"]) > this.maxBytes) this.refuse()
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.size += chunk.length
+    if (this.size > this.maxBytes) this.refuse()
+    else if (this.body === undefined) this.body = chunk
+    else if (this.more === undefined) this.more = [this.body, chunk]
+    else this.more.push(chunk)
+  }
+
+  onResponseEnd(): void {
+    if (this.cancelled !== undefined) return
+    this.resume(
+      Effect.succeed(this.response(this.more === undefined ? this.body : Buffer.concat(this.more, this.size)))
+    )
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, cause: Error): void {
+    this.more = undefined
+    this.resume(Effect.fail(this.status === 0 ? transportError(this.request, cause) : this.unreadable(cause)))
+  }
+
+  private refuse(): void {
+    this.cancel(new BodyTooLarge({ maxBytes: this.maxBytes }))
+  }
+
+  private response(body: Buffer | undefined): LeanHttpResponse {
+    return new LeanHttpResponse(this.request, this.href, this.status, this.headers, body)
+  }
+
+  private unreadable(cause: Error): HttpClientError.HttpClientError {
+    return new HttpClientError.HttpClientError({
+      reason: new HttpClientError.DecodeError({
+        request: this.request,
+        response: this.response(undefined),
+        cause,
+        description: cause.message
+      })
+    })
+  }
+}
+
+interface Payload {
+  readonly headers: HttpClientRequest.HttpClientRequest["headers"]
+  readonly body: Exclude<Dispatcher.DispatchOptions["body"], undefined>
+}
+
+/** A form or a stream as undici takes it. */
+const payloadOf = (request: HttpClientRequest.HttpClientRequest): Effect.Effect<Payload> => {
+  const { body, headers } = request
+  switch (body._tag) {
+    case "Empty":
+      return Effect.succeed({ headers, body: null })
+    case "Uint8Array":
+      return Effect.succeed({ headers, body: body.body })
+    case "Raw":
+      return Effect.succeed({ headers, body: body.body as Payload["body"] })
+    case "Stream":
+      return Effect.map(NodeStream.toReadable(body.stream), (readable) => ({ headers, body: readable }))
+    case "FormData":
+      return Effect.promise(async () => {
+        const encoded = new Response(body.formData)
+        const named = HttpClientRequest.setHeader(request, "content-type", encoded.headers.get("content-type") ?? "")
+        return { headers: named.headers, body: new Uint8Array(await encoded.arrayBuffer()) }
+      })
+  }
+}
+
+/** Whether spans are wanted here: a tracer was given and nothing switches it off for this request. */
+const isTraced = (fiber: Fiber.Fiber<unknown, unknown>, request: HttpClientRequest.HttpClientRequest): boolean =>
+  fiber.cache.tracer !== undefined &&
+  fiber.cache.tracerEnabled &&
+  !fiber.getRef(Tracer.DisablePropagation) &&
+  !fiber.getRef(HttpClient.TracerDisabledWhen)(request)
+
+const make = (agent: Agent, maxBodyBytes: number): HttpClient.HttpClient => {
+  const targets = makeTargets()
+
+  const dispatch = (
+    request: HttpClientRequest.HttpClientRequest,
+    target: Target,
+    payload: Payload,
+    fiber: ClientFiber
+  ) =>
+    Effect.callback<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>((resume) => {
+      const limit = fiber.getRef(HttpIncomingMessage.MaxBodySize)
+      const exchange = new Exchange(request, target.href, limit === undefined ? maxBodyBytes : Number(limit), resume)
+      try {
+        agent.dispatch(
+          {
+            origin: target.origin,
+            path: target.path,
+            method: request.method,
+            headers: payload.headers,
+            body: payload.body,
+            // Time limits are the caller's, under the ambient Clock.
+            headersTimeout: 0,
+            bodyTimeout: 0
+          },
+          exchange
+        )
+      } catch (cause) {
+        resume(Effect.fail(transportError(request, cause)))
+      }
+      return Effect.sync(() => exchange.cancel(new Error("the request was interrupted")))
+    })
+
+  const send = (request: HttpClientRequest.HttpClientRequest, target: Target, fiber: ClientFiber) => {
+    const { body } = request
+    return body._tag === "Uint8Array"
+      ? dispatch(request, target, { headers: request.headers, body: body.body }, fiber)
+      : Effect.flatMap(payloadOf(request), (payload) => dispatch(request, target, payload, fiber))
+  }
+
+  // Effect's own wrapper makes the spans and their headers.
+  const traced = HttpClient.make((request, url, _signal, fiber) => send(request, targetOf(url), fiber))
+
+  const execute = (request: HttpClientRequest.HttpClientRequest) =>
+    Effect.withFiber<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>((fiber) => {
+      const target = isTraced(fiber, request) ? undefined : targets(request)
+      return target === undefined ? traced.execute(request) : send(request, target, fiber as ClientFiber)
+    })
+
+  return HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
+    (request) => Effect.flatMap(request, execute),
+    Effect.succeed
+  )
+}
+
+/**
+ * The client, with connections of its own that close with the layer. Kept-alive connections are reused, one request at a
+ * time; idle ones are closed after 4 seconds or when the server says.
+ *
+ * Fails with `HttpClientError`: `TransportError` (no response; the cause has undici's or the system's `code`),
+ * `DecodeError` (a response whose body did not come whole, or {@link BodyTooLarge}), `InvalidUrlError`.
+ */
+export const layer = (options: Options = {}): Layer.Layer<HttpClient.HttpClient> =>
+  Layer.effect(
+    HttpClient.HttpClient,
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(
+          () =>
+            new Agent({
+              connections: options.connections ?? 128,
+              pipelining: 1,
+              allowH2: false,
+              connectTimeout: Duration.toMillis(options.connectTimeout ?? "10 seconds"),
+              ...(options.tlsCa === undefined ? undefined : { connect: { ca: options.tlsCa } })
+            })
+        ),
+        (agent) => Effect.promise(() => agent.destroy())
+      ),
+      (agent) => make(agent, options.maxBodyBytes ?? 1024 * 1024)
+    )
+  )
