@@ -1,0 +1,353 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { assert, describe, it } from "@effect/vitest"
+import { ByteSize, Effect, Fiber, Layer, Option, Redacted, Stream, Tracer } from "effect"
+import {
+  HttpBody,
+  HttpClient,
+  type HttpClientError,
+  HttpClientRequest,
+  HttpClientResponse,
+  HttpIncomingMessage
+} from "effect/http"
+import * as JobsApiLayer from "../../src/layers/JobsApi.ts"
+import * as LeanHttpClient from "../../src/layers/LeanHttpClient.ts"
+import * as NativeSigner from "../../src/layers/NativeSigner.ts"
+import { JobsApi } from "../../src/services/JobsApi.ts"
+import { freePort, waitUntil } from "../support/redis-server.ts"
+
+interface Received {
+  readonly request: IncomingMessage
+  readonly body: Buffer
+}
+
+/** A real server on a free port for the scope of a test, with what it saw. */
+const serve = (answer: (received: Received, response: ServerResponse) => void) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const received: Array<Received> = []
+      const state = { sockets: 0, closed: 0 }
+      const server = createServer((request, response) => {
+        const chunks: Array<Buffer> = []
+        request.on("data", (chunk: Buffer) => chunks.push(chunk))
+        request.on("end", () => {
+          const one = { request, body: Buffer.concat(chunks) }
+          received.push(one)
+          answer(one, response)
+        })
+      })
+      server.on("connection", (socket) => {
+        state.sockets++
+        socket.on("close", () => state.closed++)
+      })
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      return { server, url, received, state }
+    }),
+    ({ server }) =>
+      Effect.promise(
+        () =>
+          new Promise<void>((resolve) => {
+            server.close(() => resolve())
+            server.closeAllConnections()
+          })
+      )
+  )
+
+const json = (response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}) => {
+  response.writeHead(status, { "content-type": "application/json", ...headers })
+  response.end(JSON.stringify(body))
+}
+
+const until = (what: string, condition: () => boolean) => Effect.promise(() => waitUntil(what, condition))
+
+/** The error of a request, as its reason. */
+const reasonOf = <A>(effect: Effect.Effect<A, HttpClientError.HttpClientError, HttpClient.HttpClient>) =>
+  Effect.map(Effect.flip(effect), (error) => error.reason)
+
+const code = (cause: unknown) => (cause as { readonly code?: string }).code
+
+describe("LeanHttpClient", () => {
+  it.live("gives a whole response: status, url, headers, cookies and every reading of the body", () =>
+    Effect.gen(function* () {
+      const { url, received } = yield* serve((_, response) => {
+        response.setHeader("set-cookie", ["a=1", "b=2"])
+        json(response, 201, { say: "żółć" }, { "x-one": "1" })
+      })
+      const response = yield* HttpClientRequest.post(`${url}/path`, { urlParams: { q: "a b" }, hash: "frag" }).pipe(
+        HttpClientRequest.setHeader("x-mine", "yes"),
+        HttpClientRequest.bodyText("body", "text/plain"),
+        HttpClient.execute
+      )
+      const text = JSON.stringify({ say: "żółć" })
+      assert.strictEqual(response.status, 201)
+      assert.strictEqual(response.url, `${url}/path?q=a+b`)
+      assert.strictEqual(response.headers["x-one"], "1")
+      assert.strictEqual(response.cookies.cookies.b?.value, "2")
+      assert.strictEqual(yield* response.text, text)
+      assert.deepStrictEqual(yield* response.json, { say: "żółć" })
+      assert.strictEqual(Buffer.from(yield* response.arrayBuffer).toString(), text)
+      const chunks = yield* Stream.runCollect(response.stream)
+      assert.strictEqual(Buffer.concat(chunks).toString(), text)
+      assert.strictEqual((yield* HttpClientResponse.filterStatusOk(response)).status, 201)
+      const [seen] = received
+      assert(seen !== undefined)
+      assert.strictEqual(seen.request.url, "/path?q=a+b")
+      assert.strictEqual(seen.request.headers["x-mine"], "yes")
+      assert.strictEqual(seen.request.headers["content-type"], "text/plain")
+      assert.strictEqual(seen.body.toString(), "body")
+    }).pipe(Effect.provide(LeanHttpClient.layer()))
+  )
+
+  it.live("sends every kind of body and reads forms", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve(({ request, body }, response) => {
+        response.writeHead(200, { "content-type": request.headers["content-type"] ?? "none" })
+        response.end(body)
+      })
+      const echo = (body: HttpBody.HttpBody) => HttpClient.post(url, { body })
+      const form = new FormData()
+      form.set("name", "value")
+      assert.strictEqual((yield* (yield* echo(HttpBody.formData(form))).formData).get("name"), "value")
+      const streamed = yield* echo(HttpBody.stream(Stream.make(Buffer.from("one"), Buffer.from("two"))))
+      assert.strictEqual(yield* streamed.text, "onetwo")
+      const params = yield* (yield* echo(HttpBody.text("a=1&b=2", "application/x-www-form-urlencoded"))).urlParamsBody
+      assert.deepStrictEqual(params.params, [
+        ["a", "1"],
+        ["b", "2"]
+      ])
+      const empty = yield* HttpClient.get(url)
+      assert.strictEqual(yield* empty.text, "")
+      assert.deepStrictEqual(yield* Stream.runCollect(empty.stream), [])
+    }).pipe(Effect.provide(LeanHttpClient.layer()))
+  )
+
+  it.live("puts a chunked body together and keeps the connection for the next request", () =>
+    Effect.gen(function* () {
+      const { url, state } = yield* serve((_, response) => {
+        response.write("first ")
+        setImmediate(() => response.end("second"))
+      })
+      for (let i = 0; i < 20; i++) {
+        assert.strictEqual(yield* (yield* HttpClient.get(url)).text, "first second")
+      }
+      // A request made the very moment another ends may find that one's connection not yet free.
+      assert.isAtMost(state.sockets, 2)
+    }).pipe(Effect.provide(LeanHttpClient.layer()))
+  )
+
+  it.live("does not follow a redirect", () =>
+    Effect.gen(function* () {
+      const { url, received } = yield* serve((_, response) => response.writeHead(307, { location: "/else" }).end())
+      assert.strictEqual((yield* HttpClient.get(url)).status, 307)
+      assert.strictEqual(received.length, 1)
+    }).pipe(Effect.provide(LeanHttpClient.layer()))
+  )
+
+  it.live("refuses a body over its limit, announced or not, and closes the connection", () =>
+    Effect.gen(function* () {
+      const { url, state } = yield* serve(({ request }, response) => {
+        if (request.url === "/announced") return response.end("x".repeat(1_001))
+        response.write("x".repeat(600))
+        return setImmediate(() => response.end("x".repeat(401)))
+      })
+      for (const path of ["/announced", "/chunked"]) {
+        const reason = yield* reasonOf(HttpClient.get(`${url}${path}`))
+        assert(reason._tag === "DecodeError")
+        assert.deepStrictEqual(reason.cause, new LeanHttpClient.BodyTooLarge({ maxBytes: 1_000 }))
+        assert.strictEqual(reason.response.status, 200)
+      }
+      yield* until("both connections are closed", () => state.closed === 2)
+      const wider = yield* HttpClient.get(`${url}/chunked`).pipe(
+        Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(1_001))
+      )
+      assert.strictEqual((yield* wider.text).length, 1_001)
+    }).pipe(Effect.provide(LeanHttpClient.layer({ maxBodyBytes: 1_000 })))
+  )
+
+  it.live("keeps the system's code when no response comes, and names no header", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve((_, response) => response.socket?.resetAndDestroy())
+      const secret = HttpClientRequest.setHeader("authorization", "Ed25519 1:secret")
+      const closed = `http://127.0.0.1:${yield* Effect.promise(freePort)}`
+      const refused = yield* Effect.flip(HttpClient.execute(secret(HttpClientRequest.get(closed))))
+      assert.strictEqual(refused.reason._tag, "TransportError")
+      assert.strictEqual(code(refused.cause), "ECONNREFUSED")
+      const reset = yield* Effect.flip(HttpClient.execute(secret(HttpClientRequest.get(url))))
+      assert.strictEqual(code(reset.cause), "ECONNRESET")
+      for (const error of [refused, reset]) {
+        assert.notInclude(`${error.message}${JSON.stringify(error)}${String(error)}`, "secret")
+      }
+    }).pipe(Effect.provide(LeanHttpClient.layer()))
+  )
+
+  it.live("fails with the response's head when its body breaks off", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve((_, response) => {
+        response.writeHead(500, { "content-length": "100" })
+        response.write("half")
+        setImmediate(() => response.socket?.destroy())
+      })
+      const reason = yield* reasonOf(HttpClient.get(url))
+      assert(reason._tag === "DecodeError")
+      assert.strictEqual(reason.response.status, 500)
+    }).pipe(Effect.provide(LeanHttpClient.layer()))
+  )
+
+  it.live("fails on a URL that is none and on JSON that is none", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve((_, response) => response.end("{"))
+      assert.strictEqual((yield* reasonOf(HttpClient.get("http://[half")))._tag, "InvalidUrlError")
+      const body = Effect.flatMap(HttpClient.get(url), (response) => response.json)
+      assert.strictEqual((yield* reasonOf(body))._tag, "DecodeError")
+    }).pipe(Effect.provide(LeanHttpClient.layer()))
+  )
+
+  it.live("closes the connection of an interrupted request, and only that", () =>
+    Effect.gen(function* () {
+      const { url, received, state } = yield* serve(({ request }, response) => {
+        if (request.url === "/") response.end("ok")
+      })
+      const hanging = yield* Effect.forkChild(HttpClient.get(`${url}/hang`))
+      yield* until("the request arrived", () => received.length === 1)
+      yield* Fiber.interrupt(hanging)
+      yield* until("its connection is closed", () => state.closed === 1)
+      assert.strictEqual(yield* (yield* HttpClient.get(url)).text, "ok")
+      assert.strictEqual(state.closed, 1)
+    }).pipe(Effect.provide(LeanHttpClient.layer()))
+  )
+
+  it.live("makes no more connections than allowed; others wait", () =>
+    Effect.gen(function* () {
+      const { url, state } = yield* serve((_, response) => setImmediate(() => response.end("ok")))
+      yield* Effect.all(
+        Array.from({ length: 20 }, () => HttpClient.get(url)),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(state.sockets, 3)
+    }).pipe(Effect.provide(LeanHttpClient.layer({ connections: 3 })))
+  )
+
+  it.live("closes its connections with the layer", () =>
+    Effect.gen(function* () {
+      const { url, state } = yield* serve((_, response) => response.end("ok"))
+      yield* HttpClient.get(url).pipe(Effect.provide(LeanHttpClient.layer(), { local: true }))
+      yield* until("the kept connection is closed", () => state.closed === state.sockets)
+      assert.strictEqual(state.sockets, 1)
+    })
+  )
+
+  it.live("makes a client span and sends its traceparent only where a tracer is given and not switched off", () =>
+    Effect.gen(function* () {
+      const { url, received } = yield* serve((_, response) => response.end("ok"))
+      const spans: Array<Tracer.Span> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          spans.push(span)
+          return span
+        }
+      })
+      yield* HttpClient.get(url)
+      assert.isUndefined(received[0]?.request.headers.traceparent)
+      yield* HttpClient.get(`${url}/x?y=1`).pipe(Effect.withTracer(tracer))
+      const [span] = spans
+      assert(span !== undefined)
+      assert.strictEqual(span.kind, "client")
+      assert.strictEqual(span.attributes.get("http.response.status_code"), 200)
+      assert.strictEqual(span.status._tag, "Ended")
+      assert.strictEqual(received[1]?.request.url, "/x?y=1")
+      assert.strictEqual(received[1]?.request.headers.traceparent, `00-${span.traceId}-${span.spanId}-01`)
+      const off = HttpClient.get(url).pipe(Effect.withTracer(tracer))
+      yield* Effect.provideService(off, HttpClient.TracerDisabledWhen, () => true)
+      yield* Effect.provideService(off, Tracer.DisablePropagation, true)
+      assert.strictEqual(spans.length, 1)
+      assert.isUndefined(received[2]?.request.headers.traceparent)
+      assert.isUndefined(received[3]?.request.headers.traceparent)
+      assert.isTrue(Option.isNone(span.parent))
+    }).pipe(Effect.provide(LeanHttpClient.layer()))
+  )
+})
+
+const SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
+
+describe("JobsApi over LeanHttpClient", () => {
+  const jobsApi = (baseUrl: string) =>
+    JobsApiLayer.layer({ baseUrl, serviceId: "job-collector", timeout: "300 millis" }).pipe(
+      Layer.provide([LeanHttpClient.layer(), NativeSigner.layer(Redacted.make(SEED))])
+    )
+
+  const deliver = (baseUrl: string) =>
+    JobsApi.use((api) =>
+      api.deliver({ path: "/api/jobs/add", body: Buffer.from("{}"), idempotencyKey: "e1", attempt: 1 })
+    ).pipe(Effect.provide(jobsApi(baseUrl), { local: true }))
+
+  it.live("tells a success from every way to fail", () =>
+    Effect.gen(function* () {
+      const answers: Record<string, (response: ServerResponse) => void> = {
+        "/ok": (response) => json(response, 200, { job_id: "j1", credits_deducted: 3 }),
+        "/slow": () => {},
+        "/drip": (response) => response.write("{"),
+        "/reset": (response) => response.socket?.resetAndDestroy(),
+        "/huge": (response) => response.end("x".repeat(1024 * 1024 + 1)),
+        "/huge500": (response) => response.writeHead(500).end("x".repeat(1024 * 1024 + 1)),
+        "/text": (response) => response.end("not json"),
+        "/moved": (response) => response.writeHead(302, { location: "/ok" }).end(),
+        "/half": (response) => {
+          response.writeHead(200, { "content-length": "100" })
+          response.write("{")
+          setImmediate(() => response.socket?.destroy())
+        }
+      }
+      const { url, received } = yield* serve(({ request }, response) => {
+        answers[(request.url ?? "").replace("/api/jobs/add", "")]?.(response)
+      })
+      const outcome = (path: string) =>
+        Effect.map(deliver(`${url}${path}`), (result) => (result._tag === "Failed" ? result.errorCode : result.jobId))
+      assert.strictEqual(yield* outcome("/ok"), "j1")
+      assert.strictEqual(yield* outcome("/slow"), "TIMEOUT")
+      assert.strictEqual(yield* outcome("/drip"), "TIMEOUT")
+      assert.strictEqual(yield* outcome("/reset"), "NETWORK")
+      assert.strictEqual(yield* outcome("/huge"), "BAD_RESPONSE")
+      assert.strictEqual(yield* outcome("/huge500"), "HTTP_500")
+      assert.strictEqual(yield* outcome("/text"), "BAD_RESPONSE")
+      assert.strictEqual(yield* outcome("/moved"), "HTTP_302")
+      assert.strictEqual(yield* outcome("/half"), "BAD_RESPONSE")
+      assert.strictEqual(received.length, Object.keys(answers).length)
+      const closed = `http://127.0.0.1:${yield* Effect.promise(freePort)}`
+      const refused = yield* deliver(closed)
+      assert(refused._tag === "Failed")
+      assert.strictEqual(refused.errorCode, "NETWORK")
+      assert.include(refused.errorMessage, "ECONNREFUSED")
+    })
+  )
+
+  it.live("fetches configurations of more than 1 MiB and at most 16", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve(({ request }, response) => {
+        if (request.headers["if-none-match"] === '"v7"') return response.writeHead(304).end()
+        const bytes = Number((request.url ?? "").split("/")[1])
+        response.writeHead(200, { etag: '"v7"', "content-digest": "sha-256=:x:" })
+        return response.end(Buffer.alloc(bytes, "x"))
+      })
+      const fetch = (bytes: number, etag?: string) =>
+        JobsApi.use((api) => api.configurations(etag)).pipe(
+          Effect.provide(
+            JobsApiLayer.layer({ baseUrl: `${url}/${bytes}`, serviceId: "job-collector", timeout: "20 seconds" }).pipe(
+              Layer.provide([LeanHttpClient.layer(), NativeSigner.layer(Redacted.make(SEED))])
+            ),
+            { local: true }
+          )
+        )
+      const fetched = yield* fetch(16 * 1024 * 1024)
+      assert(fetched._tag === "Fetched")
+      assert.strictEqual(fetched.body.length, 16 * 1024 * 1024)
+      assert.strictEqual(fetched.etag, '"v7"')
+      assert.strictEqual(fetched.contentDigest, "sha-256=:x:")
+      assert.strictEqual((yield* fetch(1, '"v7"'))._tag, "NotModified")
+      const refused = yield* Effect.flip(fetch(16 * 1024 * 1024 + 1))
+      assert(refused._tag === "JobsApiError")
+      assert.strictEqual(refused.errorCode, "BAD_RESPONSE")
+    })
+  )
+})
