@@ -1,0 +1,154 @@
+import { Clock, Effect } from "effect"
+import { type Redis, RedisError } from "../../services/Redis.ts"
+import { claimCommands } from "./claims.ts"
+import { groupCommands } from "./groups.ts"
+import { infoCommands } from "./info.ts"
+import { type Command, Keyspace, type Waiter } from "./keyspace.ts"
+import { Blocked, readCommands } from "./reads.ts"
+import { checkArity, type Reply, ReplyError } from "./replies.ts"
+import { evaluate } from "./scripts.ts"
+import { serverCommands } from "./server.ts"
+import { streamCommands } from "./streams.ts"
+import { stringCommands } from "./strings.ts"
+
+/** A client's view of the engine: sends one command, its arguments as strings. */
+export interface MemoryConnection {
+  readonly send: Redis["Service"]["send"]
+}
+
+/**
+ * A Redis server in this process: streams with consumer groups, strings with a time to live and the project's scripts,
+ * each command with the replies and error texts of Redis 7.0 as ioredis hands them out (RESP2).
+ *
+ * Time (ids of `XADD *`, idle times, times to live, BLOCK) is the ambient `Clock`'s. A command that does not wait is
+ * done within one synchronous step; one that waits is served in the order of arrival, and interrupting it leaves
+ * nothing behind. Errors are `RedisError`s whose `cause` is an `Error` with Redis's text.
+ */
+export interface MemoryEngine {
+  /** A connection of its own. Any number may share an engine; they see the same keys. */
+  readonly connection: () => MemoryConnection
+}
+
+type Result = Reply | Blocked
+
+const evalCommand: Command<Reply> = {
+  arity: -3,
+  run: (db, args, now) =>
+    evaluate((command, ...commandArgs) => {
+      const result = execute(db, command, commandArgs, now)
+      return result instanceof Blocked ? null : result
+    }, args)
+}
+
+const commands: ReadonlyMap<string, Command<Result>> = new Map(
+  Object.entries<Command<Result>>({
+    ...streamCommands,
+    ...groupCommands,
+    ...claimCommands,
+    ...readCommands,
+    ...infoCommands,
+    ...stringCommands,
+    ...serverCommands,
+    EVAL: evalCommand
+  })
+)
+
+const unknownCommand = (name: string, args: ReadonlyArray<string>) =>
+  new ReplyError(`ERR unknown command '${name}', with args beginning with: ${args.map((arg) => `'${arg}' `).join("")}`)
+
+const execute = (db: Keyspace, name: string, args: ReadonlyArray<string>, now: number): Result => {
+  const command = commands.get(name) ?? commands.get(name.toUpperCase())
+  if (command === undefined) throw unknownCommand(name, args)
+  checkArity(name, command.arity, args.length + 1)
+  return command.run(db, args, now)
+}
+
+const failure = (error: ReplyError) => Effect.fail(new RedisError({ cause: error }))
+
+const answer = (outcome: Reply | ReplyError): Effect.Effect<Reply, RedisError> =>
+  outcome instanceof ReplyError ? failure(outcome) : Effect.succeed(outcome)
+
+/** A read's place in the queue, and what it was served once it was. */
+class Waiting {
+  private readonly db: Keyspace
+  private waiter: Waiter | undefined
+  private outcome: Reply | ReplyError | undefined
+  private resume: ((effect: Effect.Effect<Reply, RedisError>) => void) | undefined
+
+  constructor(db: Keyspace) {
+    this.db = db
+  }
+
+  /** Joins the queue at once; the effect ends when the read is served or its time is up. */
+  enter({ timeout, waiter }: Blocked): Effect.Effect<Reply, RedisError> {
+    this.waiter = waiter((outcome) => {
+      this.outcome = outcome
+      this.resume?.(answer(outcome))
+    })
+    this.db.enter(this.waiter)
+    const served = Effect.callback<Reply, RedisError>((resume) => {
+      if (this.outcome === undefined) this.resume = resume
+      else resume(answer(this.outcome))
+    })
+    if (timeout === 0) return served
+    return Effect.timeoutOrElse(served, {
+      duration: timeout,
+      // Served in the very instant its time was up: what was handed out is answered.
+      orElse: () =>
+        Effect.suspend(() => {
+          this.leave()
+          return answer(this.outcome ?? null)
+        })
+    })
+  }
+
+  leave(): void {
+    if (this.waiter !== undefined) this.db.leave(this.waiter)
+  }
+}
+
+const perform = (
+  db: Keyspace,
+  name: string,
+  args: ReadonlyArray<string>,
+  onBlocked: (blocked: Blocked) => Effect.Effect<Reply, RedisError>
+): Effect.Effect<Reply, RedisError> =>
+  Clock.clockWith((clock) => {
+    const now = Math.floor(clock.currentTimeMillisUnsafe())
+    try {
+      const result = execute(db, name, args, now)
+      return result instanceof Blocked ? onBlocked(result) : Effect.succeed(result)
+    } catch (error) {
+      if (error instanceof ReplyError) return failure(error)
+      throw error
+    } finally {
+      db.serve(now)
+    }
+  })
+
+/** A command that may wait. It leaves the queue however it ends, an interruption included. */
+const performRead = (db: Keyspace, name: string, args: ReadonlyArray<string>): Effect.Effect<Reply, RedisError> =>
+  Effect.suspend(() => {
+    const waiting = new Waiting(db)
+    return Effect.ensuring(
+      perform(db, name, args, (blocked) => waiting.enter(blocked)),
+      Effect.sync(() => waiting.leave())
+    )
+  })
+
+const neverBlocks = () => Effect.succeed(null)
+
+const sendTo = (db: Keyspace): MemoryConnection["send"] => {
+  // The reply's type is the caller's claim, as with any driver behind this service.
+  return <A>(name: string, ...args: ReadonlyArray<string>) =>
+    (name.toUpperCase() in readCommands
+      ? performRead(db, name, args)
+      : perform(db, name, args, neverBlocks)) as Effect.Effect<A, RedisError>
+}
+
+/** A new engine without any keys. */
+export const makeEngine: Effect.Effect<MemoryEngine> = Effect.sync(() => {
+  const db = new Keyspace()
+  const send = sendTo(db)
+  return { connection: () => ({ send }) }
+})

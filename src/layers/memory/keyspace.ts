@@ -1,0 +1,154 @@
+import { wrongType } from "./replies.ts"
+import { type Group, Stream } from "./stream.ts"
+
+/** What stands under a key. `expiresAt` in epoch milliseconds. */
+interface Slot {
+  value: Stream | string
+  expiresAt: number | undefined
+}
+
+/** A read that waits for new entries (BLOCK). */
+export interface Waiter {
+  readonly keys: ReadonlyArray<string>
+  /** Looks at a key that changed; true once the reader has its reply and waits no more. */
+  readonly attend: (key: string, now: number) => boolean
+}
+
+/**
+ * The keys of one server and the readers that wait on them. Keys lapse when they are next looked at, so a reader that
+ * waits on a key with a time to live is not woken by its end.
+ */
+export class Keyspace {
+  private readonly slots = new Map<string, Slot>()
+  private readonly waiting = new Map<string, Set<Waiter>>()
+  private readonly changed = new Set<string>()
+  private waiters = 0
+
+  /** Readers that wait now. */
+  get blocked(): number {
+    return this.waiters
+  }
+
+  private slot(key: string, now: number): Slot | undefined {
+    const slot = this.slots.get(key)
+    if (slot?.expiresAt !== undefined && slot.expiresAt <= now) {
+      this.delete(key)
+      return undefined
+    }
+    return slot
+  }
+
+  has(key: string, now: number): boolean {
+    return this.slot(key, now) !== undefined
+  }
+
+  keys(now: number): Array<string> {
+    return [...this.slots.keys()].filter((key) => this.has(key, now))
+  }
+
+  type(key: string, now: number): "stream" | "string" | "none" {
+    const slot = this.slot(key, now)
+    if (slot === undefined) return "none"
+    return slot.value instanceof Stream ? "stream" : "string"
+  }
+
+  /** The string of a key, or null. */
+  text(key: string, now: number): string | null {
+    const value = this.slot(key, now)?.value
+    if (value instanceof Stream) throw wrongType()
+    return value ?? null
+  }
+
+  /** The stream of a key, if there is one. */
+  stream(key: string, now: number): Stream | undefined {
+    const slot = this.slot(key, now)
+    if (slot === undefined) return undefined
+    if (slot.value instanceof Stream) return slot.value
+    throw wrongType()
+  }
+
+  /** The stream of a key, made where there is none. */
+  streamOrNew(key: string, now: number): Stream {
+    const known = this.stream(key, now)
+    if (known !== undefined) return known
+    const made = new Stream()
+    this.slots.set(key, { value: made, expiresAt: undefined })
+    return made
+  }
+
+  group(key: string, name: string, now: number): Group | undefined {
+    return this.stream(key, now)?.groups.get(name)
+  }
+
+  setText(key: string, value: string, expiresAt: number | undefined): void {
+    this.slots.set(key, { value, expiresAt })
+    this.touch(key)
+  }
+
+  /** When a key lapses: undefined for never, null where there is no such key. */
+  expiry(key: string, now: number): number | undefined | null {
+    const slot = this.slot(key, now)
+    return slot === undefined ? null : slot.expiresAt
+  }
+
+  expireAt(key: string, at: number, now: number): void {
+    const slot = this.slot(key, now)
+    if (slot === undefined) return
+    if (at <= now) this.delete(key)
+    else slot.expiresAt = at
+  }
+
+  delete(key: string): boolean {
+    if (!this.slots.delete(key)) return false
+    this.touch(key)
+    return true
+  }
+
+  clear(): void {
+    for (const key of this.slots.keys()) this.touch(key)
+    this.slots.clear()
+  }
+
+  /** Notes that readers waiting on a key may have something to get once the command, or script, has ended. */
+  touch(key: string): void {
+    if (this.waiting.has(key)) this.changed.add(key)
+  }
+
+  /** Serves the readers of every key that changed, in the order they came. */
+  serve(now: number): void {
+    if (this.changed.size === 0) return
+    const keys = [...this.changed]
+    this.changed.clear()
+    for (const key of keys) {
+      for (const waiter of [...(this.waiting.get(key) ?? [])]) {
+        if (waiter.attend(key, now)) this.leave(waiter)
+      }
+    }
+  }
+
+  enter(waiter: Waiter): void {
+    this.waiters += 1
+    for (const key of waiter.keys) {
+      const queue = this.waiting.get(key)
+      if (queue === undefined) this.waiting.set(key, new Set([waiter]))
+      else queue.add(waiter)
+    }
+  }
+
+  leave(waiter: Waiter): void {
+    let waited = false
+    for (const key of waiter.keys) {
+      const queue = this.waiting.get(key)
+      if (queue?.delete(waiter)) waited = true
+      if (queue?.size === 0) this.waiting.delete(key)
+    }
+    if (waited) this.waiters -= 1
+  }
+}
+
+/** A command: takes its arguments (without its name), answers or throws a `ReplyError`. */
+export interface Command<A> {
+  /** Arguments with the name counted; negative: at least so many. */
+  readonly arity: number
+  readonly run: (db: Keyspace, args: ReadonlyArray<string>, now: number) => A
+}
