@@ -3,13 +3,14 @@ import { type Redis, RedisError } from "../../services/Redis.ts"
 import { claimCommands } from "./claims.ts"
 import { groupCommands } from "./groups.ts"
 import { infoCommands } from "./info.ts"
+import { keyCommands } from "./keys.ts"
 import { type Command, Keyspace, type Waiter } from "./keyspace.ts"
 import { Blocked, readCommands } from "./reads.ts"
 import { checkArity, type Reply, ReplyError } from "./replies.ts"
 import { evaluate } from "./scripts.ts"
 import { serverCommands } from "./server.ts"
 import { streamCommands } from "./streams.ts"
-import { stringCommands } from "./strings.ts"
+import { valueCommands } from "./values.ts"
 
 /** A client's view of the engine: sends one command, its arguments as strings. */
 export interface MemoryConnection {
@@ -17,7 +18,7 @@ export interface MemoryConnection {
 }
 
 /**
- * A Redis server in this process: streams with consumer groups, strings with a time to live and the project's scripts,
+ * A Redis server in this process: streams with consumer groups, strings, sets, times to live and the project's scripts,
  * each command with the replies and error texts of Redis 7.0 as ioredis hands them out (RESP2).
  *
  * Time (ids of `XADD *`, idle times, times to live, BLOCK) is the ambient `Clock`'s. A command that does not wait is
@@ -47,7 +48,8 @@ const commands: ReadonlyMap<string, Command<Result>> = new Map(
     ...claimCommands,
     ...readCommands,
     ...infoCommands,
-    ...stringCommands,
+    ...keyCommands,
+    ...valueCommands,
     ...serverCommands,
     EVAL: evalCommand
   })

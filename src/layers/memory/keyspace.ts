@@ -1,9 +1,11 @@
 import { wrongType } from "./replies.ts"
 import { type Group, Stream } from "./stream.ts"
 
+type Value = Stream | Set<string> | string
+
 /** What stands under a key. `expiresAt` in epoch milliseconds. */
 interface Slot {
-  value: Stream | string
+  readonly value: Value
   expiresAt: number | undefined
 }
 
@@ -46,34 +48,47 @@ export class Keyspace {
     return [...this.slots.keys()].filter((key) => this.has(key, now))
   }
 
-  type(key: string, now: number): "stream" | "string" | "none" {
-    const slot = this.slot(key, now)
-    if (slot === undefined) return "none"
-    return slot.value instanceof Stream ? "stream" : "string"
+  type(key: string, now: number): "stream" | "set" | "string" | "none" {
+    const value = this.slot(key, now)?.value
+    if (value === undefined) return "none"
+    if (value instanceof Stream) return "stream"
+    return typeof value === "string" ? "string" : "set"
   }
 
   /** The string of a key, or null. */
   text(key: string, now: number): string | null {
     const value = this.slot(key, now)?.value
-    if (value instanceof Stream) throw wrongType()
-    return value ?? null
+    if (value === undefined || typeof value === "string") return value ?? null
+    throw wrongType()
   }
 
   /** The stream of a key, if there is one. */
   stream(key: string, now: number): Stream | undefined {
-    const slot = this.slot(key, now)
-    if (slot === undefined) return undefined
-    if (slot.value instanceof Stream) return slot.value
+    const value = this.slot(key, now)?.value
+    if (value === undefined || value instanceof Stream) return value
     throw wrongType()
   }
 
   /** The stream of a key, made where there is none. */
   streamOrNew(key: string, now: number): Stream {
-    const known = this.stream(key, now)
-    if (known !== undefined) return known
-    const made = new Stream()
-    this.slots.set(key, { value: made, expiresAt: undefined })
-    return made
+    return this.stream(key, now) ?? this.create(key, new Stream())
+  }
+
+  /** The set of a key, if there is one. */
+  set(key: string, now: number): Set<string> | undefined {
+    const value = this.slot(key, now)?.value
+    if (value === undefined || value instanceof Set) return value
+    throw wrongType()
+  }
+
+  /** The set of a key, made where there is none. */
+  setOrNew(key: string, now: number): Set<string> {
+    return this.set(key, now) ?? this.create(key, new Set<string>())
+  }
+
+  private create<V extends Value>(key: string, value: V): V {
+    this.slots.set(key, { value, expiresAt: undefined })
+    return value
   }
 
   group(key: string, name: string, now: number): Group | undefined {

@@ -96,9 +96,11 @@ const retire: Twin = (call, [stream = ""], [group = "", name = "", leastIdle = "
   return 0
 }
 
-const replay: Twin = (call, [abandoned = "", origin = ""], [id = "", ...fields]) => {
+const replay: Twin = (call, [abandoned = "", origin = "", replayed = ""], [id = "", seconds = "", ...fields]) => {
   if (isEmpty(call("XRANGE", abandoned, id, id))) return null
   const added = call("XADD", origin, "*", ...fields)
+  call("SADD", replayed, text(added))
+  call("EXPIRE", replayed, seconds)
   call("XDEL", abandoned, id)
   return added
 }

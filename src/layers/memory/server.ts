@@ -1,7 +1,8 @@
 /** PING, ECHO, TIME, INFO and CONFIG GET: what a client or a doctor asks of the server itself. */
+
+import { matcher } from "./keys.ts"
 import type { Command, Keyspace } from "./keyspace.ts"
 import { checkArity, type Reply, unknownSubcommand, wrongArity } from "./replies.ts"
-import { matcher } from "./strings.ts"
 
 /** The Redis version whose replies the engine gives. */
 export const REDIS_VERSION = "7.0.15"

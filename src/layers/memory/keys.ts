@@ -1,49 +1,6 @@
-/** Strings and keys: SET, GET, DEL, EXISTS, PEXPIRE, PTTL, TYPE, KEYS, SCAN and FLUSHALL. */
+/** Keys of any type: DEL, EXISTS, EXPIRE, PEXPIRE, PTTL, TYPE, KEYS, SCAN and FLUSHALL. */
 import type { Command, Keyspace } from "./keyspace.ts"
 import { integer, type Reply, ReplyError, syntaxError } from "./replies.ts"
-
-type Lifetime = { readonly unit: 1 | 1_000; readonly value: string | undefined; readonly absolute: boolean }
-
-const expiresAt = ({ absolute, unit, value }: Lifetime, now: number): number => {
-  const given = integer(value)
-  if (given <= 0) throw new ReplyError("ERR invalid expire time in 'set' command")
-  return given * unit + (absolute ? 0 : now)
-}
-
-const LIFETIMES: Readonly<Record<string, Omit<Lifetime, "value">>> = {
-  EX: { unit: 1_000, absolute: false },
-  PX: { unit: 1, absolute: false },
-  EXAT: { unit: 1_000, absolute: true },
-  PXAT: { unit: 1, absolute: true }
-}
-
-const set: Command<Reply> = {
-  arity: -3,
-  run: (db, [key = "", value = "", ...options], now) => {
-    let condition: "NX" | "XX" | undefined
-    let keepTtl = false
-    let get = false
-    let lifetime: Lifetime | undefined
-    for (let at = 0; at < options.length; at++) {
-      const option = options[at]?.toUpperCase() ?? ""
-      const known = LIFETIMES[option]
-      if ((option === "NX" || option === "XX") && (condition === undefined || condition === option)) condition = option
-      else if (option === "GET") get = true
-      else if (option === "KEEPTTL" && lifetime === undefined) keepTtl = true
-      else if (known !== undefined && lifetime === undefined && !keepTtl && at + 1 < options.length) {
-        lifetime = { ...known, value: options[++at] }
-      } else throw syntaxError()
-    }
-    const end = lifetime === undefined ? undefined : expiresAt(lifetime, now)
-    const before = get ? db.text(key, now) : null
-    if (condition !== undefined && db.has(key, now) !== (condition === "XX")) return before
-    const kept = keepTtl ? (db.expiry(key, now) ?? undefined) : undefined
-    db.setText(key, value, end ?? kept)
-    return get ? before : "OK"
-  }
-}
-
-const get: Command<Reply> = { arity: 2, run: (db, [key = ""], now) => db.text(key, now) }
 
 const del: Command<Reply> = {
   arity: -2,
@@ -52,7 +9,8 @@ const del: Command<Reply> = {
 
 const exists: Command<Reply> = { arity: -2, run: (db, keys, now) => keys.filter((key) => db.has(key, now)).length }
 
-const pexpire: Command<Reply> = {
+/** EXPIRE and PEXPIRE: a time to live in units of so many milliseconds. */
+const expire = (unit: 1 | 1_000): Command<Reply> => ({
   arity: -3,
   run: (db, [key = "", time, ...flags], now) => {
     const wanted = new Set<string>()
@@ -67,7 +25,7 @@ const pexpire: Command<Reply> = {
     if (wanted.has("GT") && wanted.has("LT")) {
       throw new ReplyError("ERR GT and LT options at the same time are not compatible")
     }
-    const at = now + integer(time)
+    const at = now + integer(time) * unit
     const current = db.expiry(key, now)
     if (current === null) return 0
     const refused =
@@ -79,7 +37,7 @@ const pexpire: Command<Reply> = {
     db.expireAt(key, at, now)
     return 1
   }
-}
+})
 
 const remaining = (db: Keyspace, key: string, now: number): number => {
   const end = db.expiry(key, now)
@@ -148,12 +106,11 @@ const flushall: Command<Reply> = {
   }
 }
 
-export const stringCommands = {
-  SET: set,
-  GET: get,
+export const keyCommands = {
   DEL: del,
   EXISTS: exists,
-  PEXPIRE: pexpire,
+  EXPIRE: expire(1_000),
+  PEXPIRE: expire(1),
   PTTL: pttl,
   TYPE: type,
   KEYS: keys,
