@@ -1,0 +1,75 @@
+import { Duration, LogLevel, Result } from "effect"
+import { duration, httpUrl, integer, name, nonBlank, oneOf, oneOfAnyCase, onOff, share } from "./parse.ts"
+import { all, either, map, optional, type Parse, withDefault } from "./setting.ts"
+
+/** `CONFIG_*`. */
+export const configSync = all({
+  enabled: withDefault("CONFIG_SYNC", onOff, true),
+  interval: withDefault("CONFIG_SYNC_INTERVAL", duration, Duration.seconds(60)),
+  directory: withDefault("CONFIG_DIR", nonBlank, "/config"),
+  drift: withDefault("CONFIG_DRIFT", oneOf("repair", "report"), "repair"),
+  fileGroup: optional("CONFIG_FILE_GROUP", name)
+})
+
+/** Words apart by blanks, or a JSON array of them. It may carry a token, so it is not shown. */
+const command: Parse<string> = (text) => {
+  if (!text.trimStart().startsWith("[")) return nonBlank(text)
+  const rule = "must be words with blanks between, or a JSON array of strings with the program first"
+  try {
+    const words: unknown = JSON.parse(text)
+    return Array.isArray(words) &&
+      words.length > 0 &&
+      words.every((word) => typeof word === "string") &&
+      words[0] !== ""
+      ? Result.succeed(text)
+      : Result.fail(rule)
+  } catch {
+    return Result.fail(rule)
+  }
+}
+
+const statusUrl: Parse<string> = (text) => Result.map(httpUrl(text), () => text)
+
+/** `GATEWAY_*`. */
+export const gateway = map(
+  all({
+    reload: either(
+      ["GATEWAY_PID_FILE", optional("GATEWAY_PID_FILE", nonBlank)],
+      ["GATEWAY_RELOAD_COMMAND", optional("GATEWAY_RELOAD_COMMAND", command)]
+    ),
+    status: either(
+      ["GATEWAY_STATUS_FILE", optional("GATEWAY_STATUS_FILE", nonBlank)],
+      ["GATEWAY_STATUS_URL", optional("GATEWAY_STATUS_URL", statusUrl)]
+    )
+  }),
+  ({ reload: [pidFile, reloadCommand], status: [statusFile, statusUrl] }) => ({
+    pidFile,
+    reloadCommand,
+    statusFile,
+    statusUrl
+  })
+)
+
+/** `HTTP_*`. */
+export const http = all({
+  host: withDefault("HTTP_HOST", name, "127.0.0.1"),
+  port: withDefault("HTTP_PORT", integer(0, 65_535), 9464)
+})
+
+/** `LOG_*`; without a format the logger chooses by its terminal. */
+export const logging = all({
+  level: withDefault("LOG_LEVEL", oneOfAnyCase(LogLevel.values), "Info"),
+  format: optional("LOG_FORMAT", oneOf("json", "logfmt", "pretty"))
+})
+
+/** The endpoint may carry credentials, so it is not shown. */
+const otlpEndpoint: Parse<string> = (text) =>
+  /^https?:$/.test(URL.parse(text)?.protocol ?? "")
+    ? Result.succeed(text)
+    : Result.fail("must be the http:// or https:// URL of an OTLP receiver")
+
+/** `OTEL_*`. */
+export const telemetry = all({
+  endpoint: optional("OTEL_EXPORTER_OTLP_ENDPOINT", otlpEndpoint),
+  tracesSampler: withDefault("OTEL_TRACES_SAMPLER_ARG", share, 1)
+})
