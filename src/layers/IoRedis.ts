@@ -12,7 +12,9 @@
 import { Effect, Layer } from "effect"
 import { make } from "effect/persistence/Redis"
 import { Redis, RedisError } from "../services/Redis.ts"
+import { clusterRouter } from "./ioredis/cluster.ts"
 import { type Line, type Router, standaloneRouter } from "./ioredis/router.ts"
+import { sentinelRouter } from "./ioredis/sentinel.ts"
 import { type IoRedisOptions, type Settings, settingsOf } from "./ioredis/settings.ts"
 import { argumentsOfText, textOfReply } from "./ioredis/text.ts"
 
@@ -21,7 +23,12 @@ export type { Address, IoRedisOptions } from "./ioredis/settings.ts"
 /** Private connections there may be at a time: more than a process has readers. */
 const MAX_RESERVED = 1_024
 
-const routerOf = (settings: Settings): Router => standaloneRouter(settings)
+const routerOf = (settings: Settings): Router => {
+  const { cluster, sentinels } = settings
+  if (cluster !== undefined) return clusterRouter(settings, cluster)
+  if (sentinels !== undefined) return sentinelRouter(settings, sentinels.nodes, sentinels.name)
+  return standaloneRouter(settings)
+}
 
 const sendOver =
   (line: Line) =>

@@ -29,7 +29,8 @@ export const waitUntil = async (
   }
 }
 
-const accepts = (port: number): Promise<boolean> =>
+/** Whether a server answers PING on a loopback port, be it with a demand for a password. */
+export const answersPing = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1")
     const done = (answer: boolean) => {
@@ -79,7 +80,7 @@ export class RedisServer {
     this.child = child
     await waitUntil(`redis-server answers on port ${this.port}`, () => {
       if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`)
-      return accepts(this.port)
+      return answersPing(this.port)
     })
   }
 

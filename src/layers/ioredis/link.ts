@@ -1,4 +1,5 @@
 import { Command, Redis as IoRedis } from "ioredis"
+import { backoff } from "./backoff.ts"
 import { type Address, addressKey, type Settings, tlsFor } from "./settings.ts"
 
 /** Gets the raw reply (strings as bytes), or the error. */
@@ -9,8 +10,6 @@ export class ReplyError extends Error {
   override readonly name = "ReplyError"
 }
 
-const FIRST_DELAY = 50
-const LONGEST_DELAY = 2_000
 /** How much later than its BLOCK time a blocking command may be answered. */
 const BLOCK_GRACE = 1_000
 
@@ -63,7 +62,7 @@ export class Link {
       autoResendUnfulfilledCommands: false,
       autoResubscribe: false,
       maxRetriesPerRequest: 0,
-      retryStrategy: reconnect ? () => this.backoff() : () => null
+      retryStrategy: reconnect ? () => backoff(this.failures++) : () => null
     })
     this.client.on("error", (error: Error) => {
       this.problem = error.message
@@ -153,15 +152,10 @@ export class Link {
     return new Error(`Redis at ${addressKey(this.address)} is not connected: ${this.problem ?? "connection closed"}`)
   }
 
-  private backoff(): number {
-    const most = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.failures++)
-    return most / 2 + Math.random() * (most / 2)
-  }
-
   /** Logs in on a fresh connection; until that is done no command is let through. */
   private greet(): void {
     if (this.state === "closed") return
-    const { username, password, db } = this.settings
+    const { username, password, passwordOptional, db } = this.settings
     const steps: Array<readonly [string, ReadonlyArray<string>]> = []
     if (password !== undefined) steps.push(["AUTH", username === undefined ? [password] : [username, password]])
     if (db !== 0) steps.push(["SELECT", [String(db)]])
@@ -171,6 +165,7 @@ export class Link {
     for (const [name, args] of steps) {
       this.write(name, args, (error) => {
         left -= 1
+        if (name === "PING" && error === undefined && passwordOptional) refused = undefined
         if (error !== undefined && refused === undefined) refused = refusal(name, error)
         if (left === 0 && this.state !== "closed") this.greeted(refused)
       })

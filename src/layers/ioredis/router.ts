@@ -1,4 +1,5 @@
 import { type Done, Link } from "./link.ts"
+import { type Redirection, redirectionOf } from "./redirection.ts"
 import type { Address, Settings } from "./settings.ts"
 
 /** Something commands are sent on. `send` returns how to stop caring for the answer. */
@@ -10,22 +11,64 @@ export interface Line {
 
 /** Sends each command to the server it belongs to. */
 export interface Router extends Line {
-  /** A private connection for blocking commands, made at its first command; one that was lost stays lost. */
+  /** A private connection for blocking commands; one that was lost stays lost. */
   readonly open: () => Line
 }
 
-/** A private connection to one address. It connects at its first command: a pool makes lines that nobody uses yet. */
-const privateLine = (address: Address, settings: Settings): Line => {
+/** Finds the server a command belongs to, once that is known. */
+export type Locate = (
+  name: string,
+  args: ReadonlyArray<string | Buffer>,
+  then: (found: Address | Error) => void
+) => void
+
+/** How often a command may be sent elsewhere before its redirection is its failure. */
+export const MAX_REDIRECTIONS = 5
+
+/**
+ * A private connection to the server its first command belongs to; it moves when a Cluster says so. It connects at that
+ * first command: a pool makes lines that nobody uses yet, and which server is right is not known before. `onTrouble` is
+ * told of a lost connection, and of every answer that is an error.
+ */
+export const privateLine = (settings: Settings, locate: Locate, onTrouble: (error?: Error) => void): Line => {
   let link: Link | undefined
   let closed = false
+  const open = (address: Address): Link => {
+    link?.close()
+    link = new Link(address, settings, false, onTrouble)
+    return link
+  }
   return {
     send: (name, args, done) => {
-      if (closed) {
-        done(new Error("the private connection is closed"))
-        return () => {}
+      let wanted = true
+      let forget = () => {}
+      const fail = (error: Error) => {
+        onTrouble(error)
+        if (wanted) done(error)
       }
-      link ??= new Link(address, settings, false)
-      return link.send(name, args, done)
+      const attempt = (over: Link, redirection: Redirection | undefined, left: number): void => {
+        if (redirection?.asking) over.send("ASKING", [], () => {})
+        forget = over.send(name, args, (error, reply) => {
+          if (error === undefined) return done(undefined, reply)
+          const next = redirectionOf(error, over.address)
+          if (next === undefined || left === 0 || closed) return fail(error)
+          onTrouble(error)
+          attempt(open(next.address), next, left - 1)
+        })
+      }
+      if (link !== undefined) attempt(link, undefined, MAX_REDIRECTIONS)
+      else {
+        locate(name, args, (found) => {
+          if (!wanted) return
+          if (found instanceof Error) done(found)
+          else if (closed) done(new Error("the private connection is closed"))
+          else attempt(link ?? open(found), undefined, MAX_REDIRECTIONS)
+        })
+      }
+      return () => {
+        wanted = false
+        forget()
+      }
     },
     close: () => {
       closed = true
@@ -39,7 +82,12 @@ export const standaloneRouter = (settings: Settings): Router => {
   const shared = new Link(settings.address, settings, true)
   return {
     send: (name, args, done) => shared.send(name, args, done),
-    open: () => privateLine(settings.address, settings),
+    open: () =>
+      privateLine(
+        settings,
+        (_name, _args, then) => then(settings.address),
+        () => {}
+      ),
     close: () => shared.close()
   }
 }

@@ -33,6 +33,8 @@ export interface Settings {
   readonly address: Address
   readonly username: string | undefined
   readonly password: string | undefined
+  /** A server that does not know the password but asks for none is good. */
+  readonly passwordOptional: boolean
   readonly db: number
   readonly tls: ConnectionOptions | undefined
   readonly cluster: ReadonlyArray<Address> | undefined
@@ -73,6 +75,7 @@ export const settingsOf = (options: IoRedisOptions): Result.Result<Settings, str
     address: { host: host === "" ? "127.0.0.1" : host, port: url.port === "" ? DEFAULT_PORT : Number(url.port) },
     username: decoded(url.username),
     password: options.password === undefined ? decoded(url.password) : Redacted.value(options.password),
+    passwordOptional: false,
     db,
     tls: url.protocol === "rediss:" ? (options.tlsCa === undefined ? {} : { ca: options.tlsCa }) : undefined,
     cluster: options.cluster,
