@@ -17,7 +17,8 @@ export interface RequestVerifierOptions {
   readonly services: TrustedServices
   /**
    * Refuse a request that is not a GET or HEAD the second time it comes, remembering at most so many (default: no guard). The
-   * memory is this process's own; several API processes deduplicate by the body's `event_id` in their database all the same.
+   * memory is this process's own; several API processes deduplicate by the body's `event_id` in their database all the same. The
+   * same body signed twice within one second is the same request; the collector's retries are 5 seconds apart or more.
    */
   readonly replayGuard?: { readonly capacity: number } | undefined
   /** Default: Node's own. */

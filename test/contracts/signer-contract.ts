@@ -1,3 +1,4 @@
+import { inspect } from "node:util"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, type Layer, Redacted, Result } from "effect"
 import { Base64, Hex } from "effect/encoding"
@@ -80,6 +81,24 @@ export const signerContract = (
         const other = yield* Effect.flip(build(seed, { publicKey: "abc" }))
         expect(other.reason).toBe("InvalidKey")
         expect(other.message).toMatch(/public key must be an Ed25519 public key/)
+      })
+    )
+
+    it.effect("shows the seed nowhere: not in itself, in its layer, or in an error", () =>
+      Effect.gen(function* () {
+        const show = (value: unknown) =>
+          `${inspect(value, { depth: 20, showHidden: true })} ${JSON.stringify(value)} ${String(value)}`
+        const signer = yield* build(seed)
+        const forms = [seed, Base64.encode(bytes(seed)), bytes(seed).join(","), bytes(seed).join(", ")]
+        const spoilt = forms.slice(0, 2).map((form) => `${form.slice(0, -3)}!!!`)
+        const errors = yield* Effect.forEach(
+          [...spoilt, `-----BEGIN PRIVATE KEY-----\n${forms[1]}\n-----END PRIVATE KEY-----`],
+          (text) => Effect.flip(build(text))
+        )
+        const mismatch = yield* Effect.flip(build(seed, { publicKey: rfc8032[1]!.publicKey }))
+        const shown = [signer, layer(Redacted.make(seed)), ...errors, mismatch].map(show).join(" ")
+        for (const form of forms) expect(shown).not.toContain(form.slice(0, 16))
+        expect(shown).not.toContain(Buffer.from(bytes(seed)).toString("hex").match(/../g)!.slice(0, 8).join(" "))
       })
     )
 

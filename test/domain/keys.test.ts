@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from "node:crypto"
 import { Redacted, Result } from "effect"
 import { Base64, Base64Url, Hex } from "effect/encoding"
+import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { formatKeyPair, KEY_FORMATS } from "../../src/domain/keyPair.ts"
 import { parsePrivateKey, pkcs8Of } from "../../src/domain/privateKey.ts"
@@ -152,6 +153,49 @@ describe("private key", () => {
     expect(shown).toContain("redacted")
     expect(shown).not.toContain("157,97,177")
     expect(shown).not.toContain(seed.slice(0, 8))
+  })
+})
+
+describe("whatever the text", () => {
+  const written = [
+    seed,
+    Base64.encode(bytes(seed)),
+    pem("PRIVATE KEY", pkcs8),
+    `"${pem("PUBLIC KEY", spkiOf(bytes(publicKey)))}"`
+  ]
+  const text = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.base64String(),
+    fc.tuple(fc.constantFrom(...written), fc.nat(), fc.string({ maxLength: 3 })).map(([whole, at, put]) => {
+      const place = at % whole.length
+      return whole.slice(0, place) + put + whole.slice(place + put.length)
+    })
+  )
+
+  it("a key is read or refused with a rule, never thrown at", () => {
+    fc.assert(
+      fc.property(text, (it) => {
+        const secret = readPrivate(it)
+        if (Result.isSuccess(secret)) expect(Redacted.value(secret.success.seed)).toHaveLength(32)
+        else expect(secret.failure).toMatch(/^(is|must|holds|gives) /)
+        const open = parsePublicKey(it)
+        if (Result.isSuccess(open)) expect(open.success).toHaveLength(32)
+        else expect(open.failure).toMatch(/^(is|must|holds|gives) /)
+      }),
+      { numRuns: 2_000 }
+    )
+  })
+
+  it("any one byte of a PKCS#8 changed makes another seed or none", () => {
+    for (let at = 0; at < pkcs8.length; at++) {
+      for (const change of [1, 2, 0x10, 0x80, 0xff]) {
+        const changed = Uint8Array.from(pkcs8)
+        changed[at] = changed[at]! ^ change
+        const read = readPrivate(pem("PRIVATE KEY", changed))
+        if (at < 16) expect(Result.isFailure(read), `byte ${at}`).toBe(true)
+        else expect(Hex.encode(Redacted.value(Result.getOrThrow(read).seed))).not.toBe(seed)
+      }
+    }
   })
 })
 
