@@ -1,0 +1,156 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { afterAll, beforeAll } from "vitest"
+import { redisFailureMessage } from "../../src/services/RedisFailure.ts"
+import { eventually, failureOf, withRedis } from "../support/redis-checks.ts"
+import { redisCommand } from "../support/redis-command.ts"
+import { freePort, RedisServer } from "../support/redis-server.ts"
+import { TlsAuthority } from "../support/tls-authority.ts"
+
+const scopedServer = (args: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.promise(() => RedisServer.start(args)),
+    (server) => Effect.promise(() => server.stop())
+  )
+
+describe("a password", () => {
+  let server: RedisServer
+  beforeAll(async () => {
+    server = await RedisServer.start(["--requirepass", "p@ss:w/rd"])
+  })
+  afterAll(() => server.stop())
+
+  it.live("is taken from the url or in its place, on shared and private connections", () =>
+    Effect.gen(function* () {
+      const encoded = encodeURIComponent("p@ss:w/rd")
+      const ways = [
+        { url: `redis://:${encoded}@127.0.0.1:${server.port}` },
+        { url: `redis://default:${encoded}@127.0.0.1:${server.port}/1` },
+        { url: `redis://:wrong@127.0.0.1:${server.port}`, password: Redacted.make("p@ss:w/rd") },
+        { url: server.url, password: Redacted.make("p@ss:w/rd") }
+      ]
+      for (const way of ways) {
+        yield* withRedis(way, (redis) =>
+          Effect.gen(function* () {
+            assert.strictEqual(yield* redis.send("PING"), "PONG")
+            assert.strictEqual(yield* Effect.scoped(Effect.flatMap(redis.reserve, (c) => c.send("PING"))), "PONG")
+          })
+        )
+      }
+    })
+  )
+
+  it.live("that is wrong or missing is a refusal, of every command, and is never shown", () =>
+    Effect.gen(function* () {
+      const ways = [
+        { url: `redis://:hunter2@127.0.0.1:${server.port}`, says: /WRONGPASS/ },
+        { url: `redis://nobody:hunter2@127.0.0.1:${server.port}`, says: /WRONGPASS/ },
+        { url: server.url, says: /NOAUTH/ }
+      ]
+      for (const { url, says } of ways) {
+        yield* withRedis({ url }, (redis) =>
+          Effect.gen(function* () {
+            const reserved = Effect.scoped(Effect.flatMap(redis.reserve, (c) => c.send("PING")))
+            for (const command of [redis.send("PING"), redis.send("GET", "k"), reserved]) {
+              const { kind, error, took } = yield* failureOf(command)
+              assert.strictEqual(kind, "refused")
+              assert.match(redisFailureMessage(error), says)
+              assert.notInclude(redisFailureMessage(error), "hunter2")
+              assert.isBelow(took, 400)
+            }
+          })
+        )
+      }
+    })
+  )
+
+  it.live("that a server without one does not know is let pass", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const open = yield* scopedServer([])
+        assert.strictEqual(
+          yield* withRedis({ url: `redis://:needless@127.0.0.1:${open.port}` }, (redis) => redis.send("PING")),
+          "PONG"
+        )
+      })
+    )
+  )
+
+  it.live("that is put right on the server is found so", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const changing = yield* scopedServer([])
+        yield* Effect.promise(() => redisCommand(changing.port, "ACL", "SETUSER", "collector", "on", ">old", "+@all"))
+        yield* withRedis({ url: `redis://collector:new@127.0.0.1:${changing.port}` }, (redis) =>
+          Effect.gen(function* () {
+            assert.strictEqual((yield* failureOf(redis.send("PING"))).kind, "refused")
+            yield* Effect.promise(() => redisCommand(changing.port, "ACL", "SETUSER", "collector", ">new"))
+            assert.strictEqual(yield* eventually(redis.send("PING")), "PONG")
+          })
+        )
+      })
+    )
+  )
+
+  it.live("of a user without permission is a refusal where the permission lacks, without its arguments", () =>
+    Effect.gen(function* () {
+      yield* withRedis({ url: server.url, password: Redacted.make("p@ss:w/rd") }, (redis) =>
+        redis.send("ACL", "SETUSER", "reader", "on", ">sesame", "~events:*", "+xreadgroup", "+xack")
+      )
+      yield* withRedis({ url: `redis://reader:sesame@127.0.0.1:${server.port}` }, (redis) =>
+        Effect.gen(function* () {
+          assert.strictEqual(yield* redis.send("XACK", "events:a", "g", "1-1"), 0)
+          const lacking = yield* failureOf(redis.send("XADD", "events:a", "*", "field", "secret-value"))
+          assert.strictEqual(lacking.kind, "refused")
+          assert.match(redisFailureMessage(lacking.error), /NOPERM/)
+          assert.notInclude(redisFailureMessage(lacking.error), "secret-value")
+          assert.strictEqual((yield* failureOf(redis.send("XACK", "other", "g", "1-1"))).kind, "refused")
+          assert.strictEqual(yield* redis.send("XACK", "events:a", "g", "1-1"), 0)
+        })
+      )
+    })
+  )
+})
+
+describe("TLS", () => {
+  let authority: TlsAuthority
+  let server: RedisServer
+  let port: number
+  beforeAll(async () => {
+    authority = new TlsAuthority()
+    port = await freePort()
+    server = await RedisServer.start([
+      ...["--tls-port", `${port}`, "--tls-auth-clients", "no", "--tls-ca-cert-file", authority.caFile],
+      ...["--tls-cert-file", authority.certificateFile, "--tls-key-file", authority.keyFile]
+    ])
+  })
+  afterAll(async () => {
+    await server.stop()
+    authority.remove()
+  })
+
+  it.live("trusts the private authority, by name and by address, on shared and private connections", () =>
+    Effect.forEach(["localhost", "127.0.0.1"], (host) =>
+      withRedis({ url: `rediss://${host}:${port}`, tlsCa: authority.ca }, (redis) =>
+        Effect.gen(function* () {
+          assert.strictEqual(yield* redis.send("PING"), "PONG")
+          const read = Effect.flatMap(redis.reserve, (c) => c.send("XREAD", "BLOCK", "10", "STREAMS", "s", "$"))
+          assert.isNull(yield* Effect.scoped(read))
+        })
+      )
+    )
+  )
+
+  it.live("refuses an authority nobody named, and a server that speaks none", () =>
+    Effect.gen(function* () {
+      for (const options of [
+        { url: `rediss://127.0.0.1:${port}` },
+        { url: `rediss://127.0.0.1:${server.port}`, tlsCa: authority.ca }
+      ]) {
+        const { kind, took } = yield* failureOf(withRedis(options, (redis) => redis.send("PING")))
+        assert.strictEqual(kind, "unavailable")
+        assert.isBelow(took, 1_500)
+      }
+    })
+  )
+})
