@@ -41,16 +41,17 @@ const looksLikeOutage = (result: AttemptResult): boolean =>
     ? result.errorCode === "TIMEOUT" || result.errorCode === "NETWORK"
     : outageStatuses.has(result.status))
 
-/** The circuit after one attempt's result; `rejected` says that no retry could mend it. */
-export const afterAttempt = (
-  circuit: Circuit,
-  attempt: {
-    readonly eventId: string
-    readonly result: AttemptResult
-    readonly rejected: boolean
-    readonly now: number
-  }
-): Circuit => {
+export interface Attempt {
+  readonly eventId: string
+  readonly result: AttemptResult
+  /** No retry could mend it. */
+  readonly rejected: boolean
+  /** Epoch milliseconds. */
+  readonly now: number
+}
+
+/** The circuit after one attempt's result. */
+export const afterAttempt = (circuit: Circuit, attempt: Attempt): Circuit => {
   const { eventId, now, rejected, result } = attempt
   if (result._tag === "Accepted") return closed
   if (circuit._tag === "Open") return circuit

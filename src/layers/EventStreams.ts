@@ -243,11 +243,6 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
         ),
       retireConsumer: (stream, { group, name }, idleMs) =>
         yes(run(Scripts.retire, [stream], [group, name, String(idleMs)])),
-      acquireLease: (stream, consumer, token, ttlMs) =>
-        Effect.map(
-          redis.send("SET", leaseKey(stream, consumer), token, "NX", "PX", String(ttlMs)),
-          (reply) => reply !== null
-        ),
       renewLease: (stream, consumer, token, ttlMs) =>
         yes(run(Scripts.lease, [leaseKey(stream, consumer)], [token, String(ttlMs)])),
       releaseLease: (stream, consumer, token) =>

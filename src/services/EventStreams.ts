@@ -149,14 +149,7 @@ export class EventStreams extends Context.Service<
     readonly oldestPending: (stream: string, group: string) => Effect.Effect<string | undefined, RedisError>
     /** Removes a consumer without pending entries that has been idle for a while; false where it was left alone. */
     readonly retireConsumer: (stream: string, consumer: Consumer, idleMs: number) => Effect.Effect<boolean, RedisError>
-    /** Takes a lease unless another token holds it. */
-    readonly acquireLease: (
-      stream: string,
-      consumer: Consumer,
-      token: string,
-      ttlMs: number
-    ) => Effect.Effect<boolean, RedisError>
-    /** Prolongs a lease; false where another token holds it. */
+    /** Takes a lease, or prolongs it; false where another token holds it. */
     readonly renewLease: (
       stream: string,
       consumer: Consumer,

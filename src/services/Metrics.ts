@@ -2,7 +2,7 @@
  * The handles of every metric (contract section 8). Handles only: what they mean stands in their descriptions, who
  * writes them is found by their names. They live in the ambient `Metric.MetricRegistry`.
  */
-import { Effect, Metric } from "effect"
+import { Effect, Metric, type Scope } from "effect"
 
 const prefix = "job_collector_"
 
@@ -119,6 +119,23 @@ export const fiberRestarts = family<string, number, Metric.CounterState<number>>
   counter("fiber_restarts_total", "Supervised loops restarted after a failure"),
   "fiber"
 )
+
+/** Removes a series whose value nobody knows at present. */
+export const forget = (metric: Metric.Metric<number, unknown>): Effect.Effect<void> => Metric.remove(metric)
+
+/** A gauge read from its source whenever metrics are read, for as long as the scope lasts. */
+export const observe = (
+  metric: Metric.Metric<number, Metric.GaugeState<number>>,
+  read: () => number
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.flatMap(Effect.context<never>(), (context) =>
+    Effect.acquireRelease(
+      Effect.sync(() =>
+        Metric.registerUnsafe(metric, context, { get: () => ({ value: read() }), update() {}, modify() {} })
+      ),
+      (registration) => Effect.sync(() => registration.remove())
+    )
+  ).pipe(Effect.asVoid)
 
 /** Registers every label combination at 0, so that a first increment is seen as one. */
 export const initialize = (streams: ReadonlyArray<StreamLabel>, fibers: ReadonlyArray<string>): Effect.Effect<void> => {

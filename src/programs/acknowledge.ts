@@ -1,0 +1,73 @@
+/** Acknowledgements of one stream that come due together go to Redis as one command. */
+import { Effect } from "effect"
+import type { Consumer, EventStreams } from "../services/EventStreams.ts"
+import type { RedisError } from "../services/Redis.ts"
+import { untilDone } from "./persist.ts"
+import { isDlq, type Lane } from "./state/lanes.ts"
+import type { Link } from "./state/link.ts"
+import type { Task } from "./state/task.ts"
+
+interface Waiting {
+  readonly id: string
+  readonly done: () => void
+}
+
+interface Batch {
+  waiting: Array<Waiting>
+  flushing: boolean
+}
+
+/** One command's worth of ids; a longer backlog goes in several. */
+const mostIds = 512
+
+export const makeAcknowledge = (context: {
+  readonly streams: EventStreams["Service"]
+  readonly consumer: Consumer
+  readonly link: Link
+  readonly fork: (effect: Effect.Effect<void>) => unknown
+}): ((task: Task) => Effect.Effect<void>) => {
+  const batches = new Map<Lane, Batch>()
+  const { consumer, fork, link, streams } = context
+
+  const batchOf = (lane: Lane): Batch => {
+    const known = batches.get(lane)
+    if (known !== undefined) return known
+    const made: Batch = { waiting: [], flushing: false }
+    batches.set(lane, made)
+    return made
+  }
+
+  const send = (lane: Lane, ids: ReadonlyArray<string>): Effect.Effect<number, RedisError> =>
+    isDlq(lane) ? streams.finish(lane.key, consumer.group, ids) : streams.acknowledge(lane.key, consumer.group, ids)
+
+  const flush = (lane: Lane, batch: Batch): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      while (batch.waiting.length > 0) {
+        const now = batch.waiting.splice(0, mostIds)
+        yield* untilDone(
+          link,
+          "acknowledge",
+          send(
+            lane,
+            now.map(({ id }) => id)
+          )
+        )
+        for (const { done } of now) done()
+      }
+    }).pipe(
+      Effect.ensuring(
+        Effect.sync(() => {
+          batch.flushing = false
+        })
+      )
+    )
+
+  return (task) =>
+    Effect.callback<void>((resume) => {
+      const batch = batchOf(task.lane)
+      batch.waiting.push({ id: task.id, done: () => resume(Effect.void) })
+      if (batch.flushing) return
+      batch.flushing = true
+      fork(flush(task.lane, batch))
+    })
+}

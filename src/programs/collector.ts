@@ -1,0 +1,215 @@
+/** The collector: takes a consumer name, runs all loops under it, and begins anew when the name is lost. */
+import { Cause, Clock, Deferred, Effect, Exit, FiberSet, Schema, type Scope } from "effect"
+import type { CollectorOptions } from "../domain/options.ts"
+import { EventStreams } from "../services/EventStreams.ts"
+import { JobsApi } from "../services/JobsApi.ts"
+import * as Metrics from "../services/Metrics.ts"
+import { redisFailure, redisFailureMessage } from "../services/RedisFailure.ts"
+import { Signer } from "../services/Signer.ts"
+import { makeAcknowledge } from "./acknowledge.ts"
+import * as Consume from "./consume.ts"
+import { deliver } from "./deliver.ts"
+import * as Dispatch from "./dispatch.ts"
+import * as KeepAlive from "./keepAlive.ts"
+import * as Lease from "./lease.ts"
+import * as Monitor from "./monitor.ts"
+import { backoff, noteFailure, report } from "./persist.ts"
+import * as Retain from "./retain.ts"
+import { Gate } from "./state/gate.ts"
+import { type Lane, lanesOf } from "./state/lanes.ts"
+import { Ledger } from "./state/ledger.ts"
+import { Link } from "./state/link.ts"
+import { Permits } from "./state/permits.ts"
+import type { LaneState, Session } from "./state/session.ts"
+import { stopSession } from "./stop.ts"
+import { makeSupervisor, type Supervisor, type TooManyDefects } from "./supervise.ts"
+import * as TakeOver from "./takeOver.ts"
+
+/** Redis refuses the credentials: waiting will not help. */
+export class RedisRefused extends Schema.TaggedError<RedisRefused>()("RedisRefused", { problem: Schema.String }) {
+  override get message(): string {
+    return `Redis refuses this user: ${this.problem}. Check REDIS_URL, REDIS_PASSWORD_FILE and the user's permissions.`
+  }
+}
+
+export type CollectorError = RedisRefused | TooManyDefects
+
+/** A running collector. */
+export interface Collector {
+  /** The present run; undefined before Redis first answered, and between two runs. */
+  readonly session: () => Session | undefined
+  readonly link: Link
+  /** Epoch milliseconds of each loop's last sign of life. */
+  readonly heartbeats: ReadonlyMap<string, number>
+  /** Fails when the collector cannot go on; never succeeds. */
+  readonly join: Effect.Effect<never, CollectorError>
+}
+
+type Services = EventStreams | JobsApi | Signer
+
+/** Waits until Redis answers; only refused credentials are a reason to give up. */
+const awaitRedis = (streams: EventStreams["Service"], link: Link): Effect.Effect<void, RedisRefused> => {
+  const attempt = (failures: number): Effect.Effect<void, RedisRefused> =>
+    Effect.matchEffect(streams.ping, {
+      onSuccess: () => link.succeeded,
+      onFailure: (error) =>
+        redisFailure(error) === "refused"
+          ? Effect.fail(new RedisRefused({ problem: redisFailureMessage(error) }))
+          : noteFailure(link, error).pipe(
+              Effect.andThen(report("connect", error, failures)),
+              Effect.andThen(backoff(failures)),
+              Effect.andThen(attempt(failures + 1))
+            )
+    })
+  return attempt(0)
+}
+
+const freshLaneStates = (lanes: ReadonlyArray<Lane>): ReadonlyMap<Lane, LaneState> =>
+  new Map(lanes.map((lane) => [lane, { ready: false, lastSeenId: undefined, figures: undefined, eaten: 0 }]))
+
+/** What outlives a session: the circuit's state and what was seen of the streams do not depend on a consumer name. */
+interface Lasting {
+  readonly options: CollectorOptions
+  readonly lanes: ReadonlyArray<Lane>
+  readonly laneStates: ReadonlyMap<Lane, LaneState>
+  readonly gate: Gate
+  readonly link: Link
+  readonly supervisor: Supervisor
+  readonly beat: (loop: string) => Effect.Effect<void>
+}
+
+const openSession = (
+  lasting: Lasting
+): Effect.Effect<
+  { readonly session: Session; readonly workers: FiberSet.FiberSet<void> },
+  never,
+  Services | Scope.Scope
+> =>
+  Effect.gen(function* () {
+    const { beat, gate, lanes, laneStates, link, options, supervisor } = lasting
+    const streams = yield* EventStreams
+    const api = yield* JobsApi
+    const { sha256 } = yield* Signer
+    const wanted = { group: options.consumerGroup, name: options.consumerName }
+    const { consumer, lease } = yield* Lease.acquire(streams, link, Lease.leaseStream(lanes), wanted)
+    const workers = yield* FiberSet.make<void>()
+    const fork = yield* FiberSet.runtime(workers)()
+    const permits = new Permits(options.deliveryConcurrency)
+    const ledger = new Ledger(lanes)
+    const session: Session = {
+      options,
+      consumer,
+      lanes,
+      laneStates,
+      streams,
+      api,
+      sha256,
+      permits,
+      ledger,
+      gate,
+      link,
+      lease,
+      requests: { inFlight: 0 },
+      acknowledge: makeAcknowledge({ streams, consumer, link, fork }),
+      start: (task, granted) => {
+        fork(
+          Effect.onExit(deliver(session, task), (exit) => {
+            permits.release(granted)
+            if (Exit.isSuccess(exit) || !Cause.hasDies(exit.cause)) return Effect.void
+            // Nobody keeps it alive any more, so that it comes back as idle and its hand-outs are counted.
+            ledger.remove(task)
+            return supervisor.defect("deliver", exit.cause)
+          })
+        )
+      },
+      beat
+    }
+    return { session, workers }
+  })
+
+/** Runs all loops under one consumer name until it is lost. */
+const runSession = (
+  lasting: Lasting,
+  publish: (session: Session | undefined) => void
+): Effect.Effect<Lease.LeaseLost, never, Services> =>
+  Effect.gen(function* () {
+    const { supervisor } = lasting
+    const { session, workers } = yield* openSession(lasting)
+    const lost = yield* Deferred.make<Lease.LeaseLost>()
+    publish(session)
+    yield* Monitor.observeSession(session)
+    // These two outlive the others, so that what is still in flight at a stop stays this process's own.
+    yield* Effect.forkScoped(
+      supervisor
+        .watch(Lease.loopName, Lease.keepLease(session))
+        .pipe(Effect.catch((error) => Deferred.succeed(lost, error)))
+    )
+    yield* Effect.forkScoped(supervisor.watch(KeepAlive.loopName, KeepAlive.keepAlive(session)))
+    yield* Effect.addFinalizer(() =>
+      Effect.flatMap(Deferred.isDone(lost), (nameIsLost) =>
+        nameIsLost ? FiberSet.clear(workers) : stopSession(session, workers)
+      ).pipe(Effect.ensuring(Effect.sync(() => publish(undefined))))
+    )
+    yield* Effect.logInfo("collecting").pipe(
+      Effect.annotateLogs({ consumer: session.consumer.name, group: session.consumer.group })
+    )
+    const loops = [
+      ...session.lanes.map((lane) => supervisor.watch(Consume.loopName(lane), Consume.consume(session, lane))),
+      supervisor.watch(Dispatch.loopName, Dispatch.dispatch(session)),
+      supervisor.watch(TakeOver.loopName, TakeOver.takeOver(session)),
+      supervisor.watch(Monitor.loopName, Monitor.monitor(session)),
+      supervisor.watch(Retain.loopName, Retain.retain(session))
+    ]
+    return yield* Effect.raceFirst(
+      Deferred.await(lost),
+      Effect.all(loops, { concurrency: "unbounded", discard: true }).pipe(Effect.andThen(Effect.never))
+    )
+  }).pipe(Effect.scoped)
+
+const loopNames = (lanes: ReadonlyArray<Lane>): ReadonlyArray<string> => [
+  ...lanes.map(Consume.loopName),
+  Dispatch.loopName,
+  TakeOver.loopName,
+  Monitor.loopName,
+  Retain.loopName,
+  KeepAlive.loopName,
+  Lease.loopName
+]
+
+/** Starts a collector; the scope's end is a clean stop. */
+export const makeCollector = (options: CollectorOptions): Effect.Effect<Collector, never, Services | Scope.Scope> =>
+  Effect.gen(function* () {
+    const streams = yield* EventStreams
+    const supervisor = yield* makeSupervisor
+    const lanes = lanesOf(options)
+    const link = new Link()
+    const heartbeats = new Map<string, number>()
+    const beat = (loop: string) => Effect.map(Clock.currentTimeMillis, (now) => void heartbeats.set(loop, now))
+    const lasting: Lasting = {
+      options,
+      lanes,
+      laneStates: freshLaneStates(lanes),
+      gate: new Gate(options.circuitBreaker),
+      link,
+      supervisor,
+      beat
+    }
+    let current: Session | undefined
+    yield* Metrics.initialize([...new Set(lanes.map(({ label }) => label))], loopNames(lanes))
+
+    const run = Effect.gen(function* () {
+      yield* awaitRedis(streams, link)
+      for (;;) {
+        const lost = yield* runSession(lasting, (session) => {
+          current = session
+        })
+        yield* Effect.logWarning("lease.lost").pipe(Effect.annotateLogs({ consumer: lost.name }))
+      }
+    })
+    const ended = yield* Deferred.make<never, CollectorError>()
+    yield* Effect.raceFirst(run, supervisor.exhausted).pipe(
+      Effect.catch((error) => Deferred.fail(ended, error)),
+      Effect.forkScoped
+    )
+    return { session: () => current, link, heartbeats, join: Deferred.await(ended) }
+  })

@@ -1,0 +1,129 @@
+/** Reads one stream: as many new entries as can be worked on, never more (contract section 6, "Bounded"). */
+import { Clock, Effect, Metric, Result } from "effect"
+import { decodeDlqEntry } from "../domain/dlq.ts"
+import type { StreamEntry, StreamReader } from "../services/EventStreams.ts"
+import * as Metrics from "../services/Metrics.ts"
+import type { RedisError } from "../services/Redis.ts"
+import { redisFailure } from "../services/RedisFailure.ts"
+import { ensureGroup, noteSeen } from "./groups.ts"
+import { rereadOwn, roomFor } from "./ownPending.ts"
+import { backoff, noteFailure, report } from "./persist.ts"
+import { isDlq, type Lane } from "./state/lanes.ts"
+import { laneState, type Session } from "./state/session.ts"
+import { Watch } from "./state/signal.ts"
+import { freshTask, type Task } from "./state/task.ts"
+
+/** How long a read waits for the first entry, in milliseconds. */
+const blockMs = 5_000
+/** The same where idle readers would hold a good part of the permits meanwhile. */
+const shortBlockMs = 100
+
+/** Most entries of the DLQ that one read brings, so that an answer stays small. */
+const dlqBatch = 100
+
+export const loopName = (lane: Lane): string => `consume:${lane.key}`
+
+const received = (session: Session, lane: Lane, entries: ReadonlyArray<StreamEntry>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const last = entries.at(-1)
+    if (last === undefined) return Effect.void
+    noteSeen(session, lane, last.id)
+    return Metric.update(Metrics.eventsReceived(lane.label), entries.length)
+  })
+
+/** Reads new source entries and starts the work on them; each has its permit before it is read. */
+const readSource = (session: Session, lane: Lane, reader: StreamReader) => {
+  const { gate, ledger, permits } = session
+  const sources = session.lanes.filter((candidate) => !isDlq(candidate)).length
+  const patience = permits.total < 2 * sources ? shortBlockMs : blockMs
+
+  const startOrHold = (entry: StreamEntry, flows: boolean, now: number): boolean => {
+    const task = freshTask(lane, entry.id, entry.fields, now)
+    if (flows) {
+      ledger.run(task)
+      session.start(task, 1)
+      return true
+    }
+    // The circuit opened, or a pause began, while the read was under way: the entry waits without its permit.
+    task.fields = undefined
+    ledger.hold(task)
+    return false
+  }
+
+  return (most: number, block: boolean): Effect.Effect<number, RedisError> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const granted = yield* restore(permits.take(most))
+        const entries = yield* Effect.onError(
+          restore(reader.readNew(lane.key, session.consumer, granted, block ? patience : 0)),
+          () => Effect.sync(() => permits.release(granted))
+        )
+        const now = yield* Clock.currentTimeMillis
+        const flows = gate.flows(now)
+        let started = 0
+        for (const entry of entries) if (startOrHold(entry, flows, now)) started += 1
+        permits.release(granted - started)
+        yield* received(session, lane, entries)
+        return entries.length
+      })
+    )
+}
+
+/** Reads new DLQ entries and holds them until they are due; holding takes no permit. */
+const readDlq = (session: Session, lane: Lane, reader: StreamReader) => {
+  const dueTask = ({ fields, id }: StreamEntry, now: number): Task => {
+    const decoded = decodeDlqEntry(fields)
+    return freshTask(lane, id, undefined, Result.isSuccess(decoded) ? decoded.success.retry.not_before : now)
+  }
+
+  return (most: number, block: boolean): Effect.Effect<number, RedisError> =>
+    Effect.gen(function* () {
+      for (;;) {
+        const watch = new Watch(session.ledger.changed)
+        if (roomFor(session, lane) > 0) break
+        yield* watch.wait()
+      }
+      const count = Math.min(most, roomFor(session, lane), dlqBatch)
+      const entries = yield* reader.readNew(lane.key, session.consumer, count, block ? blockMs : 0)
+      const now = yield* Clock.currentTimeMillis
+      for (const entry of entries) session.ledger.hold(dueTask(entry, now))
+      yield* received(session, lane, entries)
+      return entries.length
+    })
+}
+
+/** Reads as long as Redis answers. An idle reader waits with a single permit; a busy one takes all that are free. */
+const read = (session: Session, lane: Lane): Effect.Effect<never, RedisError> =>
+  Effect.gen(function* () {
+    const reader = yield* session.streams.reader
+    yield* ensureGroup(session, lane)
+    yield* rereadOwn(session, lane)
+    laneState(session, lane).ready = true
+    yield* session.link.succeeded
+    const readSome = isDlq(lane) ? readDlq(session, lane, reader) : readSource(session, lane, reader)
+    let busy = true
+    for (;;) {
+      yield* session.beat(loopName(lane))
+      const allowed = yield* session.gate.readable
+      const one = allowed === "one"
+      const count: number = yield* readSome(busy && !one ? Number.MAX_SAFE_INTEGER : 1, !busy || one)
+      busy = count > 0
+    }
+  }).pipe(Effect.scoped)
+
+/** The reader of one stream: waits out a Redis that is away, and heals a group that is gone. */
+export const consume = (session: Session, lane: Lane): Effect.Effect<never> => {
+  const attempt = (failures: number): Effect.Effect<never> =>
+    Effect.gen(function* () {
+      const started = yield* Clock.currentTimeMillis
+      const error = yield* Effect.flip(read(session, lane))
+      laneState(session, lane).ready = false
+      yield* noteFailure(session.link, error)
+      yield* report(loopName(lane), error, failures)
+      const lasted = (yield* Clock.currentTimeMillis) - started
+      // A group that is gone is created again at once; after that, and for anything else, the wait grows.
+      if (redisFailure(error) !== "no-group" || failures > 0) yield* backoff(failures)
+      return lasted > 10_000 ? 0 : failures + 1
+    }).pipe(Effect.flatMap(attempt))
+  return attempt(0)
+}

@@ -1,0 +1,229 @@
+/** The work on one entry: decode and validate, deliver, decide, settle. */
+import { Clock, Duration, Effect, Metric, Result } from "effect"
+import type { Accepted, AttemptResult } from "../domain/attempt.ts"
+import { type Decision, decide, isRejected } from "../domain/decide.ts"
+import { decodeDlqEntry } from "../domain/dlq.ts"
+import { claimedEventId, type FlatFields, InvalidEvent } from "../domain/entry.ts"
+import type { EventKind, PreparedRequest } from "../domain/eventKind.ts"
+import * as Metrics from "../services/Metrics.ts"
+import { untilDone } from "./persist.ts"
+import { abandon, ageSeconds, drop, finish, lostByRedis, type Passage, retryLater } from "./settle.ts"
+import type { Session } from "./state/session.ts"
+import type { Task } from "./state/task.ts"
+
+const outcome = (task: Task, name: Metrics.DeliveryOutcome) =>
+  Metric.update(Metrics.deliveries(task.lane.label, name), 1)
+
+/** The entry's fields, fetched again where they are not at hand; undefined where there is nothing left to work on. */
+const takeUp = (session: Session, task: Task): Effect.Effect<FlatFields | undefined> =>
+  Effect.gen(function* () {
+    if (task.fields !== undefined) return task.fields
+    const { consumer, link, streams } = session
+    const overdrawn = task.deliveries + (task.countHandOut ? 1 : 0) > session.options.maxDeliveries
+    const taken = yield* untilDone(
+      link,
+      "take",
+      streams.take(task.lane.key, consumer, task.id, task.countHandOut && !overdrawn)
+    )
+    if (taken._tag === "NotOwned") return yield* Effect.as(drop(session, task), undefined)
+    if (taken._tag === "Deleted") return yield* Effect.as(lostByRedis(session, task), undefined)
+    task.deliveries = overdrawn ? session.options.maxDeliveries + 1 : taken.deliveries
+    task.countHandOut = false
+    return taken.fields
+  })
+
+interface Readable {
+  readonly passage: Passage
+  readonly kind: EventKind
+}
+
+/** Where the event came from, its own fields, and its kind: from a DLQ entry what that says of the original. */
+const openEntry = (session: Session, task: Task, fields: FlatFields): Result.Result<Readable, InvalidEvent> => {
+  const { lane } = task
+  if (lane.kind !== undefined) {
+    const passage = { source: { stream: lane.key, id: task.id }, event: fields, retry: undefined }
+    return Result.succeed({ passage, kind: lane.kind })
+  }
+  return Result.flatMap(decodeDlqEntry(fields), ({ event, retry }) => {
+    const origin = session.lanes.find((candidate) => candidate.key === retry.origin_stream)
+    return origin?.kind === undefined
+      ? Result.fail(new InvalidEvent({ field: "retry", rule: "its origin_stream must be a stream that is read here" }))
+      : Result.succeed({
+          passage: { source: { stream: retry.origin_stream, id: retry.origin_id }, event, retry },
+          kind: origin.kind
+        })
+  })
+}
+
+const prepare = (session: Session, task: Task, { kind, passage }: Readable) =>
+  Effect.gen(function* () {
+    const { options, sha256, streams } = session
+    const now = yield* Clock.currentTimeMillis
+    const context = {
+      source: passage.source,
+      now,
+      firstReading: passage.retry === undefined,
+      maxAgeMs: Duration.toMillis(options.eventMaxAge),
+      maxSkewMs: Duration.toMillis(options.eventMaxSkew),
+      sha256
+    }
+    const prepared = kind.prepare(passage.event, context)
+    if (Result.isSuccess(prepared) || !context.firstReading) return prepared
+    // Only a broken time bound can be a replayed event's right; nothing else is worth the look-up.
+    const unbounded = kind.prepare(passage.event, { ...context, firstReading: false })
+    if (Result.isFailure(unbounded)) return prepared
+    const replayed = yield* untilDone(session.link, "replayed", streams.isReplayed(task.lane.key, task.id))
+    return replayed ? unbounded : prepared
+  })
+
+const notePause = (session: Session, result: AttemptResult, now: number): void => {
+  if (result._tag === "Failed" && result.status === 429 && result.retryAfterMs !== undefined) {
+    session.gate.pause(now + result.retryAfterMs)
+  }
+}
+
+const noteSuccess = (
+  task: Task,
+  passage: Passage,
+  { expectedCredits, eventId }: PreparedRequest,
+  { creditsDeducted, jobId }: Accepted,
+  now: number
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    yield* outcome(task, "delivered")
+    yield* Metric.update(Metrics.eventAge, ageSeconds(passage.source, now))
+    if (creditsDeducted !== undefined) {
+      if (creditsDeducted > 0) yield* Metric.update(Metrics.creditsDeducted, creditsDeducted)
+      if (expectedCredits !== undefined && creditsDeducted !== expectedCredits) {
+        yield* Metric.update(Metrics.creditMismatches, 1)
+        yield* Effect.logWarning("credits.mismatch").pipe(
+          Effect.annotateLogs({
+            event_id: eventId,
+            stream: passage.source.stream,
+            entry_id: passage.source.id,
+            job_id: jobId,
+            expected: expectedCredits,
+            deducted: creditsDeducted
+          })
+        )
+      }
+    }
+  })
+
+const settle = (
+  session: Session,
+  task: Task,
+  passage: Passage,
+  request: PreparedRequest,
+  decision: Decision,
+  now: number
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    switch (decision._tag) {
+      case "Delivered": {
+        yield* finish(session, task)
+        return yield* noteSuccess(task, passage, request, decision.result, now)
+      }
+      case "Hold": {
+        task.fields = undefined
+        task.dueAt = now
+        if (!task.lost) session.ledger.hold(task)
+        return
+      }
+      case "Retry": {
+        const { errorCode, errorMessage } = decision.failure
+        const { at, attempts } = decision
+        const moved = yield* retryLater(session, task, passage, {
+          at,
+          attempts,
+          failedAt: now,
+          errorCode,
+          errorMessage
+        })
+        if (!moved) return
+        yield* outcome(task, "retried")
+        yield* Metric.update(Metrics.retriesScheduled(String(attempts) as "1" | "2" | "3"), 1)
+        return yield* Effect.logDebug("delivery.failed").pipe(
+          Effect.annotateLogs({
+            event_id: request.eventId,
+            stream: passage.source.stream,
+            entry_id: passage.source.id,
+            attempt: attempts,
+            retry_in_ms: at - now,
+            error_code: errorCode,
+            error_message: errorMessage
+          })
+        )
+      }
+      case "Abandon": {
+        const { errorCode, errorMessage } = decision.failure
+        const { attempts, reason } = decision
+        const end = { reason, attempts, errorCode, errorMessage, eventId: request.eventId }
+        if (yield* abandon(session, task, passage, end)) yield* outcome(task, "abandoned")
+      }
+    }
+  })
+
+const announce = (change: "opened" | "closed", result: AttemptResult): Effect.Effect<void> =>
+  change === "closed"
+    ? Effect.logInfo("circuit.closed")
+    : Effect.logError("circuit.opened").pipe(
+        Effect.annotateLogs(
+          result._tag === "Failed" ? { error_code: result.errorCode, error_message: result.errorMessage } : {}
+        )
+      )
+
+const attempt = (session: Session, task: Task, passage: Passage, request: PreparedRequest): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const attemptsBefore = passage.retry?.attempt ?? 0
+    const started = yield* Clock.currentTimeMillis
+    session.requests.inFlight += 1
+    const delivery = session.api.deliver({
+      path: request.path,
+      body: request.body,
+      idempotencyKey: request.eventId,
+      attempt: attemptsBefore + 1
+    })
+    const result = yield* Effect.ensuring(
+      delivery,
+      Effect.sync(() => {
+        session.requests.inFlight -= 1
+      })
+    )
+    const now = yield* Clock.currentTimeMillis
+    yield* Metric.update(Metrics.deliveryDuration, (now - started) / 1_000)
+    const { rejectStatuses } = session.options
+    const rejected = isRejected(result, rejectStatuses)
+    const change = session.gate.record({ eventId: request.eventId, result, rejected, now })
+    if (change !== undefined) yield* announce(change, result)
+    notePause(session, result, now)
+    const decision = decide({ attemptsBefore, result, circuitOpen: session.gate.open, now, rejectStatuses })
+    yield* settle(session, task, passage, request, decision, now)
+  })
+
+/** Works on a task to its end: delivered, moved, held again, or dropped because it is another consumer's. */
+export const deliver = (session: Session, task: Task): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const fields = yield* takeUp(session, task)
+    if (fields === undefined) return
+    const opened = openEntry(session, task, fields)
+    const ownPassage: Passage = { source: { stream: task.lane.key, id: task.id }, event: fields, retry: undefined }
+    const passage = Result.isSuccess(opened) ? opened.success.passage : ownPassage
+    const attempts = passage.retry?.attempt ?? 0
+    const giveUp = (reason: "poison" | "invalid", errorMessage: string): Effect.Effect<void> => {
+      const errorCode = reason.toUpperCase()
+      const eventId = claimedEventId(passage.event)
+      return Effect.flatMap(
+        abandon(session, task, passage, { reason, attempts, errorCode, errorMessage, eventId }),
+        (moved) => (moved ? outcome(task, "abandoned") : Effect.void)
+      )
+    }
+    const { maxDeliveries } = session.options
+    if (task.deliveries > maxDeliveries) {
+      return yield* giveUp("poison", `handed out more than ${maxDeliveries} times without an end`)
+    }
+    if (Result.isFailure(opened)) return yield* giveUp("invalid", opened.failure.message)
+    const prepared = yield* prepare(session, task, opened.success)
+    if (Result.isFailure(prepared)) return yield* giveUp("invalid", prepared.failure.message)
+    yield* attempt(session, task, passage, prepared.success)
+  })

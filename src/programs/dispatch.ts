@@ -1,0 +1,59 @@
+/** Starts held entries when they are due: retries, entries found pending, and the probes of an open circuit. */
+import { Clock, Effect } from "effect"
+import type { Session } from "./state/session.ts"
+import { Watch } from "./state/signal.ts"
+import { isSuspect, type Task } from "./state/task.ts"
+
+export const loopName = "dispatch"
+
+/** How long to look out for something to probe with before looking again, in milliseconds. */
+const probePatience = 1_000
+
+/** What to do next: wait for a change (or until a time), or start the task that is due first. */
+type Next =
+  | { readonly _tag: "Wait"; readonly until: number | undefined }
+  | { readonly _tag: "Start"; readonly task: Task; readonly probe: boolean }
+
+const next = ({ gate, ledger }: Session, now: number): Next => {
+  const first = ledger.peek()
+  if (now < gate.pauseEnds) return { _tag: "Wait", until: gate.pauseEnds }
+  const { probeAt } = gate
+  if (probeAt !== undefined && now < probeAt) return { _tag: "Wait", until: probeAt }
+  if (first !== undefined && first.dueAt <= now) return { _tag: "Start", task: first, probe: probeAt !== undefined }
+  if (probeAt === undefined) return { _tag: "Wait", until: first?.dueAt }
+  // A probe is due and nothing waits that could be one: let the readers fetch an entry.
+  gate.wantProbe()
+  return { _tag: "Wait", until: Math.min(first?.dueAt ?? Number.POSITIVE_INFINITY, now + probePatience) }
+}
+
+export const dispatch = (session: Session): Effect.Effect<never> =>
+  Effect.gen(function* () {
+    const { gate, ledger, permits } = session
+    for (;;) {
+      yield* session.beat(loopName)
+      const watch = new Watch(gate.changed, ledger.changed)
+      const plan = next(session, yield* Clock.currentTimeMillis)
+      if (plan._tag === "Wait") {
+        // Wakes at least this often to show that it is alive.
+        const alive = (yield* Clock.currentTimeMillis) + 10_000
+        yield* watch.wait(Math.min(plan.until ?? alive, alive))
+        continue
+      }
+      const least = isSuspect(plan.task) ? permits.total : 1
+      yield* Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          const granted = yield* restore(permits.take(least, least))
+          const now = yield* Clock.currentTimeMillis
+          // Much may have changed while it waited for its turn.
+          const still = next(session, now)
+          if (still._tag === "Wait" || (isSuspect(still.task) ? permits.total : 1) !== granted) {
+            return permits.release(granted)
+          }
+          const task = ledger.pop()
+          if (task === undefined) return permits.release(granted)
+          if (still.probe) gate.probed(now)
+          session.start(task, granted)
+        })
+      )
+    }
+  })

@@ -1,0 +1,124 @@
+/** Looks at the streams from outside: their figures, groups that are gone, and unread entries that trimming ate. */
+import { Clock, Duration, Effect, Metric, type Scope } from "effect"
+import { compareIds, timeOfId } from "../domain/streamId.ts"
+import type { GroupInfo, StreamInfo } from "../services/EventStreams.ts"
+import * as Metrics from "../services/Metrics.ts"
+import type { RedisError } from "../services/Redis.ts"
+import { ensureGroup } from "./groups.ts"
+import { noteFailure, report } from "./persist.ts"
+import type { Lane } from "./state/lanes.ts"
+import { type LaneFigures, laneState, type Session } from "./state/session.ts"
+
+export const loopName = "monitor"
+
+/**
+ * How many entries were trimmed away before the group read them. Redis knows how many were ever added and how many the
+ * group has read; where the stream begins past the group's last-delivered id, everything before its beginning is gone.
+ */
+export const eatenByTrimming = (stream: StreamInfo, group: GroupInfo): number => {
+  const beginsPast = stream.firstId === undefined || compareIds(stream.firstId, group.lastDeliveredId) > 0
+  if (!beginsPast || group.entriesRead === undefined) return 0
+  return Math.max(0, stream.entriesAdded - stream.length - group.entriesRead)
+}
+
+const noteEaten = (session: Session, lane: Lane, eaten: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const state = laneState(session, lane)
+    const more = eaten - state.eaten
+    state.eaten = eaten
+    return more <= 0
+      ? Effect.void
+      : Effect.andThen(
+          Metric.update(Metrics.lostByRedis("trimmed"), more),
+          Effect.logError("entries.lost_by_redis").pipe(
+            Effect.annotateLogs({ cause: "trimmed", stream: lane.key, entries: more })
+          )
+        )
+  })
+
+const look = (session: Session, lane: Lane): Effect.Effect<LaneFigures | undefined, RedisError> =>
+  Effect.gen(function* () {
+    const { options, streams } = session
+    yield* ensureGroup(session, lane)
+    const stream = yield* streams.streamInfo(lane.key)
+    const group = yield* streams.groupInfo(lane.key, options.consumerGroup)
+    if (stream === undefined || group === undefined) return undefined
+    yield* noteEaten(session, lane, eatenByTrimming(stream, group))
+    const oldest = yield* streams.oldestPending(lane.key, options.consumerGroup)
+    const now = yield* Clock.currentTimeMillis
+    return {
+      length: stream.length,
+      pending: group.pending,
+      consumers: group.consumers,
+      lag: group.lag,
+      oldestPendingSeconds: oldest === undefined ? 0 : Math.max(0, now - timeOfId(oldest)) / 1_000
+    }
+  })
+
+const sum = (figures: ReadonlyArray<LaneFigures>, of: (figure: LaneFigures) => number): number =>
+  figures.reduce((total, figure) => total + of(figure), 0)
+
+/** Writes the gauges of one label, summed over its shards. */
+const publish = (session: Session, label: string): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const figures = session.lanes
+      .filter((lane) => lane.label === label)
+      .flatMap((lane) => laneState(session, lane).figures ?? [])
+    if (figures.length === 0) return
+    yield* Metric.update(
+      Metrics.streamLength(label),
+      sum(figures, ({ length }) => length)
+    )
+    yield* Metric.update(
+      Metrics.streamGroupPending(label),
+      sum(figures, ({ pending }) => pending)
+    )
+    yield* Metric.update(
+      Metrics.oldestPending(label),
+      figures.reduce((oldest, figure) => Math.max(oldest, figure.oldestPendingSeconds), 0)
+    )
+    const lags = figures.flatMap(({ lag }) => lag ?? [])
+    if (lags.length === figures.length) {
+      yield* Metric.update(
+        Metrics.streamGroupLag(label),
+        lags.reduce((total, lag) => total + lag, 0)
+      )
+    } else yield* Metrics.forget(Metrics.streamGroupLag(label))
+  })
+
+/** Publishes what this process holds, read whenever metrics are read. */
+export const observeSession = (session: Session): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.all(
+    [
+      Metrics.observe(Metrics.inFlight, () => session.requests.inFlight),
+      Metrics.observe(Metrics.held, () => session.ledger.held),
+      Metrics.observe(Metrics.circuitOpen, () => (session.gate.open ? 1 : 0)),
+      Metrics.observe(Metrics.redisUp, () => (session.link.up ? 1 : 0))
+    ],
+    { discard: true }
+  )
+
+export const monitor = (session: Session): Effect.Effect<never> =>
+  Effect.gen(function* () {
+    const everyMs = Math.min(5_000, Duration.toMillis(session.options.healthInterval))
+    const labels = new Set(session.lanes.map(({ label }) => label))
+    let failures = 0
+    for (;;) {
+      yield* session.beat(loopName)
+      for (const lane of session.lanes) {
+        const state = laneState(session, lane)
+        const looked = yield* Effect.result(look(session, lane))
+        if (looked._tag === "Success") {
+          state.figures = looked.success
+          failures = 0
+        } else {
+          state.figures = undefined
+          yield* noteFailure(session.link, looked.failure)
+          yield* report(loopName, looked.failure, failures)
+          failures += 1
+        }
+      }
+      for (const label of labels) yield* publish(session, label)
+      yield* Effect.sleep(everyMs)
+    }
+  })

@@ -1,0 +1,61 @@
+/** Housekeeping: trims what every group has acknowledged (where asked for), and removes consumers that are long gone. */
+import { Clock, Duration, Effect } from "effect"
+import type { RedisError } from "../services/Redis.ts"
+import { redisFailure } from "../services/RedisFailure.ts"
+import { noteFailure, report } from "./persist.ts"
+import { isDlq, type Lane } from "./state/lanes.ts"
+import type { Session } from "./state/session.ts"
+
+export const loopName = "retain"
+
+const everyMs = 30_000
+
+/** A consumer that has not even tried to read for so long is gone. */
+const goneAfterMs = 24 * 60 * 60 * 1_000
+
+const trim = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =>
+  Effect.gen(function* () {
+    const retention = session.options.sourceRetention
+    if (retention === "none" || isDlq(lane)) return
+    const now = yield* Clock.currentTimeMillis
+    const floor = retention === "acknowledged" ? undefined : `${Math.max(0, now - Duration.toMillis(retention))}-0`
+    const removed = yield* session.streams.trim(lane.key, floor)
+    if (removed > 0) {
+      yield* Effect.logDebug("stream.trimmed").pipe(Effect.annotateLogs({ stream: lane.key, entries: removed }))
+    }
+  })
+
+const retire = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =>
+  Effect.gen(function* () {
+    const { consumer, streams } = session
+    const gone = (yield* streams.consumers(lane.key, consumer.group)).filter(
+      ({ idle, name, pending }) => name !== consumer.name && pending === 0 && idle >= goneAfterMs
+    )
+    for (const { name } of gone) {
+      if (yield* streams.retireConsumer(lane.key, { group: consumer.group, name }, goneAfterMs)) {
+        yield* Effect.logInfo("consumer.retired").pipe(Effect.annotateLogs({ stream: lane.key, consumer: name }))
+      }
+    }
+  })
+
+export const retain = (session: Session): Effect.Effect<never> =>
+  Effect.gen(function* () {
+    let failures = 0
+    for (;;) {
+      yield* session.beat(loopName)
+      for (const lane of session.lanes) {
+        const error = yield* Effect.andThen(trim(session, lane), retire(session, lane)).pipe(
+          Effect.as(undefined),
+          Effect.catch(Effect.succeed)
+        )
+        // The lane's reader creates a group that is not there.
+        if (error === undefined || redisFailure(error) === "no-group") failures = 0
+        else {
+          yield* noteFailure(session.link, error)
+          yield* report(loopName, error, failures)
+          failures += 1
+        }
+      }
+      yield* Effect.sleep(everyMs)
+    }
+  })

@@ -1,0 +1,163 @@
+/** The only code that ends an entry: acknowledges it, moves it to the DLQ, or moves it to the abandoned stream. */
+import { Clock, Effect, Metric } from "effect"
+import { clip, encodeAbandonedEntry, encodeDlqEntry, type Retry } from "../domain/dlq.ts"
+import type { FlatFields } from "../domain/entry.ts"
+import type { Source } from "../domain/eventKind.ts"
+import { timeOfId } from "../domain/streamId.ts"
+import * as Metrics from "../services/Metrics.ts"
+import { untilDone } from "./persist.ts"
+import { isDlq } from "./state/lanes.ts"
+import type { Session } from "./state/session.ts"
+import { Watch } from "./state/signal.ts"
+import type { Task } from "./state/task.ts"
+
+/** An event on its way: where it came from first, its own fields, and what befell it so far. */
+export interface Passage {
+  readonly source: Source
+  readonly event: FlatFields
+  /** From its DLQ entry; undefined on the first attempt. */
+  readonly retry: Retry | undefined
+}
+
+/** A name that may no longer be this process's own moves nothing until the lease is sure again. */
+const nameIsOurs = (session: Session): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const watch = new Watch(session.lease.changed)
+    return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      now < session.lease.validUntil ? Effect.void : Effect.flatMap(watch.wait(), () => nameIsOurs(session))
+    )
+  })
+
+/** Drops a task that another consumer took over. */
+export const drop = (session: Session, task: Task): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    session.ledger.remove(task)
+    if (task.lost) return Effect.void
+    task.lost = true
+    return Metric.update(Metrics.ownershipLost, 1).pipe(
+      Effect.andThen(Effect.logWarning("entry.ownership_lost")),
+      Effect.annotateLogs({ stream: task.lane.key, entry_id: task.id })
+    )
+  })
+
+/** Notes an entry that Redis deleted while it was pending. */
+export const lostByRedis = (session: Session, task: Task): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    session.ledger.remove(task)
+    return Metric.update(Metrics.lostByRedis("deleted"), 1).pipe(
+      Effect.andThen(Effect.logError("entry.lost_by_redis")),
+      Effect.annotateLogs({ cause: "deleted", stream: task.lane.key, entry_id: task.id })
+    )
+  })
+
+/** Acknowledges an entry whose event is done, whoever owns the entry by now. */
+export const finish = (session: Session, task: Task): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    task.state = "settling"
+    return Effect.andThen(
+      session.acknowledge(task),
+      Effect.sync(() => session.ledger.remove(task))
+    )
+  })
+
+const move = (session: Session, task: Task, to: string, fields: FlatFields): Effect.Effect<boolean> =>
+  Effect.suspend(() => {
+    task.state = "settling"
+    const attempt = session.streams.move({
+      from: task.lane.key,
+      to,
+      consumer: session.consumer,
+      id: task.id,
+      remove: isDlq(task.lane),
+      fields
+    })
+    return nameIsOurs(session).pipe(
+      Effect.andThen(untilDone(session.link, "move", attempt)),
+      Effect.tap((moved) => (moved ? Effect.sync(() => session.ledger.remove(task)) : drop(session, task)))
+    )
+  })
+
+/** Moves an event to the DLQ, to be tried again at `at`: false where another consumer has taken the entry over. */
+export const retryLater = (
+  session: Session,
+  task: Task,
+  passage: Passage,
+  failure: {
+    readonly at: number
+    readonly attempts: number
+    readonly failedAt: number
+    readonly errorCode: string
+    readonly errorMessage: string
+  }
+): Effect.Effect<boolean> =>
+  move(
+    session,
+    task,
+    task.lane.dlq,
+    encodeDlqEntry(
+      {
+        attempt: failure.attempts,
+        not_before: failure.at,
+        origin_stream: passage.source.stream,
+        origin_id: passage.source.id,
+        first_failed_at: passage.retry?.first_failed_at ?? failure.failedAt,
+        last_failed_at: failure.failedAt,
+        error_code: failure.errorCode,
+        error_message: clip(failure.errorMessage)
+      },
+      passage.event
+    )
+  )
+
+/** Moves an event to the abandoned stream and says so, once: false where another consumer has taken the entry over. */
+export const abandon = (
+  session: Session,
+  task: Task,
+  passage: Passage,
+  end: {
+    readonly reason: Metrics.AbandonReason
+    readonly attempts: number
+    readonly errorCode: string
+    readonly errorMessage: string
+    readonly eventId: string | undefined
+  }
+): Effect.Effect<boolean> =>
+  Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const message = clip(end.errorMessage)
+    const moved = yield* move(
+      session,
+      task,
+      task.lane.abandoned,
+      encodeAbandonedEntry(
+        {
+          reason: end.reason,
+          attempts: end.attempts,
+          origin_stream: passage.source.stream,
+          origin_id: passage.source.id,
+          first_failed_at: passage.retry?.first_failed_at ?? now,
+          abandoned_at: now,
+          error_code: end.errorCode,
+          error_message: message
+        },
+        passage.event
+      )
+    )
+    if (!moved) return false
+    yield* Metric.update(Metrics.abandoned(end.reason), 1)
+    yield* Effect.logError("event.abandoned").pipe(
+      Effect.annotateLogs({
+        reason: end.reason,
+        attempts: end.attempts,
+        event_id: end.eventId,
+        stream: passage.source.stream,
+        entry_id: passage.source.id,
+        error_code: end.errorCode,
+        error_message: message
+      })
+    )
+    return true
+  })
+
+/** Seconds from the time in the original entry's id until now. */
+export const ageSeconds = (source: Source, now: number): number => Math.max(0, now - timeOfId(source.id)) / 1_000

@@ -1,0 +1,76 @@
+import { Clock, Effect } from "effect"
+import { type Attempt, afterAttempt, afterProbe, type Circuit, closed } from "../../domain/circuit.ts"
+import { Signal, Watch } from "./signal.ts"
+
+/** Whether deliveries may go: the circuit breaker and the pause that a 429 asks for, one for the process. */
+export class Gate {
+  readonly changed = new Signal()
+  private readonly breaker: boolean
+  private circuit: Circuit = closed
+  private pausedUntil = 0
+  /** A probe is due and nothing waits: the readers may fetch one entry. */
+  private probeWanted = false
+
+  constructor(breaker: boolean) {
+    this.breaker = breaker
+  }
+
+  get open(): boolean {
+    return this.circuit._tag === "Open"
+  }
+
+  /** When the next probe may go; undefined while the circuit is closed. */
+  get probeAt(): number | undefined {
+    return this.circuit._tag === "Open" ? this.circuit.probeAt : undefined
+  }
+
+  get pauseEnds(): number {
+    return this.pausedUntil
+  }
+
+  /** Whether ordinary work may start at `now`. */
+  flows(now: number): boolean {
+    return !this.open && now >= this.pausedUntil
+  }
+
+  /** Takes in an attempt's result: "opened" or "closed" where it changed the circuit. */
+  record(attempt: Attempt): "opened" | "closed" | undefined {
+    if (!this.breaker) return undefined
+    const before = this.circuit
+    this.circuit = afterAttempt(before, attempt)
+    if (before._tag === this.circuit._tag) return undefined
+    this.probeWanted = false
+    this.changed.notify()
+    return this.open ? "opened" : "closed"
+  }
+
+  /** Notes that a probe was let through. */
+  probed(now: number): void {
+    if (this.circuit._tag === "Open") this.circuit = afterProbe(this.circuit, now)
+    this.probeWanted = false
+  }
+
+  pause(until: number): void {
+    if (until <= this.pausedUntil) return
+    this.pausedUntil = until
+    this.changed.notify()
+  }
+
+  /** Lets the readers fetch one entry for a probe. */
+  wantProbe(): void {
+    if (this.probeWanted) return
+    this.probeWanted = true
+    this.changed.notify()
+  }
+
+  /** Waits until entries may be read: any number, or one for a probe. */
+  readonly readable: Effect.Effect<"any" | "one"> = Effect.suspend(() => {
+    const watch = new Watch(this.changed)
+    return Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<"any" | "one"> => {
+      if (this.flows(now)) return Effect.succeed("any")
+      if (this.open && this.probeWanted && now >= this.pausedUntil) return Effect.succeed("one")
+      const until = this.pausedUntil > now ? this.pausedUntil : undefined
+      return Effect.flatMap(watch.wait(until), () => this.readable)
+    })
+  })
+}

@@ -1,0 +1,65 @@
+import { Effect } from "effect"
+
+interface Waiter {
+  readonly least: number
+  readonly most: number
+  granted: number
+  wake: () => void
+}
+
+/**
+ * Delivery permits, handed out first come, first served: no stream can starve another, nor the retries that are due.
+ * (Effect's semaphore takes an exact number; a reader wants whatever is free, at least one.)
+ */
+export class Permits {
+  readonly total: number
+  private available: number
+  private readonly queue: Array<Waiter> = []
+
+  constructor(total: number) {
+    this.total = total
+    this.available = total
+  }
+
+  get inUse(): number {
+    return this.total - this.available
+  }
+
+  /** Waits for its turn and at least `least` free permits, then takes up to `most`: how many it took. */
+  take(most: number, least = 1): Effect.Effect<number> {
+    return Effect.suspend(() => {
+      if (this.queue.length === 0 && this.available >= least) return Effect.succeed(this.grab(most))
+      const waiter: Waiter = { least, most, granted: 0, wake: () => {} }
+      return Effect.callback<number>((resume) => {
+        waiter.wake = () => resume(Effect.sync(() => waiter.granted))
+        this.queue.push(waiter)
+        this.serve()
+      }).pipe(Effect.onInterrupt(() => Effect.sync(() => this.forget(waiter))))
+    })
+  }
+
+  release(count: number): void {
+    this.available += count
+    this.serve()
+  }
+
+  private grab(most: number): number {
+    const taken = Math.min(most, this.available)
+    this.available -= taken
+    return taken
+  }
+
+  private serve(): void {
+    for (let first = this.queue[0]; first !== undefined && this.available >= first.least; first = this.queue[0]) {
+      this.queue.shift()
+      first.granted = this.grab(first.most)
+      first.wake()
+    }
+  }
+
+  private forget(waiter: Waiter): void {
+    const at = this.queue.indexOf(waiter)
+    if (at >= 0) this.queue.splice(at, 1)
+    this.release(waiter.granted)
+  }
+}

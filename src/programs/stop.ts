@@ -1,0 +1,62 @@
+/** A clean stop: finish what is in flight, then give up the rest so that another replica can take it at once. */
+import { Duration, Effect, FiberSet } from "effect"
+import type { PendingEntry } from "../services/EventStreams.ts"
+import type { RedisError } from "../services/Redis.ts"
+import { leaseStream } from "./lease.ts"
+import type { Lane } from "./state/lanes.ts"
+import type { Session } from "./state/session.ts"
+import type { Task } from "./state/task.ts"
+
+const page = 256
+
+/** How long Redis may take over the release, so that a Redis that is away does not hold up the end. */
+const patience = "3 seconds"
+
+/** A clean stop does not count: what this process was given, and did not end, was not handed out. */
+const restored = (task: Task | undefined, deliveries: number): number => {
+  const counted = task === undefined || !task.countHandOut
+  return Math.max(0, deliveries - (counted ? 1 : 0))
+}
+
+const releaseLane = (session: Session, lane: Lane): Effect.Effect<number, RedisError> =>
+  Effect.gen(function* () {
+    const { consumer, ledger, options, streams } = session
+    let after = "-"
+    let released = 0
+    for (;;) {
+      const pending = yield* streams.pendingOf(lane.key, consumer, after, page)
+      const last = pending.at(-1)
+      if (last === undefined) return released
+      const entries = pending.map(
+        ({ deliveries, id }): PendingEntry => ({ id, deliveries: restored(ledger.get(lane, id), deliveries) })
+      )
+      released += yield* streams.release(lane.key, consumer, Duration.toMillis(options.claimIdle), entries)
+      after = last.id
+    }
+  })
+
+/** Ends a session whose readers and dispatcher have stopped. */
+export const stopSession = (session: Session, workers: FiberSet.FiberSet<void>): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const working = yield* FiberSet.size(workers)
+    yield* Effect.logInfo("stopping").pipe(Effect.annotateLogs({ in_flight: working, held: session.ledger.held }))
+    const finished = yield* Effect.timeoutOption(FiberSet.awaitEmpty(workers), session.options.shutdownTimeout)
+    if (finished._tag === "None") {
+      const left = yield* FiberSet.size(workers)
+      yield* Effect.logWarning("stop.timed_out").pipe(Effect.annotateLogs({ in_flight: left }))
+      yield* FiberSet.clear(workers)
+    }
+    const released = yield* Effect.forEach(session.lanes, (lane) => releaseLane(session, lane)).pipe(
+      Effect.timeoutOption(patience),
+      Effect.catch(() => Effect.succeedNone)
+    )
+    yield* session.streams.releaseLease(leaseStream(session.lanes), session.consumer, session.lease.token).pipe(
+      Effect.timeoutOption(patience),
+      Effect.catch(() => Effect.succeedNone)
+    )
+    yield* Effect.logInfo("stopped").pipe(
+      Effect.annotateLogs({
+        released: released._tag === "Some" ? released.value.reduce((total, count) => total + count, 0) : "unknown"
+      })
+    )
+  })

@@ -1,0 +1,123 @@
+import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto"
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http"
+
+export interface ReceivedRequest {
+  readonly eventId: string
+  readonly attempt: number
+  readonly at: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: Record<string, unknown>
+  readonly verified: boolean
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body?: unknown
+  readonly headers?: Record<string, string>
+  /** Milliseconds before the answer. */
+  readonly delay?: number
+  /** Cuts the connection instead of answering. */
+  readonly reset?: boolean
+}
+
+const spki = (raw: Uint8Array): KeyObject =>
+  createPublicKey({
+    key: Buffer.concat([Buffer.from("302a300506032b6570032100", "hex"), raw]),
+    format: "der",
+    type: "spki"
+  })
+
+/** `max(1, floor(seconds × 5.555556 + 0.5))`, written again here so that the test does not trust the code under test. */
+const credits = (seconds: unknown): number =>
+  typeof seconds === "number" ? Math.max(1, Math.floor(seconds * 5.555556 + 0.5)) : 1
+
+/**
+ * A receiving API on a real port: checks each signature with node:crypto, keeps a ledger and deduplicates by
+ * `Idempotency-Key`.
+ */
+export class ReceivingApi {
+  readonly requests: Array<ReceivedRequest> = []
+  /** Charges by event id: each must end at 1. */
+  readonly charges = new Map<string, number>()
+  /** What to answer instead of success; undefined for success. */
+  answer: (request: ReceivedRequest) => Answer | undefined = () => undefined
+  /** Whether to keep whole requests (a long run keeps only the ledger). */
+  keep = true
+  verifiedCount = 0
+  unverifiedCount = 0
+  private readonly server: Server
+  private readonly key: KeyObject
+  private port = 0
+
+  private constructor(publicKey: Uint8Array) {
+    this.key = spki(publicKey)
+    this.server = createServer((request, response) => {
+      const chunks: Array<Buffer> = []
+      request.on("data", (chunk: Buffer) => chunks.push(chunk))
+      request.on("end", () => {
+        const bytes = Buffer.concat(chunks)
+        const received = this.receive(request.headers, bytes)
+        const answer = this.answer(received) ?? this.succeed(received)
+        if (answer.reset) return void request.socket.destroy()
+        const send = () => {
+          response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers })
+          response.end(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body ?? {}))
+        }
+        if (answer.delay === undefined) send()
+        else setTimeout(send, answer.delay)
+      })
+    })
+  }
+
+  static async start(publicKey: Uint8Array, port = 0): Promise<ReceivingApi> {
+    const api = new ReceivingApi(publicKey)
+    await api.listen(port)
+    return api
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`
+  }
+
+  async listen(port = this.port): Promise<void> {
+    await new Promise<void>((resolve) => this.server.listen(port, "127.0.0.1", resolve))
+    const address = this.server.address()
+    this.port = typeof address === "object" && address !== null ? address.port : 0
+  }
+
+  /** Refuses connections until `listen` is called again; the ledger stays. */
+  async close(): Promise<void> {
+    this.server.closeAllConnections()
+    await new Promise((resolve) => this.server.close(resolve))
+  }
+
+  private receive(headers: IncomingHttpHeaders, bytes: Buffer): ReceivedRequest {
+    const [, timestamp = "", signature = ""] = /^Ed25519 (\d+):(.+)$/.exec(headers.authorization ?? "") ?? []
+    const hash = createHash("sha256").update(bytes).digest("hex")
+    const message = Buffer.from(`v1\n${timestamp}\n${hash}\n${headers["x-service-id"]}`)
+    const verified = verify(null, message, this.key, Buffer.from(signature, "base64"))
+    if (verified) this.verifiedCount += 1
+    else this.unverifiedCount += 1
+    const body: Record<string, unknown> = bytes.length === 0 ? {} : JSON.parse(bytes.toString("utf8"))
+    const received = {
+      eventId: String(headers["idempotency-key"]),
+      attempt: Number(headers["x-delivery-attempt"]),
+      at: Date.now(),
+      headers,
+      body,
+      verified
+    }
+    if (this.keep) this.requests.push(received)
+    return received
+  }
+
+  private succeed(request: ReceivedRequest): Answer {
+    if (!request.verified) return { status: 401, body: { error_code: "BAD_SIGNATURE", error_message: "no" } }
+    const known = this.charges.get(request.eventId)
+    if (known === undefined) this.charges.set(request.eventId, 1)
+    return {
+      status: 200,
+      body: { job_id: `job-${request.eventId}`, credits_deducted: credits(request.body.audio_seconds) }
+    }
+  }
+}
