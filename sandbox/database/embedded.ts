@@ -19,7 +19,7 @@ export const startEmbedded = async (port: number): Promise<EmbeddedDatabase> => 
     url: `postgresql://postgres@127.0.0.1:${port}/postgres`,
     stop: async () => {
       await server.stop()
-      await db.close()
+      if (!db.closed) await db.close()
     }
   }
 }

@@ -1,0 +1,7 @@
+import { PostgresServer } from "../support/postgres-server.ts"
+import { apiSuite } from "./apiSuite.ts"
+
+apiSuite("the jobs API on PostgreSQL", async () => {
+  const server = await PostgresServer.start()
+  return { url: server.url, connections: 4, stop: () => server.stop() }
+})
