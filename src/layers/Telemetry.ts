@@ -41,11 +41,20 @@ const sampling = (
   })
 }
 
+/** A literal `%` in a password is no reason not to start. */
+const percentDecoded = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 /** User and password of the URL go into a header, so that no error or log line can show them. */
 const splitCredentials = (endpoint: string): { readonly url: string; readonly headers: Record<string, string> } => {
   const url = new URL(endpoint)
   if (url.username === "" && url.password === "") return { url: endpoint, headers: {} }
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+  const credentials = `${percentDecoded(url.username)}:${percentDecoded(url.password)}`
   url.username = ""
   url.password = ""
   return { url: url.href, headers: { authorization: `Basic ${Buffer.from(credentials).toString("base64")}` } }

@@ -1,0 +1,320 @@
+import { execFileSync, spawn, spawnSync } from "node:child_process"
+import { globSync, readFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { basename, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { beforeAll, describe, expect, it } from "vitest"
+import { prometheusBinaries } from "../support/prometheus-binary.ts"
+import { labelsByMetric, makeSampleMetrics } from "../support/sample-metrics.ts"
+import { parseYaml, type Yaml } from "../support/yaml.ts"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const read = (path: string): string => readFileSync(join(root, path), "utf8")
+const yaml = (path: string): Array<Yaml> => parseYaml(read(path))
+
+/** Steps into parsed YAML by keys and positions; undefined where there is nothing. */
+const at = (value: Yaml | undefined, ...path: ReadonlyArray<string | number>): Yaml | undefined =>
+  path.reduce<Yaml | undefined>(
+    (found, key) => (found === null || typeof found !== "object" ? undefined : Reflect.get(found, key)),
+    value
+  )
+const listAt = (value: Yaml | undefined, ...path: ReadonlyArray<string | number>): Array<Yaml> => {
+  const found = at(value, ...path)
+  return Array.isArray(found) ? found : []
+}
+
+const alerts = yaml("deploy/prometheus/alerts.yml").flatMap((document) =>
+  listAt(document, "groups").flatMap((group) => listAt(group, "rules"))
+)
+const alertNames = alerts.map((rule) => String(at(rule, "alert")))
+const runbook = read("docs/runbook.md")
+/** Headings as a Markdown viewer's anchors. */
+const anchors = new Set(
+  [...runbook.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, "")
+      .replaceAll(" ", "-")
+  )
+)
+
+describe("alert rules", () => {
+  let promtool: string
+  beforeAll(() => {
+    promtool = prometheusBinaries().promtool
+  }, 120_000)
+  const run = (...args: ReadonlyArray<string>) =>
+    spawnSync(promtool, args, { cwd: join(root, "deploy/prometheus"), encoding: "utf8" })
+
+  it("are well-formed", () => {
+    const checked = run("check", "rules", "alerts.yml")
+    expect(checked.status, checked.stderr).toBe(0)
+    expect(checked.stdout).toContain(`${alertNames.length} rules found`)
+  })
+
+  it("fire and clear as their own tests say", () => {
+    const tested = run("test", "rules", "alerts.test.yml")
+    expect(tested.status, tested.stdout + tested.stderr).toBe(0)
+  })
+
+  it("are all among the alerts that their tests see firing", () => {
+    const seen = new Set(
+      [...read("deploy/prometheus/alerts.test.yml").matchAll(/alertname="(\w+)"/g)].map(([, n]) => n)
+    )
+    expect(alertNames.filter((name) => !seen.has(name))).toEqual([])
+  })
+
+  it("each say how bad it is, what it is, and where the runbook speaks of it", () => {
+    expect(new Set(alertNames).size).toBe(alertNames.length)
+    for (const rule of alerts) {
+      const name = String(at(rule, "alert"))
+      expect(["critical", "warning"], name).toContain(at(rule, "labels", "severity"))
+      expect(at(rule, "annotations", "summary"), name).toBeTruthy()
+      expect(at(rule, "annotations", "description"), name).toBeTruthy()
+      expect(at(rule, "annotations", "runbook_url"), name).toBe(`docs/runbook.md#${name.toLowerCase()}`)
+      expect(anchors, name).toContain(name.toLowerCase())
+    }
+  })
+
+  it("read text that promtool accepts", () => {
+    const checked = spawnSync(promtool, ["check", "metrics"], { input: makeSampleMetrics()(), encoding: "utf8" })
+    expect(checked.status, checked.stdout + checked.stderr).toBe(0)
+  })
+})
+
+describe("metrics by name", () => {
+  const known = labelsByMetric(makeSampleMetrics()())
+  const labels = new Set([...known.values()].flatMap((names) => [...names]))
+  const family = (name: string) => name.replace(/_(bucket|sum|count)$/, "")
+
+  it("the sample has every metric that there is", () => {
+    const source = read("src/services/Metrics.ts")
+    const declared = [...source.matchAll(/(?:counter|gauge)\(\s*"(\w+)"|\{prefix\}([a-z]\w+)`/g)].map(
+      ([, plain, prefixed]) => `job_collector_${plain ?? prefixed}`
+    )
+    expect([...known.keys()].sort()).toEqual(declared.sort())
+  })
+
+  it.each([
+    "deploy/prometheus/alerts.yml",
+    "deploy/prometheus/alerts.test.yml",
+    "deploy/grafana/job-collector.json",
+    "docs/runbook.md"
+  ])("%s names only metrics and labels that there are", (path) => {
+    const text = read(path).replaceAll('\\"', '"')
+    const unknown: Array<string> = []
+    const used = [...text.matchAll(/\b(job_collector_\w+)(?:\{([^{}]*)\})?/g)]
+    expect(used.length).toBeGreaterThan(0)
+    for (const [, name, selector] of used) {
+      const own = known.get(family(name!))
+      if (own === undefined) unknown.push(name!)
+      for (const [, label] of (selector ?? "").matchAll(/(\w+)(?:=|!=|=~|!~)"/g)) {
+        if (!own?.has(label!) && label !== "instance") unknown.push(`${name}{${label}}`)
+      }
+    }
+    for (const [, names] of text.matchAll(/\b(?:by|on) \(([^)]*)\)/g)) {
+      for (const label of names!.split(",").map((name) => name.trim())) {
+        if (!labels.has(label) && !["", "instance", "job", "alertname"].includes(label)) unknown.push(`by ${label}`)
+      }
+    }
+    expect(unknown).toEqual([])
+  })
+})
+
+describe("the runbook", () => {
+  it("has a section for every ✗ of check", () => {
+    const parts = ["settings", "key", "redis", "groups", "api", "config-directory", "gateway"]
+    expect(parts.filter((part) => !anchors.has(`check-${part}`))).toEqual([])
+  })
+
+  it("speaks of no alert that is gone, and its links lead somewhere", () => {
+    const headings = [...runbook.matchAll(/^### (JobCollector\w+)$/gm)].map(([, name]) => name!)
+    expect(headings.sort()).toEqual([...alertNames].sort())
+    const links = [...runbook.matchAll(/\]\(#([\w-]+)\)/g)].map(([, anchor]) => anchor!)
+    expect(links.filter((anchor) => !anchors.has(anchor))).toEqual([])
+  })
+
+  it("says of every alert what it means, what to look at and what to do", () => {
+    for (const name of alertNames) {
+      const section = runbook.split(`### ${name}\n`)[1]?.split(/^##/m)[0] ?? ""
+      for (const part of ["**Means**", "**Look at**", "**Do**"]) expect(section, name).toContain(part)
+    }
+  })
+})
+
+describe("settings", () => {
+  // The variables the service reads, from the modules that declare them.
+  const variables = new Set(
+    globSync("src/layers/environment/*.ts", { cwd: root }).flatMap((path) =>
+      [...read(path).matchAll(/"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g)].map(([, name]) => name!)
+    )
+  )
+  const assigned = (text: string) => [...text.matchAll(/^([A-Z][A-Z0-9_]+)=/gm)].map(([, name]) => name!)
+  const container = at(yaml("deploy/kubernetes/statefulset.yaml")[0], "spec", "template", "spec", "containers", 0)
+  const collector = at(yaml("deploy/docker/compose.yaml")[0], "services", "collector")
+  const dockerEnv = (/^ENV (.*)$/m.exec(read("deploy/docker/Dockerfile"))?.[1] ?? "").split(" ")
+  const used: ReadonlyArray<readonly [file: string, names: ReadonlyArray<string>]> = [
+    ["deploy/systemd/job-collector.env", assigned(read("deploy/systemd/job-collector.env"))],
+    [
+      "deploy/systemd/job-collector.service",
+      assigned(read("deploy/systemd/job-collector.service").replaceAll(/^Environment=/gm, ""))
+    ],
+    ["deploy/docker/collector.env", assigned(read("deploy/docker/collector.env"))],
+    ["deploy/docker/Dockerfile", assigned(dockerEnv.join("\n")).filter((name) => name !== "NODE_ENV")],
+    ["deploy/docker/compose.yaml", Object.keys(at(collector, "environment") ?? {})],
+    ["deploy/kubernetes/configmap.yaml", Object.keys(at(yaml("deploy/kubernetes/configmap.yaml")[0], "data") ?? {})],
+    ["deploy/kubernetes/statefulset.yaml", listAt(container, "env").map((entry) => String(at(entry, "name")))]
+  ]
+
+  it.each(used)("%s sets only variables that the service reads", (_, names) => {
+    expect(variables.size).toBeGreaterThan(40)
+    expect(names.length).toBeGreaterThan(0)
+    expect(names.filter((name) => !variables.has(name))).toEqual([])
+  })
+
+  it("the runbook names only variables that the service reads", () => {
+    const named = [...runbook.matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)/g)].map(([, name]) => name!)
+    const texts = alerts.flatMap((rule) =>
+      [...String(at(rule, "annotations", "description")).matchAll(/\b[A-Z]+_[A-Z_]+\b/g)].map(([name]) => name)
+    )
+    expect([...named, ...texts].filter((name) => !variables.has(name) && !/^HTTP_\d+$/.test(name))).toEqual([])
+  })
+})
+
+describe("Kubernetes", () => {
+  const files = globSync("deploy/kubernetes/*.yaml", { cwd: root }).sort()
+  const pod = at(yaml("deploy/kubernetes/statefulset.yaml")[0], "spec", "template", "spec")
+  const container = at(pod, "containers", 0)
+
+  it.each(files)("%s parses into objects with kind, version and name", (path) => {
+    for (const document of yaml(path)) {
+      expect(at(document, "apiVersion")).toBeTruthy()
+      expect(at(document, "kind")).toBeTruthy()
+      if (basename(path) !== "kustomization.yaml") expect(at(document, "metadata", "name")).toMatch(/^job-collector/)
+    }
+  })
+
+  it("the kustomization lists every file", () => {
+    const listed = listAt(yaml("deploy/kubernetes/kustomization.yaml")[0], "resources")
+    expect([...listed, "kustomization.yaml"].sort()).toEqual(files.map((path) => basename(path)))
+  })
+
+  it("the probes are the service's paths on its port, and the name is the pod's", () => {
+    expect(at(container, "livenessProbe", "httpGet", "path")).toBe("/health/live")
+    expect(at(container, "startupProbe", "httpGet", "path")).toBe("/health/live")
+    expect(at(container, "readinessProbe", "httpGet", "path")).toBe("/health/ready")
+    const config = at(yaml("deploy/kubernetes/configmap.yaml")[0], "data")
+    expect(at(config, "HTTP_PORT")).toBe(String(at(container, "ports", 0, "containerPort")))
+    expect(at(config, "HTTP_HOST")).toBe("0.0.0.0")
+    expect(at(container, "env", 0, "valueFrom", "fieldRef", "fieldPath")).toBe("metadata.name")
+  })
+
+  it("the pod has no rights it does not need", () => {
+    expect(at(pod, "securityContext", "runAsNonRoot")).toBe(true)
+    expect(at(pod, "automountServiceAccountToken")).toBe(false)
+    expect(at(container, "securityContext")).toMatchObject({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] }
+    })
+  })
+
+  it("the scaler follows the streams and the group of the settings", () => {
+    const triggers = listAt(yaml("deploy/kubernetes/scaledobject.yaml")[0], "spec", "triggers")
+    expect(triggers.map((trigger) => at(trigger, "metadata", "stream"))).toEqual(
+      ["transcribe", "process", "dlq"].map((name) => `modelsgateway:events:${name}`)
+    )
+    for (const trigger of triggers) expect(at(trigger, "metadata", "consumerGroup")).toBe("job-collector-group")
+  })
+})
+
+describe("stopping", () => {
+  it("everything that runs the service waits longer than SHUTDOWN_TIMEOUT's 25 seconds before it kills", () => {
+    const unit = read("deploy/systemd/job-collector.service")
+    const pod = at(yaml("deploy/kubernetes/statefulset.yaml")[0], "spec", "template", "spec")
+    const collector = at(yaml("deploy/docker/compose.yaml")[0], "services", "collector")
+    expect(Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1])).toBeGreaterThan(25)
+    expect(at(pod, "terminationGracePeriodSeconds")).toBeGreaterThan(25)
+    expect(Number.parseInt(String(at(collector, "stop_grace_period")), 10)).toBeGreaterThan(25)
+  })
+})
+
+describe("systemd", () => {
+  const verifier = spawnSync("systemd-analyze", ["--version"]).status === 0
+
+  it.skipIf(!verifier)("the unit is one that systemd understands", () => {
+    const verified = spawnSync("systemd-analyze", ["verify", "deploy/systemd/job-collector.service"], {
+      cwd: root,
+      encoding: "utf8"
+    })
+    // Where /usr/bin/node is absent systemd says so of any unit; that is the machine's matter.
+    const complaints = verified.stderr.split("\n").filter((line) => line !== "" && !line.includes("not executable"))
+    expect(complaints).toEqual([])
+  })
+})
+
+describe("Docker", () => {
+  const lines = read("deploy/docker/Dockerfile").split("\n")
+
+  it("the image's last stage has no shell: nothing there runs one", () => {
+    const last = lines.slice(lines.findLastIndex((line) => line.startsWith("FROM ")))
+    expect(last[0]).toContain("distroless")
+    expect(last.filter((line) => line.startsWith("RUN "))).toEqual([])
+    expect(last).toContainEqual(expect.stringMatching(/^USER [1-9]/))
+    for (const line of last.filter((text) => /^(ENTRYPOINT|CMD|HEALTHCHECK)/.test(text))) {
+      expect(JSON.parse(line.slice(line.indexOf("["))), line).toBeInstanceOf(Array)
+    }
+  })
+
+  it("what is copied is there, and the ignore file lets it through", () => {
+    const allowed = read("deploy/docker/Dockerfile.dockerignore").split("\n")
+    const copied = lines
+      .filter((line) => line.startsWith("COPY ") && !line.includes("--from"))
+      .flatMap((line) =>
+        line
+          .split(" ")
+          .slice(1, -1)
+          .filter((part) => !part.startsWith("--"))
+      )
+    for (const path of copied) {
+      expect(globSync(path, { cwd: root }), path).toHaveLength(1)
+      expect(allowed, path).toContain(`!${path}`)
+    }
+  })
+
+  it("Redis keeps every write and evicts nothing", () => {
+    const command = listAt(yaml("deploy/docker/compose.yaml")[0], "services", "redis", "command").join(" ")
+    expect(command).toContain("--appendonly yes")
+    expect(command).toContain("--maxmemory-policy noeviction")
+  })
+
+  it("the health check follows the service's answer", async () => {
+    let status = 200
+    const paths: Array<string | undefined> = []
+    const server = createServer((request, response) => {
+      paths.push(request.url)
+      response.writeHead(status).end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const { port } = server.address() as AddressInfo
+    const check = (...args: ReadonlyArray<string>) =>
+      new Promise<number | null>((resolve) => {
+        const script = join(root, "deploy/docker/healthcheck.mjs")
+        spawn(process.execPath, [script, ...args], { env: { HTTP_PORT: String(port) } }).once("exit", resolve)
+      })
+    expect(await check()).toBe(0)
+    status = 503
+    expect(await check("/health/ready")).toBe(1)
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+    expect(await check()).toBe(1)
+    expect(paths).toEqual(["/health/live", "/health/ready"])
+  })
+})
+
+it("no file of deploy/ holds a key", () => {
+  const tracked = execFileSync("git", ["ls-files", "deploy"], { cwd: root, encoding: "utf8" }).trim().split("\n")
+  expect(tracked.length).toBeGreaterThan(10)
+  for (const path of tracked) expect(read(path), path).not.toMatch(/PRIVATE KEY-----|ED25519_PRIVATE_KEY=/)
+})
