@@ -26,7 +26,7 @@ const firstOf = (pending: Ordered<Pending>, count: number): Array<Pending> => {
 
 const head = (stream: Stream): Array<Reply> => {
   const { first, last, size } = stream.entries
-  const nodes = first === undefined || last === undefined ? 0 : last.node - first.node + 1
+  const nodes = first === undefined || last === undefined ? 0 : last.node.index - first.node.index + 1
   return [
     "length",
     size,
@@ -78,6 +78,8 @@ type Subcommand = Command<Reply>
 const describe: Subcommand = {
   arity: -3,
   run: (db, [key = "", ...options], now) => {
+    const stream = db.stream(key, now)
+    if (stream === undefined) throw noSuchKey()
     const [full, countOption, countText] = options
     const wellFormed =
       full === undefined ||
@@ -86,8 +88,6 @@ const describe: Subcommand = {
     if (!wellFormed) throw subcommandSyntax("XINFO", "STREAM")
     const count = countText === undefined ? DEFAULT_COUNT : integer(countText)
     const limit = count < 0 ? DEFAULT_COUNT : count
-    const stream = db.stream(key, now)
-    if (stream === undefined) throw noSuchKey()
     if (full !== undefined) {
       const entries = firstEntries(stream, limit)
       const groups = byName(stream.groups).map((group) => fullGroup(stream, group, limit))

@@ -169,9 +169,11 @@ const readNow = (db: Keyspace, key: string, position: Position, options: ReadOpt
     if (position === ">" || newest === undefined || compareIds(newest, position) <= 0) return undefined
     return following(stream, position, options.count)
   }
+  const history = position !== ">"
+  if (!history && (newest === undefined || compareIds(newest, group.lastId) <= 0)) return undefined
+  // A read that gets nothing leaves no trace of its consumer (Redis 7.0).
   const consumer = visitConsumer(group, options.consumer, now)
-  if (position !== ">") return ownHistory(stream, consumer, position, options.count, now)
-  if (newest === undefined || compareIds(newest, group.lastId) <= 0) return undefined
+  if (history) return ownHistory(stream, consumer, position, options.count, now)
   return handOut(stream, group, consumer, options, options.count, now)
 }
 

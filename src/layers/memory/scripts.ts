@@ -107,8 +107,9 @@ const replay: Twin = (call, [abandoned = "", origin = "", replayed = ""], [id = 
 
 /** Lua's numbers are doubles: the order and the sum below are theirs. */
 const halves = (id: string): readonly [number, number] => {
-  const [ms, seq] = id.split("-")
-  return [Number(ms), Number(seq)]
+  const parts = /^(\d+)-(\d+)$/.exec(id)
+  if (parts === null) throw new ReplyError("ERR attempt to compare nil with number")
+  return [Number(parts[1]), Number(parts[2])]
 }
 
 const less = (a: string, b: string): boolean => {

@@ -2,12 +2,20 @@ import { compareIds, formatId, type Id, ZERO } from "./ids.ts"
 import { Ordered } from "./ordered.ts"
 import type { Reply } from "./replies.ts"
 
-/** An entry of a stream. `node` is the macro node of up to 100 entries that `~` trims as a whole. */
+/** Up to 100 entries that Redis keeps as one, which is what `~` trims as a whole. */
+interface MacroNode {
+  readonly index: number
+  /** Entries it ever held, and the last of them, deleted or not. */
+  added: number
+  lastId: Id
+}
+
+/** An entry of a stream. */
 export interface Entry {
   readonly id: Id
   readonly text: string
   readonly fields: ReadonlyArray<string>
-  readonly node: number
+  readonly node: MacroNode
 }
 
 /** An entry handed out and not acknowledged yet. Times in epoch milliseconds. */
@@ -51,8 +59,7 @@ export class Stream {
   lastId: Id = ZERO
   maxDeletedId: Id = ZERO
   entriesAdded = 0
-  private node = 0
-  private nodeEntries = 0
+  private node: MacroNode = { index: 0, added: 0, lastId: ZERO }
 
   get firstId(): Id {
     return this.entries.first?.id ?? ZERO
@@ -60,11 +67,11 @@ export class Stream {
 
   /** Appends an entry; its id is above the last one. */
   append(id: Id, fields: ReadonlyArray<string>): string {
-    if (this.nodeEntries >= NODE_ENTRIES || this.entries.last?.node !== this.node) {
-      this.node += 1
-      this.nodeEntries = 0
+    if (this.node.added >= NODE_ENTRIES || this.entries.last?.node !== this.node) {
+      this.node = { index: this.node.index + 1, added: 0, lastId: id }
     }
-    this.nodeEntries += 1
+    this.node.added += 1
+    this.node.lastId = id
     const text = formatId(id)
     this.entries.add({ id, text, fields, node: this.node })
     this.lastId = id
@@ -83,29 +90,29 @@ export class Stream {
   trim({ approximate, limit, strategy }: Trim): number {
     const { entries } = this
     let removed = 0
-    const reached = (entry: Entry, going: number) =>
-      "maxLength" in strategy ? entries.size - going < strategy.maxLength : compareIds(entry.id, strategy.minId) >= 0
-    if (!approximate) {
-      for (let first = entries.first; first !== undefined && !reached(first, 1); first = entries.first) {
-        entries.remove(first.id)
-        removed += 1
-      }
-      return removed
-    }
+    const mayGo = (lastId: Id, count: number) =>
+      "maxLength" in strategy ? entries.size - count >= strategy.maxLength : compareIds(lastId, strategy.minId) < 0
     for (let first = entries.first; first !== undefined; first = entries.first) {
-      const node: Array<Entry> = []
-      for (let at = entries.begin; at < entries.end; at++) {
-        const entry = entries.at(at)
-        if (entry === undefined) continue
-        if (entry.node !== first.node) break
-        node.push(entry)
-      }
-      const last = node.at(-1) ?? first
-      if ((limit > 0 && removed + node.length > limit) || reached(last, node.length)) return removed
-      for (const entry of node) entries.remove(entry.id)
-      removed += node.length
+      const going = approximate ? this.entriesOf(first.node) : [first]
+      const lastId = approximate ? first.node.lastId : first.id
+      if (!mayGo(lastId, going.length) || (limit > 0 && removed + going.length > limit)) break
+      for (const { id } of going) entries.remove(id)
+      removed += going.length
     }
     return removed
+  }
+
+  /** The entries of the first node. */
+  private entriesOf(node: MacroNode): Array<Entry> {
+    const { entries } = this
+    const found: Array<Entry> = []
+    for (let at = entries.begin; at < entries.end; at++) {
+      const entry = entries.at(at)
+      if (entry === undefined) continue
+      if (entry.node !== node) break
+      found.push(entry)
+    }
+    return found
   }
 
   /** Entries of a range in order, as `[id, fields]`; `count` 0 means all. */
