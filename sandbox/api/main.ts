@@ -1,10 +1,11 @@
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { ByteSize, Cause, Effect, Exit, Layer, Logger, Option } from "effect"
+import { ByteSize, Effect, Layer, Logger, Option } from "effect"
 import { HttpIncomingMessage, HttpMiddleware, HttpRouter } from "effect/http"
 import * as RequestVerifier from "../../src/layers/RequestVerifier.ts"
 import * as Database from "../database/Database.ts"
+import { exitZeroWhenAsked } from "../teardown.ts"
 import { OperatorToken, routes } from "./routes.ts"
 import { type Settings, settings } from "./settings.ts"
 
@@ -37,7 +38,5 @@ Layer.unwrap(Effect.map(settings, server)).pipe(
     Layer.succeed(HttpMiddleware.TracerDisabledWhen, () => true),
     Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.mebibytes(4))
   ]),
-  NodeRuntime.runMain({
-    teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
-  })
+  NodeRuntime.runMain({ teardown: exitZeroWhenAsked })
 )
