@@ -1,5 +1,5 @@
 /** The collector: takes a consumer name, runs all loops under it, and begins anew when the name is lost. */
-import { Cause, Clock, Deferred, Effect, Exit, FiberSet, Schema, type Scope } from "effect"
+import { Cause, Clock, Deferred, Effect, Exit, Fiber, FiberSet, Schema, type Scope } from "effect"
 import type { CollectorOptions } from "../domain/options.ts"
 import { EventStreams } from "../services/EventStreams.ts"
 import { JobsApi } from "../services/JobsApi.ts"
@@ -10,6 +10,7 @@ import { makeAcknowledge } from "./acknowledge.ts"
 import * as Consume from "./consume.ts"
 import { deliver } from "./deliver.ts"
 import * as Dispatch from "./dispatch.ts"
+import { ensureGroup } from "./groups.ts"
 import * as KeepAlive from "./keepAlive.ts"
 import * as Lease from "./lease.ts"
 import * as Monitor from "./monitor.ts"
@@ -41,6 +42,10 @@ export interface Collector {
   readonly link: Link
   /** Epoch milliseconds of each loop's last sign of life. */
   readonly heartbeats: ReadonlyMap<string, number>
+  /** True from the moment a stop begins. */
+  readonly stopping: () => boolean
+  /** A clean stop, done when it returns; the scope's end is one too. */
+  readonly stop: Effect.Effect<void>
   /** Fails when the collector cannot go on; never succeeds. */
   readonly join: Effect.Effect<never, CollectorError>
 }
@@ -127,11 +132,27 @@ const openSession = (
     return { session, workers }
   })
 
+/**
+ * Creates the groups that do not exist before anything is read. What goes wrong here is the readers' to wait out, but
+ * for missing permissions, which waiting does not mend.
+ */
+const createGroups = (session: Session): Effect.Effect<void, RedisRefused> =>
+  Effect.forEach(
+    session.lanes,
+    (lane) =>
+      Effect.catch(ensureGroup(session, lane), (error) =>
+        redisFailure(error) === "refused"
+          ? Effect.fail(new RedisRefused({ problem: redisFailureMessage(error) }))
+          : report("create-groups", error, 0)
+      ),
+    { discard: true }
+  )
+
 /** Runs all loops under one consumer name until it is lost. */
 const runSession = (
   lasting: Lasting,
   publish: (session: Session | undefined) => void
-): Effect.Effect<Lease.LeaseLost, never, Services> =>
+): Effect.Effect<Lease.LeaseLost, RedisRefused, Services> =>
   Effect.gen(function* () {
     const { supervisor } = lasting
     const { session, workers } = yield* openSession(lasting)
@@ -150,6 +171,7 @@ const runSession = (
         nameIsLost ? FiberSet.clear(workers) : stopSession(session, workers)
       ).pipe(Effect.ensuring(Effect.sync(() => publish(undefined))))
     )
+    yield* createGroups(session)
     yield* Effect.logInfo("collecting").pipe(
       Effect.annotateLogs({ consumer: session.consumer.name, group: session.consumer.group })
     )
@@ -207,9 +229,22 @@ export const makeCollector = (options: CollectorOptions): Effect.Effect<Collecto
       }
     })
     const ended = yield* Deferred.make<never, CollectorError>()
-    yield* Effect.raceFirst(run, supervisor.exhausted).pipe(
+    const running = yield* Effect.raceFirst(run, supervisor.exhausted).pipe(
       Effect.catch((error) => Deferred.fail(ended, error)),
       Effect.forkScoped
     )
-    return { session: () => current, link, heartbeats, join: Deferred.await(ended) }
+    let stopping = false
+    const stop = Effect.suspend(() => {
+      stopping = true
+      return Fiber.interrupt(running)
+    })
+    yield* Effect.addFinalizer(() => stop)
+    return {
+      session: () => current,
+      link,
+      heartbeats,
+      stopping: () => stopping,
+      stop,
+      join: Deferred.await(ended)
+    }
   })

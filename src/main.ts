@@ -1,0 +1,30 @@
+/** The command line: every command, and how a process ends (contract section 1). */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Cause, Console, Effect, Exit, type Runtime } from "effect"
+import { CliError, Command } from "effect/cli"
+import { version } from "./layers/Host.ts"
+import { keygen } from "./programs/cli/keygen.ts"
+import { run } from "./programs/cli/run.ts"
+
+const root = Command.make("job-collector").pipe(
+  Command.withDescription(
+    "Delivers events from Redis Streams to the jobs API, signed, and keeps the gateway's configuration"
+  ),
+  Command.withSubcommands([run, keygen])
+)
+
+/** One plain line (or one a setting) for what ended the command: no stack, no secret. */
+const explain = (error: unknown): Effect.Effect<void> =>
+  // The command line's own errors were shown with the help already.
+  CliError.isCliError(error) ? Effect.void : Console.error(error instanceof Error ? error.message : String(error))
+
+/** A stop by signal is a clean stop. */
+const teardown: Runtime.Teardown = (exit, onExit) =>
+  onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
+
+Command.run(root, { version }).pipe(
+  Effect.tapError(explain),
+  Effect.provide(NodeServices.layer),
+  NodeRuntime.runMain({ disableErrorReporting: true, teardown })
+)

@@ -1,0 +1,81 @@
+import { createServer } from "node:http"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Effect, Layer } from "effect"
+import { Command } from "effect/cli"
+import { HttpServer } from "effect/http"
+import { JobCollector } from "../../JobCollector.ts"
+import * as Environment from "../../layers/Environment.ts"
+import { hostName, version } from "../../layers/Host.ts"
+import * as IoRedis from "../../layers/IoRedis.ts"
+import * as LeanHttpClient from "../../layers/LeanHttpClient.ts"
+import * as Logging from "../../layers/Logging.ts"
+import * as MemoryRedis from "../../layers/MemoryRedis.ts"
+import * as NativeSigner from "../../layers/NativeSigner.ts"
+import * as Telemetry from "../../layers/Telemetry.ts"
+
+const settingsOf = Effect.flatMap(hostName, (host) =>
+  Environment.load(
+    Environment.all({
+      redis: Environment.redis,
+      collector: Environment.collector(host),
+      signing: Environment.signing,
+      http: Environment.http,
+      logging: Environment.logging,
+      telemetry: Environment.telemetry
+    })
+  )
+)
+
+type Settings = Effect.Success<typeof settingsOf>["settings"]
+
+const redisLayer = ({ redis }: Settings) => (redis._tag === "Memory" ? MemoryRedis.layer : IoRedis.layer(redis.options))
+
+/** Requests to the API at a time: deliveries, configuration sync and a health probe. */
+const connections = ({ collector }: Settings): number => collector.deliveryConcurrency + 2
+
+const serviceLayer = (settings: Settings) =>
+  Layer.mergeAll(
+    redisLayer(settings),
+    LeanHttpClient.layer({ connections: connections(settings) }),
+    NativeSigner.layer(settings.signing.privateKey, { publicKey: settings.signing.publicKey })
+  )
+
+const listening = (settings: Settings) =>
+  NodeHttpServer.layer(createServer, { host: settings.http.host, port: settings.http.port })
+
+/** The service: all loops and the HTTP endpoints, until it is stopped. */
+const serve = (settings: Settings) =>
+  Effect.gen(function* () {
+    const collector = yield* JobCollector
+    const server = yield* HttpServer.HttpServer
+    yield* Effect.logInfo("listening").pipe(Effect.annotateLogs({ address: HttpServer.formatAddress(server.address) }))
+    // The endpoints go on answering (not ready) until the collector has stopped.
+    return yield* Effect.onInterrupt(collector.join, () => collector.stop)
+  }).pipe(
+    Effect.provide(
+      Layer.mergeAll(
+        JobCollector.layer(settings.collector).pipe(Layer.provide(serviceLayer(settings))),
+        listening(settings)
+      )
+    )
+  )
+
+const observability = ({ collector, logging, telemetry }: Settings) =>
+  Telemetry.layer({
+    endpoint: telemetry.endpoint,
+    tracesSampler: telemetry.tracesSampler,
+    serviceName: collector.serviceId,
+    serviceVersion: version,
+    instanceId: collector.consumerName
+  }).pipe(Layer.provideMerge(Logging.layer(logging)))
+
+/** `job-collector run`: the service. */
+export const run = Command.make(
+  "run",
+  {},
+  Effect.fn("run")(function* () {
+    const { settings, warnings } = yield* settingsOf
+    const warn = Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
+    return yield* Effect.andThen(warn, serve(settings)).pipe(Effect.provide(observability(settings)))
+  })
+).pipe(Command.withDescription("Runs the service until it is sent SIGTERM or SIGINT"))
