@@ -56,7 +56,7 @@ describe("a password", () => {
               assert.strictEqual(kind, "refused")
               assert.match(redisFailureMessage(error), says)
               assert.notInclude(redisFailureMessage(error), "hunter2")
-              assert.isBelow(took, 400)
+              assert.isBelow(took, 1_000)
             }
           })
         )
@@ -149,7 +149,7 @@ describe("TLS", () => {
       ]) {
         const { kind, took } = yield* failureOf(withRedis(options, (redis) => redis.send("PING")))
         assert.strictEqual(kind, "unavailable")
-        assert.isBelow(took, 1_500)
+        assert.isBelow(took, 4_000)
       }
     })
   )
