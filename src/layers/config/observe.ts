@@ -1,0 +1,156 @@
+/** What stands in the folder: the installed generation, the remembered state, and how the disk differs. Writes nothing. */
+import { Clock, Effect, type FileSystem, Option, Result } from "effect"
+import { type Bundle, contentOf } from "../../domain/config/bundle.ts"
+import { describeEdits } from "../../domain/config/drift.ts"
+import { bundleOfFiles, type FileName, fileNames } from "../../domain/config/files.ts"
+import { ConfigState, type GenerationRecord } from "../../domain/config/state.ts"
+import { ConfigStoreError, type Installed } from "../../services/ConfigStore.ts"
+import { jsonFile, orMissing } from "./durable.ts"
+import { contentsOfRecord, type Generations } from "./generations.ts"
+import type { makeJournal } from "./journal.ts"
+import { CURRENT, generationOfLink, linkOfName, readLinkOf } from "./links.ts"
+
+export const STATE = ".state.json"
+export const stateFile = jsonFile(ConfigState)
+
+/** Which generation is installed, and how that is known. */
+export interface Pointer {
+  readonly by: "link" | "journal" | "none"
+  readonly generation: number | undefined
+  readonly unfinished: boolean
+}
+
+/** Where a file was changed too lately, the same stamp may hide a second change within the clock's grain. */
+const GRAIN = 2_000
+
+const stampOf = (info: FileSystem.File.Info): string =>
+  `${Option.getOrUndefined(info.ino)} ${Option.getOrUndefined(info.mtime)?.getTime()} ${info.size} ${info.mode}`
+
+const modeText = (mode: number): string => (mode & 0o777).toString(8).padStart(4, "0")
+
+export const makeObserver = (
+  fs: FileSystem.FileSystem,
+  generations: Generations,
+  journal: ReturnType<typeof makeJournal>,
+  directory: string
+) => {
+  const pointer: Effect.Effect<Pointer, Effect.Error<typeof journal.read>> = Effect.gen(function* () {
+    const target = yield* readLinkOf(fs, `${directory}/${CURRENT}`)
+    if (target !== undefined) return { by: "link", generation: generationOfLink(target), unfinished: false }
+    const entry = yield* journal.read
+    return entry === undefined
+      ? { by: "none", generation: undefined, unfinished: false }
+      : { by: "journal", generation: entry.generation, unfinished: !entry.done }
+  })
+
+  let knownState: { readonly stamp: string; readonly state: ConfigState } | undefined
+  const state = Effect.gen(function* () {
+    const path = `${directory}/${STATE}`
+    const info = yield* orMissing(fs.stat(path))
+    if (info === undefined) return {} as ConfigState
+    const stamp = stampOf(info)
+    if (knownState?.stamp === stamp) return knownState.state
+    const parsed = stateFile.parse(yield* fs.readFile(path))
+    if (parsed === undefined) {
+      return yield* new ConfigStoreError({
+        reason: "Damaged",
+        problem: `${path} is not readable as this program's state (holds, rollbacks): restore or remove it`
+      })
+    }
+    knownState = { stamp, state: parsed }
+    return parsed
+  })
+
+  interface Known {
+    readonly generation: number
+    readonly record: GenerationRecord | undefined
+    readonly bundle: Bundle | undefined
+    readonly content: string | undefined
+  }
+  let known: Known | undefined
+  const recall = (generation: number) =>
+    Effect.gen(function* () {
+      if (known?.generation === generation && known.record !== undefined) return known
+      const record = yield* generations.record(generation)
+      const contents = record === undefined ? yield* generations.contents(generation) : contentsOfRecord(record)
+      const bundle = Result.getOrUndefined(bundleOfFiles(contents))
+      known = { generation, record, bundle, content: bundle === undefined ? undefined : contentOf(bundle) }
+      verified.clear()
+      return known
+    })
+
+  /** Stamps of files whose bytes were compared and found as recorded. */
+  const verified = new Map<FileName, string>()
+
+  const fileDrift = (path: string, name: FileName, { record, bundle }: Known) =>
+    Effect.gen(function* () {
+      const info = yield* orMissing(fs.stat(path))
+      const stamp = info === undefined ? undefined : stampOf(info)
+      if (stamp !== undefined && verified.get(name) === stamp) return []
+      const file = record?.files[name]
+      const found = info === undefined ? undefined : yield* orMissing(fs.readFile(path))
+      const recorded = file === undefined ? {} : { [name]: file.content }
+      const edits = describeEdits(recorded, bundle, found === undefined ? {} : { [name]: found })
+      if (edits.length > 0) return edits
+      if (info !== undefined && file !== undefined && (info.mode & 0o777) !== file.mode) {
+        return [`${name}: mode ${modeText(info.mode)} instead of ${modeText(file.mode)}`]
+      }
+      const now = yield* Clock.currentTimeMillis
+      const changed = info === undefined ? undefined : Option.getOrUndefined(info.mtime)
+      if (stamp !== undefined && changed !== undefined && now - changed.getTime() >= GRAIN) verified.set(name, stamp)
+      return []
+    })
+
+  const drift = (at: Pointer, installed: Known) =>
+    Effect.gen(function* () {
+      const { generation, record } = installed
+      if (record === undefined) return ["generation.json: removed or unreadable"]
+      const found: Array<string> = []
+      if (at.generation === undefined) found.push(`${CURRENT}: removed or replaced`)
+      for (const name of fileNames) {
+        if (at.by === "journal") {
+          found.push(...(yield* fileDrift(`${directory}/${name}`, name, installed)))
+          continue
+        }
+        const target = yield* readLinkOf(fs, `${directory}/${name}`)
+        if (target !== linkOfName(name)) {
+          const edits = yield* fileDrift(`${directory}/${name}`, name, installed)
+          found.push(...(edits.length > 0 ? edits : [`${name}: no longer a link to ${linkOfName(name)}`]))
+        } else found.push(...(yield* fileDrift(`${generations.folder(generation)}/${name}`, name, installed)))
+      }
+      const folder = yield* orMissing(fs.stat(generations.folder(generation)))
+      if (folder !== undefined && (folder.mode & 0o777) !== 0o755) {
+        found.push(`generations/${generation}: mode ${modeText(folder.mode)} instead of 0755`)
+      }
+      return found
+    })
+
+  const read: Effect.Effect<Installed, Effect.Error<typeof journal.read> | ConfigStoreError> = Effect.gen(function* () {
+    const remembered = yield* state
+    const at = yield* pointer
+    const settled = remembered.settled?.generation
+    // Without the link, the generation last taken up is what should be installed.
+    const generation =
+      at.generation ?? (settled !== undefined && (yield* generations.isWhole(settled)) ? settled : undefined)
+    if (generation === undefined) {
+      return {
+        generation,
+        record: undefined,
+        bundle: undefined,
+        content: undefined,
+        state: remembered,
+        drift: [],
+        unfinished: false
+      }
+    }
+    const installed = yield* recall(generation)
+    return {
+      ...installed,
+      state: remembered,
+      drift: at.unfinished ? [] : yield* drift(at, installed),
+      unfinished: at.unfinished
+    }
+  })
+
+  return { pointer, state, read }
+}
