@@ -36,7 +36,7 @@ const makeReporter = () => {
       signal.failingSince = now
       if (now - signal.reportedAt < reportInterval) return
       signal.reportedAt = now
-      yield* Effect.logWarning("telemetry export failing").pipe(Effect.annotateLogs({ url, reason }))
+      yield* Effect.logWarning("telemetry.export_failing").pipe(Effect.annotateLogs({ url, reason }))
     }),
     succeeded: Effect.fnUntraced(function* (url: string) {
       const signal = signalOf(url)
@@ -45,7 +45,7 @@ const makeReporter = () => {
       signal.failingSince = undefined
       if (signal.reportedAt !== since) return
       const seconds = ((yield* Clock.currentTimeMillis) - since) / 1_000
-      yield* Effect.logInfo("telemetry export recovered").pipe(Effect.annotateLogs({ url, seconds }))
+      yield* Effect.logInfo("telemetry.export_recovered").pipe(Effect.annotateLogs({ url, seconds }))
     })
   }
 }

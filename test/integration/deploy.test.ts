@@ -135,6 +135,13 @@ describe("the runbook", () => {
     expect(links.filter((anchor) => !anchors.has(anchor))).toEqual([])
   })
 
+  it("names only log messages that there are", () => {
+    const source = globSync("src/**/*.ts", { cwd: root }).map(read).join("\n")
+    const messages = [...runbook.matchAll(/`([a-z]+\.[a-z_]+)`/g)].map(([, name]) => name!)
+    expect(messages.length).toBeGreaterThan(5)
+    expect(messages.filter((name) => !source.includes(`"${name}"`))).toEqual([])
+  })
+
   it("says of every alert what it means, what to look at and what to do", () => {
     for (const name of alertNames) {
       const section = runbook.split(`### ${name}\n`)[1]?.split(/^##/m)[0] ?? ""

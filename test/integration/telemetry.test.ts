@@ -210,7 +210,7 @@ describe("a receiver that fails", () => {
     Effect.andThen(Effect.sleep("5 millis")),
     Effect.repeat({ times: 200 })
   )
-  const warnings = (lines: ReadonlyArray<Line>) => lines.filter((line) => line.message === "telemetry export failing")
+  const warnings = (lines: ReadonlyArray<Line>) => lines.filter((line) => line.message === "telemetry.export_failing")
 
   it("is said once a signal when it is away, and disturbs nothing", async () => {
     const console = capture()
@@ -225,7 +225,7 @@ describe("a receiver that fails", () => {
       console.layer
     )
     expect(console.lines.filter((line) => line.message === "working")).toHaveLength(201)
-    expect(elapsed).toBeLessThan(10_000)
+    expect(elapsed).toBeLessThan(20_000)
     expect(
       warnings(console.lines)
         .map((line) => line.annotations.url)
@@ -243,7 +243,7 @@ describe("a receiver that fails", () => {
         receiver.status = 200
         yield* Effect.promise(() =>
           waitUntil("the recovery is said", () =>
-            console.lines.some((line) => line.message === "telemetry export recovered")
+            console.lines.some((line) => line.message === "telemetry.export_recovered")
           )
         )
       }),
@@ -258,8 +258,8 @@ describe("a receiver that fails", () => {
     receiver.status = 0
     const started = performance.now()
     await run(busy)
-    // One second of work, then at most two for the last batch; the rest is room for a busy machine.
-    expect(performance.now() - started).toBeLessThan(8_000)
+    // One second of work and at most two for the last batch; without that limit it would be forty.
+    expect(performance.now() - started).toBeLessThan(20_000)
   })
 
   it("is asked for a bounded number of batches when it is slower than the service", async () => {
