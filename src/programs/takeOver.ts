@@ -63,10 +63,10 @@ const mayTake = (session: Session, now: number): boolean => {
   return session.link.up && (since === undefined || now >= since + Duration.toMillis(session.options.claimIdle))
 }
 
-/** Scans each stream's pending entries again and again, its cursor kept, a step a second or more often. */
+/** Scans each stream's pending entries again and again, its cursor kept, a step every two seconds or more often. */
 export const takeOver = (session: Session): Effect.Effect<never> =>
   Effect.gen(function* () {
-    const everyMs = Math.min(1_000, Duration.toMillis(session.options.claimIdle) / 4)
+    const everyMs = Math.min(2_000, Duration.toMillis(session.options.claimIdle) / 4)
     const cursors = new Map<Lane, string>()
     let failures = 0
     for (;;) {

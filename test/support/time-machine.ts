@@ -1,0 +1,92 @@
+/** A collector over the memory engine and a scripted API, all under the TestClock. */
+import { Clock, Effect, Layer, Redacted } from "effect"
+import { HttpClient } from "effect/http"
+import { TestClock } from "effect/testing"
+import { JobCollector, type JobCollectorOptions } from "../../src/JobCollector.ts"
+import { LeanHttpResponse } from "../../src/layers/LeanHttpResponse.ts"
+import * as MemoryRedis from "../../src/layers/MemoryRedis.ts"
+import * as NobleSigner from "../../src/layers/NobleSigner.ts"
+import { Redis } from "../../src/services/Redis.ts"
+
+export interface Attempt {
+  /** Virtual milliseconds. */
+  readonly at: number
+  readonly eventId: string
+  readonly attempt: number
+}
+
+export interface ScriptedAnswer {
+  readonly status: number
+  readonly body?: unknown
+  readonly headers?: Record<string, string>
+}
+
+export const success: ScriptedAnswer = { status: 200, body: { job_id: "job-1", credits_deducted: 58 } }
+
+const encoder = new TextEncoder()
+
+/** An API that answers as told and notes when it was asked. */
+export class ScriptedApi {
+  readonly attempts: Array<Attempt> = []
+  answer: (attempt: Attempt) => ScriptedAnswer = () => success
+
+  readonly layer: Layer.Layer<HttpClient.HttpClient> = Layer.succeed(
+    HttpClient.HttpClient,
+    HttpClient.make((request) =>
+      Effect.map(Clock.currentTimeMillis, (at) => {
+        const attempt = {
+          at,
+          eventId: request.headers["idempotency-key"] ?? "",
+          attempt: Number(request.headers["x-delivery-attempt"])
+        }
+        this.attempts.push(attempt)
+        const { body, headers, status } = this.answer(attempt)
+        // A whole response, so that reading it takes no promise: the clock would not wait for one.
+        return new LeanHttpResponse(
+          request,
+          request.url,
+          status,
+          headers ?? {},
+          encoder.encode(JSON.stringify(body ?? {}))
+        )
+      })
+    )
+  )
+
+  instants(eventId: string): ReadonlyArray<number> {
+    return this.attempts.filter((attempt) => attempt.eventId === eventId).map(({ at }) => at)
+  }
+}
+
+/** The RFC 8032 test key 1. */
+export const testPrivateKey = Redacted.make("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+
+/** Lets everything that is ready run before time moves: some fibers need several scheduler turns to reach their sleep. */
+export const settle: Effect.Effect<void> = Effect.asVoid(Effect.repeat(Effect.yieldNow, { times: 100 }))
+
+/** Moves the clock in steps, everything settled after each, so that no fiber misses its instant. */
+export const travel = (ms: number, step = 1_000): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    yield* settle
+    for (let left = ms; left > 0; left -= step) {
+      yield* TestClock.adjust(Math.min(step, left))
+      yield* settle
+    }
+  })
+
+/** Runs a collector and hands its Redis to the test. */
+export const withCollector = <A, E>(
+  api: ScriptedApi,
+  options: Partial<JobCollectorOptions>,
+  test: (redis: Redis["Service"]) => Effect.Effect<A, E, JobCollector>
+): Effect.Effect<A, unknown> => {
+  const redisLayer = MemoryRedis.layer
+  const collector = JobCollector.layer({ apiBaseUrl: "http://api.test", ...options }).pipe(
+    Layer.provide(Layer.mergeAll(api.layer, NobleSigner.layer(testPrivateKey)))
+  )
+  return Effect.gen(function* () {
+    const redis = yield* Redis
+    yield* settle
+    return yield* test(redis)
+  }).pipe(Effect.provide(Layer.provideMerge(collector, redisLayer)), Effect.scoped)
+}

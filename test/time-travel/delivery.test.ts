@@ -1,0 +1,172 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Duration, Effect } from "effect"
+import { decodeAbandonedEntry } from "../../src/domain/dlq.ts"
+import type { Redis } from "../../src/services/Redis.ts"
+import { transcribeFields } from "../support/events.ts"
+import { ScriptedApi, success, travel, withCollector } from "../support/time-machine.ts"
+
+const source = "modelsgateway:events:transcribe"
+const dlq = "modelsgateway:events:dlq"
+const abandonedStream = "modelsgateway:events:abandoned"
+const group = "job-collector-group"
+
+const add = (redis: Redis["Service"], id: string, more: Record<string, string> = {}) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => redis.send("XADD", source, "*", ...transcribeFields(id, now, more)))
+
+const length = (redis: Redis["Service"], stream: string) => redis.send<number>("XLEN", stream)
+
+const pending = (redis: Redis["Service"], stream: string) =>
+  Effect.map(redis.send<[number]>("XPENDING", stream, group), ([count]) => count)
+
+const abandoned = (redis: Redis["Service"]) =>
+  Effect.map(redis.send<ReadonlyArray<[string, Array<string>]>>("XRANGE", abandonedStream, "-", "+"), (entries) =>
+    entries.map(([, fields]) => {
+      const decoded = decodeAbandonedEntry(fields)
+      assert(decoded._tag === "Success")
+      return decoded.success
+    })
+  )
+
+const unavailable = { status: 500, body: { error_code: "E_DB", error_message: "database is away" } }
+
+describe("the retry schedule", () => {
+  it.effect("an event that always fails is attempted at 0, 5, 20 and 65 s and abandoned at 65 s", () => {
+    const api = new ScriptedApi()
+    api.answer = () => unavailable
+    return withCollector(api, {}, (redis) =>
+      Effect.gen(function* () {
+        yield* add(redis, "evt-1")
+        yield* travel(64_999)
+        assert.deepStrictEqual(yield* abandoned(redis), [])
+        yield* travel(1)
+        assert.deepStrictEqual(api.instants("evt-1"), [0, 5_000, 20_000, 65_000])
+        const [end, ...more] = yield* abandoned(redis)
+        assert.strictEqual(more.length, 0)
+        assert.strictEqual(end?.abandoned.reason, "exhausted")
+        assert.strictEqual(end?.abandoned.attempts, 4)
+        assert.strictEqual(end?.abandoned.first_failed_at, 0)
+        assert.strictEqual(end?.abandoned.abandoned_at, 65_000)
+        assert.strictEqual(end?.abandoned.error_code, "HTTP_500")
+        assert.strictEqual(end?.abandoned.error_message, "E_DB: database is away")
+        assert.strictEqual(yield* length(redis, dlq), 0)
+        assert.strictEqual(yield* pending(redis, source), 0)
+        assert.strictEqual(yield* pending(redis, dlq), 0)
+      })
+    )
+  })
+
+  it.effect("a success at the third attempt ends it at 20 s", () => {
+    const api = new ScriptedApi()
+    api.answer = ({ attempt }) => (attempt < 3 ? unavailable : success)
+    return withCollector(api, {}, (redis) =>
+      Effect.gen(function* () {
+        yield* add(redis, "evt-1")
+        yield* travel(120_000)
+        assert.deepStrictEqual(api.instants("evt-1"), [0, 5_000, 20_000])
+        assert.deepStrictEqual(yield* abandoned(redis), [])
+        assert.strictEqual(yield* length(redis, dlq), 0)
+        assert.strictEqual(yield* pending(redis, source), 0)
+      })
+    )
+  })
+
+  it.effect("a Retry-After of 60 s moves the next attempt to 60 s", () => {
+    const api = new ScriptedApi()
+    api.answer = ({ attempt }) => (attempt === 1 ? { ...unavailable, headers: { "retry-after": "60" } } : success)
+    return withCollector(api, {}, (redis) =>
+      Effect.gen(function* () {
+        yield* add(redis, "evt-1")
+        yield* travel(59_999)
+        assert.deepStrictEqual(api.instants("evt-1"), [0])
+        yield* travel(1)
+        assert.deepStrictEqual(api.instants("evt-1"), [0, 60_000])
+      })
+    )
+  })
+
+  it.effect("a 429 pauses every delivery for as long as it says", () => {
+    const api = new ScriptedApi()
+    api.answer = ({ eventId, attempt }) =>
+      eventId === "evt-1" && attempt === 1 ? { status: 429, headers: { "retry-after": "30" } } : success
+    return withCollector(api, {}, (redis) =>
+      Effect.gen(function* () {
+        yield* add(redis, "evt-1")
+        yield* travel(1_000)
+        yield* add(redis, "evt-2")
+        yield* travel(28_999)
+        assert.deepStrictEqual(api.instants("evt-2"), [])
+        yield* travel(1)
+        assert.deepStrictEqual(api.instants("evt-1"), [0, 30_000])
+        assert.deepStrictEqual(api.instants("evt-2"), [30_000])
+      })
+    )
+  })
+
+  it.effect("a rejected event is abandoned at once, its neighbour delivered", () => {
+    const api = new ScriptedApi()
+    api.answer = ({ eventId }) => (eventId === "evt-1" ? { status: 422 } : success)
+    return withCollector(api, {}, (redis) =>
+      Effect.gen(function* () {
+        yield* add(redis, "evt-1")
+        yield* add(redis, "evt-2")
+        yield* travel(1_000)
+        const [end] = yield* abandoned(redis)
+        assert.strictEqual(end?.abandoned.reason, "rejected")
+        assert.strictEqual(end?.abandoned.attempts, 1)
+        assert.strictEqual(api.attempts.length, 2)
+      })
+    )
+  })
+
+  it.effect("an invalid event is abandoned unsent, its field and rule named", () => {
+    const api = new ScriptedApi()
+    return withCollector(api, {}, (redis) =>
+      Effect.gen(function* () {
+        yield* add(redis, "evt-1", { audio_seconds: "-1" })
+        yield* add(redis, "evt-2")
+        yield* travel(1_000)
+        const [end] = yield* abandoned(redis)
+        assert.strictEqual(end?.abandoned.reason, "invalid")
+        assert.strictEqual(end?.abandoned.error_code, "INVALID")
+        assert.strictEqual(end?.abandoned.error_message, "audio_seconds: must be 0 to 86,400 seconds")
+        assert.deepStrictEqual(
+          api.attempts.map(({ eventId }) => eventId),
+          ["evt-2"]
+        )
+      })
+    )
+  })
+})
+
+describe("the circuit breaker", () => {
+  it.effect(
+    "an outage of a virtual week burns no attempts, and everything is delivered after it",
+    () => {
+      const api = new ScriptedApi()
+      const week = 7 * 24 * 3_600_000
+      let down = true
+      api.answer = () => (down ? { status: 503 } : success)
+      return withCollector(api, { eventMaxAge: Duration.days(1) }, (redis) =>
+        Effect.gen(function* () {
+          for (let i = 0; i < 30; i++) yield* add(redis, `evt-${i}`)
+          yield* travel(120_000)
+          const burnt = new Map<string, number>()
+          for (const { attempt, eventId } of api.attempts)
+            burnt.set(eventId, Math.max(burnt.get(eventId) ?? 0, attempt))
+          const before = api.attempts.length
+          yield* travel(week, 3_600_000)
+          for (const { attempt, eventId } of api.attempts.slice(before)) {
+            assert.isAtMost(attempt, (burnt.get(eventId) ?? 0) + 1, `${eventId} burnt an attempt`)
+          }
+          assert.deepStrictEqual(yield* abandoned(redis), [])
+          down = false
+          yield* travel(180_000)
+          assert.strictEqual(yield* length(redis, dlq), 0)
+          assert.strictEqual(yield* pending(redis, source), 0)
+          assert.deepStrictEqual(yield* abandoned(redis), [])
+        })
+      )
+    },
+    120_000
+  )
+})
