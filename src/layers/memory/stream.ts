@@ -8,6 +8,9 @@ interface MacroNode {
   /** Entries it ever held, and the last of them, deleted or not. */
   added: number
   lastId: Id
+  /** Entries it still holds. One without any may stay, and be appended to. */
+  live: number
+  dropped: boolean
 }
 
 /** An entry of a stream. */
@@ -59,7 +62,7 @@ export class Stream {
   lastId: Id = ZERO
   maxDeletedId: Id = ZERO
   entriesAdded = 0
-  private node: MacroNode = { index: 0, added: 0, lastId: ZERO }
+  private node: MacroNode = { index: 0, added: 0, lastId: ZERO, live: 0, dropped: true }
 
   get firstId(): Id {
     return this.entries.first?.id ?? ZERO
@@ -67,10 +70,11 @@ export class Stream {
 
   /** Appends an entry; its id is above the last one. */
   append(id: Id, fields: ReadonlyArray<string>): string {
-    if (this.node.added >= NODE_ENTRIES || this.entries.last?.node !== this.node) {
-      this.node = { index: this.node.index + 1, added: 0, lastId: id }
+    if (this.node.added >= NODE_ENTRIES || this.node.dropped) {
+      this.node = { index: this.node.index + 1, added: 0, lastId: id, live: 0, dropped: false }
     }
     this.node.added += 1
+    this.node.live += 1
     this.node.lastId = id
     const text = formatId(id)
     this.entries.add({ id, text, fields, node: this.node })
@@ -81,7 +85,10 @@ export class Stream {
 
   /** Deletes an entry as XDEL does: the gap it leaves makes lags uncertain. */
   delete(id: Id): boolean {
-    if (this.entries.remove(id) === undefined) return false
+    const entry = this.entries.remove(id)
+    if (entry === undefined) return false
+    entry.node.live -= 1
+    entry.node.dropped = entry.node.live === 0
     if (compareIds(id, this.maxDeletedId) > 0) this.maxDeletedId = id
     return true
   }
@@ -98,7 +105,10 @@ export class Stream {
       if (!mayGo(lastId, going.length) || (limit > 0 && removed + going.length > limit)) break
       for (const { id } of going) entries.remove(id)
       removed += going.length
+      first.node.live -= going.length
+      first.node.dropped = first.node.live === 0 && mayGo(first.node.lastId, 0)
     }
+    if (entries.size === 0 && "minId" in strategy && mayGo(this.node.lastId, 0)) this.node.dropped = true
     return removed
   }
 

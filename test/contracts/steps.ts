@@ -1,0 +1,90 @@
+import { Effect, Result } from "effect"
+import { assert } from "vitest"
+import { Redis } from "../../src/services/Redis.ts"
+import { comparableError } from "./comparable.ts"
+
+/** An error reply whose text starts so. */
+class Refusal {
+  readonly start: string
+  constructor(start: string) {
+    this.start = start
+  }
+}
+
+/** Expects an error reply; its text (without the place in a script) must start so. */
+export const refused = (start: string): Refusal => new Refusal(start)
+
+export const WRONG_TYPE = refused("WRONGTYPE Operation against a key holding the wrong kind of value")
+
+/** What a command must answer: exactly this reply, a refusal, or what a function of the reply accepts. */
+export type Expectation = Refusal | ((reply: unknown) => void) | string | number | null | ReadonlyArray<unknown>
+
+export type CommandLine = string | ReadonlyArray<string>
+
+const words = (line: CommandLine): ReadonlyArray<string> => (typeof line === "string" ? line.split(" ") : line)
+
+/** The arguments of EVAL for a script. */
+export const call = (
+  script: { readonly lua: string },
+  keys: ReadonlyArray<string>,
+  argv: ReadonlyArray<string>
+): ReadonlyArray<string> => ["EVAL", script.lua, `${keys.length}`, ...keys, ...argv]
+
+/** Sends a command given as one line of words, or as a list where words hold spaces. */
+export const send = <A = unknown>(line: CommandLine) => {
+  const [name = "", ...args] = words(line)
+  return Redis.use((redis) => redis.send<A>(name, ...args))
+}
+
+/** The text of the error that a command is answered with. */
+export const errorOf = (line: CommandLine) =>
+  Effect.map(Effect.flip(send(line)), ({ cause }) => comparableError(cause instanceof Error ? cause.message : "?"))
+
+/** Sends commands one after another and checks every answer. */
+export const steps = (...expected: ReadonlyArray<readonly [CommandLine, Expectation]>) =>
+  Effect.forEach(
+    expected,
+    ([line, expectation]) =>
+      Effect.gen(function* () {
+        const what = words(line).join(" ")
+        const result = yield* Effect.result(send(line))
+        if (Result.isFailure(result)) {
+          const { cause } = result.failure
+          const said = comparableError(cause instanceof Error ? cause.message : "?")
+          assert.instanceOf(expectation, Refusal, `${what}: unexpected error: ${said}`)
+          if (expectation instanceof Refusal) assert.strictEqual(said.slice(0, expectation.start.length), expectation.start)
+        } else if (typeof expectation === "function") {
+          expectation(result.success)
+        } else {
+          assert.deepStrictEqual(result.success, expectation, what)
+        }
+      }),
+    { discard: true }
+  )
+
+/** An empty server for each test. */
+export const empty = send("FLUSHALL")
+
+/** A flat reply of names and values, as an object of the names asked for. */
+export const fieldsOf = (reply: unknown, ...names: ReadonlyArray<string>): Record<string, unknown> => {
+  assert.isArray(reply)
+  const flat = Array.isArray(reply) ? reply : []
+  return Object.fromEntries(names.map((name) => [name, flat[flat.indexOf(name) + 1]]))
+}
+
+/** Polls an effect every 10 ms until it holds; fails with what was awaited after 5 s. */
+export const eventuallyTrue = <E, R>(what: string, condition: Effect.Effect<boolean, E, R>) =>
+  Effect.gen(function* () {
+    const end = performance.now() + 5_000
+    while (!(yield* condition)) {
+      assert.isBelow(performance.now(), end, `not within 5 s: ${what}`)
+      yield* Effect.sleep("10 millis")
+    }
+  })
+
+/** Waits until so many readers wait on the server. */
+export const blockedReaders = (count: number) =>
+  eventuallyTrue(
+    `${count} blocked readers`,
+    Effect.map(send<string>("INFO clients"), (info) => info.includes(`blocked_clients:${count}\r\n`))
+  )
