@@ -52,7 +52,8 @@ export const steps = (...expected: ReadonlyArray<readonly [CommandLine, Expectat
           const { cause } = result.failure
           const said = comparableError(cause instanceof Error ? cause.message : "?")
           assert.instanceOf(expectation, Refusal, `${what}: unexpected error: ${said}`)
-          if (expectation instanceof Refusal) assert.strictEqual(said.slice(0, expectation.start.length), expectation.start)
+          if (expectation instanceof Refusal)
+            assert.strictEqual(said.slice(0, expectation.start.length), expectation.start)
         } else if (typeof expectation === "function") {
           expectation(result.success)
         } else {

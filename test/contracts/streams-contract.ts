@@ -10,9 +10,13 @@ const SYNTAX = refused("ERR syntax error")
 
 /** Entries 1-1, 2-1 … n-1 in a stream. */
 const filled = (key: string, count: number) =>
-  Effect.forEach(Array.from({ length: count }, (_, at) => at + 1), (at) => send(`XADD ${key} ${at}-1 n ${at}`), {
-    discard: true
-  })
+  Effect.forEach(
+    Array.from({ length: count }, (_, at) => at + 1),
+    (at) => send(`XADD ${key} ${at}-1 n ${at}`),
+    {
+      discard: true
+    }
+  )
 
 const entry = (at: number) => [`${at}-1`, ["n", `${at}`]]
 

@@ -1,0 +1,290 @@
+import type { Vitest } from "@effect/vitest"
+import { assert } from "@effect/vitest"
+import { Effect } from "effect"
+import type { Redis } from "../../src/services/Redis.ts"
+import * as Scripts from "../../src/services/Scripts.ts"
+import { call, empty, errorOf, eventuallyTrue, refused, send, steps, WRONG_TYPE } from "./steps.ts"
+
+const NO_GROUP = refused("NOGROUP No such key 's' or consumer group 'none'")
+
+const entry = (at: number) => [`${at}-1`, ["n", `${at}`]]
+
+/** Stream `s` with entries 1-1 … n-1, all of them pending for consumer `a` of group `g`. */
+const handedOut = (count: number) =>
+  Effect.gen(function* () {
+    yield* empty
+    for (let at = 1; at <= count; at++) yield* send(`XADD s ${at}-1 n ${at}`)
+    yield* send("XGROUP CREATE s g 0")
+    yield* send("XREADGROUP GROUP g a STREAMS s >")
+  })
+
+/** Pending entries of `s` as `id consumer deliveries`. */
+const pending = Effect.map(send<ReadonlyArray<ReadonlyArray<unknown>>>("XPENDING s g - + 100"), (entries) =>
+  entries.map(([id, consumer, , deliveries]) => `${id} ${consumer} ${deliveries}`)
+)
+const idleOf = (id: string) =>
+  Effect.map(send<ReadonlyArray<ReadonlyArray<unknown>>>(`XPENDING s g ${id} ${id} 1`), ([found]) => Number(found?.[2]))
+
+/** Makes `*` of a stream predictable: it counts up from here. */
+const farFuture = (key: string) => send(`XADD ${key} 9999999999999-0 seed 1`)
+
+const move = (argv: string, to = "d", group = "g") => call(Scripts.move, ["s", to], [group, ...argv.split(" ")])
+const renew = (argv: string) => call(Scripts.renew, ["s"], argv.split(" "))
+const take = (argv: string) => call(Scripts.take, ["s"], argv.split(" "))
+const release = (argv: string) => call(Scripts.release, ["s"], argv.split(" "))
+const retire = (argv: string) => call(Scripts.retire, ["s"], argv.split(" "))
+const lease = (...argv: ReadonlyArray<string>) => call(Scripts.lease, ["lease"], argv)
+const trim = (floor: string) => call(Scripts.trim, ["s"], [floor])
+
+/** The project's scripts: the Lua on a server, the twin in the engine. */
+export const scriptsContract = (it: Vitest.MethodsNonLive<Redis>): void => {
+  it.effect("move: only its owner moves an entry, in one step", () =>
+    Effect.gen(function* () {
+      yield* handedOut(3)
+      yield* farFuture("d")
+      yield* steps(
+        [move("b 1-1 0 x 1"), 0],
+        [move("a 9-9 0 x 1"), 0],
+        ["XLEN d", 1],
+        [move("a 1-1 0 x 1 y 2"), 1],
+        [move("a 1-1 0 x 1 y 2"), 0],
+        [move("a 2-1 1 x 2"), 1],
+        [
+          "XRANGE d (9999999999999-0 +",
+          [
+            ["9999999999999-1", ["x", "1", "y", "2"]],
+            ["9999999999999-2", ["x", "2"]]
+          ]
+        ],
+        ["XRANGE s - +", [entry(1), entry(3)]],
+        [move("a 3-1 0 x 1", "d", "none"), NO_GROUP]
+      )
+      assert.deepStrictEqual(yield* pending, ["3-1 a 1"])
+    })
+  )
+
+  it.effect("move: an entry taken over by another is left to it", () =>
+    Effect.gen(function* () {
+      yield* handedOut(1)
+      yield* steps(["XCLAIM s g b 0 1-1 JUSTID", ["1-1"]], [move("a 1-1 1 x 1"), 0], ["EXISTS d", 0])
+      assert.deepStrictEqual(yield* pending, ["1-1 b 1"])
+    })
+  )
+
+  it.effect("move: a refused XADD changes nothing", () =>
+    Effect.gen(function* () {
+      yield* handedOut(1)
+      yield* steps(["SET d text", "OK"], [move("a 1-1 1 x 1"), WRONG_TYPE], ["GET d", "text"], ["XLEN s", 1])
+      assert.deepStrictEqual(yield* pending, ["1-1 a 1"])
+    })
+  )
+
+  it.effect("move: an entry deleted while it was pending can still be moved", () =>
+    Effect.gen(function* () {
+      yield* handedOut(1)
+      yield* steps(["XDEL s 1-1", 1], [move("a 1-1 1 x 1"), 1], ["XLEN d", 1])
+      assert.deepStrictEqual(yield* pending, [])
+    })
+  )
+
+  it.effect("finish: acknowledges and deletes, whoever owns it", () =>
+    Effect.gen(function* () {
+      yield* handedOut(3)
+      yield* steps(
+        [call(Scripts.finish, ["s"], ["g", "1-1", "3-1", "9-9"]), 2],
+        [call(Scripts.finish, ["s"], ["g", "1-1"]), 0],
+        [call(Scripts.finish, ["s"], ["none", "2-1"]), 0],
+        ["XLEN s", 0],
+        [call(Scripts.finish, ["gone"], ["g", "1-1"]), 0]
+      )
+      assert.deepStrictEqual(yield* pending, ["2-1 a 1"])
+    })
+  )
+
+  it.effect("renew: keeps own entries alive without counting, tells lost and deleted ones", () =>
+    Effect.gen(function* () {
+      yield* handedOut(4)
+      yield* steps(
+        ["XCLAIM s g a 0 1-1 IDLE 7200000 JUSTID", ["1-1"]],
+        ["XCLAIM s g b 0 2-1 IDLE 7200000 JUSTID", ["2-1"]],
+        ["XDEL s 3-1", 1],
+        [renew("g a 1-1 2-1 3-1 4-1 9-9"), [["2-1", "9-9"], ["3-1"]]],
+        [renew("g a 3-1"), [["3-1"], []]],
+        [renew("none a 1-1"), NO_GROUP]
+      )
+      assert.deepStrictEqual(yield* pending, ["1-1 a 1", "2-1 b 1", "4-1 a 1"])
+      assert.isBelow(yield* idleOf("1-1"), 60_000)
+      assert.isAtLeast(yield* idleOf("2-1"), 7_200_000)
+    })
+  )
+
+  it.effect("take: count and fields of an own entry, counting the hand-out where asked", () =>
+    Effect.gen(function* () {
+      yield* handedOut(3)
+      yield* steps(
+        ["XCLAIM s g a 0 1-1 IDLE 7200000 JUSTID", ["1-1"]],
+        [take("g a 1-1 0"), [1, ["n", "1"]]],
+        [take("g a 1-1 1"), [2, ["n", "1"]]],
+        [take("g b 1-1 1"), []],
+        [take("g a 9-9 1"), []],
+        ["XDEL s 2-1", 1],
+        [take("g a 2-1 0"), [1]],
+        [take("g a 2-1 0"), []],
+        [take("none a 2-1 0"), NO_GROUP]
+      )
+      assert.deepStrictEqual(yield* pending, ["1-1 a 2", "3-1 a 1"])
+      assert.isBelow(yield* idleOf("1-1"), 60_000)
+    })
+  )
+
+  it.effect("release: gives own entries up with idle time and counts, for another to take at once", () =>
+    Effect.gen(function* () {
+      yield* handedOut(3)
+      yield* steps(
+        ["XCLAIM s g b 0 3-1 JUSTID", ["3-1"]],
+        [release("g a 7200000 1-1 0 2-1 5 3-1 9 9-9 1"), 2],
+        [release("none a 0 1-1 0"), NO_GROUP],
+        ["XAUTOCLAIM s g c 3600000 0 JUSTID", ["0-0", ["1-1", "2-1"], []]]
+      )
+      assert.deepStrictEqual(yield* pending, ["1-1 c 0", "2-1 c 5", "3-1 b 1"])
+    })
+  )
+
+  it.effect("lease and unlease: one holder at a time, until it lapses or is given up", () =>
+    Effect.gen(function* () {
+      yield* empty
+      yield* steps(
+        [lease("one", "60000"), 1],
+        [lease("two", "60000"), 0],
+        [lease("one", "30"), 1],
+        [call(Scripts.unlease, ["lease"], ["two"]), 0]
+      )
+      yield* eventuallyTrue(
+        "another takes the lapsed lease",
+        Effect.map(send(lease("two", "60000")), (taken) => taken === 1)
+      )
+      yield* steps(
+        [lease("one", "60000"), 0],
+        ["GET lease", "two"],
+        ["PTTL lease", (left) => assert.isTrue(Number(left) > 50_000)],
+        [call(Scripts.unlease, ["lease"], ["two"]), 1],
+        ["EXISTS lease", 0],
+        [call(Scripts.unlease, ["lease"], ["two"]), 0],
+        ["SADD lease x", 1],
+        [lease("one", "1000"), WRONG_TYPE]
+      )
+    })
+  )
+
+  it.effect("retire: removes a consumer only if it is idle and holds nothing", () =>
+    Effect.gen(function* () {
+      yield* handedOut(1)
+      yield* steps(
+        ["XGROUP CREATECONSUMER s g b", 1],
+        [retire("g a 0"), 0],
+        [retire("g b 3600000"), 0],
+        [retire("g nobody 0"), 0],
+        [retire("g b 0"), 1],
+        ["XACK s g 1-1", 1],
+        [retire("g a 0"), 1],
+        ["XINFO CONSUMERS s g", []],
+        [retire("none a 0"), refused("NOGROUP No such consumer group 'none' for key name 's'")]
+      )
+    })
+  )
+
+  it.effect("replay: puts an abandoned event back at the end and remembers it", () =>
+    Effect.gen(function* () {
+      yield* empty
+      yield* farFuture("s")
+      const replay = (id: string) => call(Scripts.replay, ["abandoned", "s", "replayed"], [id, "60", "n", "1"])
+      yield* steps(
+        ["XADD abandoned 1-1 event x", "1-1"],
+        [replay("2-1"), null],
+        [replay("1-1"), "9999999999999-1"],
+        [replay("1-1"), null],
+        ["XLEN abandoned", 0],
+        ["XRANGE s 9999999999999-1 +", [["9999999999999-1", ["n", "1"]]]],
+        ["SISMEMBER replayed 9999999999999-1", 1],
+        ["PTTL replayed", (left) => assert.isTrue(Number(left) > 50_000)]
+      )
+    })
+  )
+
+  it.effect("replay: an error on the way leaves the abandoned entry", () =>
+    Effect.gen(function* () {
+      yield* empty
+      yield* farFuture("s")
+      const replay = (to: string) => call(Scripts.replay, ["abandoned", to, "text"], ["1-1", "60", "n", "1"])
+      yield* steps(
+        ["XADD abandoned 1-1 event x", "1-1"],
+        ["SET text v", "OK"],
+        [replay("text"), WRONG_TYPE],
+        ["XLEN s", 1],
+        [replay("s"), WRONG_TYPE],
+        ["XLEN s", 2],
+        ["XLEN abandoned", 1]
+      )
+    })
+  )
+
+  it.effect("trim: removes what every group has read and acknowledged", () =>
+    Effect.gen(function* () {
+      yield* handedOut(6)
+      yield* steps(
+        [trim(""), 0],
+        ["XACK s g 1-1 2-1 4-1", 3],
+        ["XGROUP CREATE s h 0", "OK"],
+        [trim(""), 0],
+        ["XREADGROUP GROUP h b COUNT 2 STREAMS s >", [["s", [entry(1), entry(2)]]]],
+        ["XACK s h 2-1", 1],
+        [trim(""), 0],
+        ["XACK s h 1-1", 1],
+        [trim("2-1"), 1],
+        [trim(""), 1],
+        ["XRANGE s - +", [entry(3), entry(4), entry(5), entry(6)]],
+        ["XGROUP SETID s h 6-1", "OK"],
+        [trim("9-0"), 0],
+        ["XACK s g 3-1", 1],
+        [trim(""), 2],
+        ["XACK s g 5-1 6-1", 2],
+        [trim(""), 2],
+        ["XLEN s", 0]
+      )
+    })
+  )
+
+  it.effect("trim: leaves a stream without groups alone", () =>
+    Effect.andThen(
+      empty,
+      steps(
+        [trim(""), 0],
+        ["XADD s 1-1 n 1", "1-1"],
+        [trim(""), 0],
+        ["XLEN s", 1],
+        ["SET t v", "OK"],
+        [call(Scripts.trim, ["t"], [""]), WRONG_TYPE]
+      )
+    )
+  )
+
+  it.effect("EVAL: refuses wrong numbers of keys", () =>
+    steps(
+      ["EVAL x", refused("ERR wrong number of arguments for 'eval' command")],
+      ["EVAL x y", refused("ERR value is not an integer or out of range")],
+      ["EVAL x -1", refused("ERR Number of keys can't be negative")],
+      ["EVAL x 1", refused("ERR Number of keys can't be greater than number of args")]
+    )
+  )
+
+  it.effect("every script is known: on keys of the wrong type each answers with Redis's error", () =>
+    Effect.gen(function* () {
+      yield* empty
+      yield* send("SADD odd x")
+      for (const script of Scripts.all) {
+        const said = yield* errorOf(call(script, ["odd", "odd", "odd"], ["1-1", "1-1", "1-1", "1", "1-1"]))
+        assert.match(said, /^WRONGTYPE /, script.name)
+      }
+    })
+  )
+}
