@@ -228,6 +228,28 @@ describe("LeanHttpClient", () => {
     }).pipe(Effect.provide(LeanHttpClient.layer({ connections: 3 })))
   )
 
+  it.live("never sends a request that was interrupted while it waited for a connection", () =>
+    Effect.gen(function* () {
+      const held: Array<ServerResponse> = []
+      const { url, received } = yield* serve(({ request }, response) => {
+        if (request.url === "/first") held.push(response)
+        else response.end("ok")
+      })
+      const first = yield* Effect.forkChild(HttpClient.get(`${url}/first`))
+      yield* until("the only connection is in use", () => held.length === 1)
+      const second = yield* Effect.forkChild(HttpClient.get(`${url}/second`), { startImmediately: true })
+      yield* Fiber.interrupt(second)
+      const third = yield* Effect.forkChild(HttpClient.get(`${url}/third`), { startImmediately: true })
+      held[0]?.end("ok")
+      yield* Fiber.join(first)
+      yield* Fiber.join(third)
+      assert.deepStrictEqual(
+        received.map(({ request }) => request.url),
+        ["/first", "/third"]
+      )
+    }).pipe(Effect.provide(LeanHttpClient.layer({ connections: 1 })))
+  )
+
   it.live("closes its connections with the layer", () =>
     Effect.gen(function* () {
       const { url, state } = yield* serve((_, response) => response.end("ok"))
