@@ -23,7 +23,8 @@ export interface MemoryConnection {
  *
  * Time (ids of `XADD *`, idle times, times to live, BLOCK) is the ambient `Clock`'s. A command that does not wait is
  * done within one synchronous step; one that waits is served in the order of arrival, and interrupting it leaves
- * nothing behind. Errors are `RedisError`s whose `cause` is an `Error` with Redis's text.
+ * nothing behind. (Interrupted when it was served already, its reply is lost and the entries are pending, as with a
+ * connection that breaks.) Errors are `RedisError`s whose `cause` is an `Error` with Redis's text.
  */
 export interface MemoryEngine {
   /** A connection of its own. Any number may share an engine; they see the same keys. */
