@@ -27,7 +27,8 @@ const maxBytes = 1_048_576
 // What no UTF-8 decodes to: see the escape convention of the Redis service.
 const escapedByte = /[\udc80-\udcff]/
 
-const invalid = (field: string, rule: string) => Result.fail(new InvalidEvent({ field, rule }))
+const invalid = (field: string, rule: string) =>
+  Result.fail(new InvalidEvent({ field: field === "" ? '""' : field, rule }))
 
 const notUtf8 = (text: string): boolean => escapedByte.test(text) && !text.isWellFormed()
 

@@ -41,11 +41,12 @@ export const NonEmptyText = aString.check(
 )
 
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
-const aNumber = Schema.Finite.annotate({ message: "must be a number" })
 
 const NumberIn = (form: Form) =>
   form === "data"
-    ? aNumber
+    ? parsed(Schema.Unknown, Schema.Finite, "must be a number", (value) =>
+        typeof value === "number" && Number.isFinite(value) ? value : undefined
+      )
     : parsed(aString, Schema.Finite, "must be a number in JSON's grammar", (text) =>
         jsonNumber.test(text) ? Number(text) : undefined
       )
