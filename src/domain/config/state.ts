@@ -1,5 +1,6 @@
 /** What configuration sync remembers in `CONFIG_DIR`, beside the three files: the shapes of its own JSON files. */
 import { Schema } from "effect"
+import { type Contents, fileNames } from "./files.ts"
 
 const Millis = Schema.Int
 const Generation = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
@@ -51,6 +52,15 @@ export const GenerationRecord = Schema.Struct({
   files: Schema.Struct({ "openai.conf": StoredFile, "models.conf": StoredFile, "limits.conf": StoredFile })
 })
 export type GenerationRecord = typeof GenerationRecord.Type
+
+/** The files a record holds. */
+export const contentsOfRecord = (record: GenerationRecord): Contents =>
+  Object.fromEntries(
+    fileNames.flatMap((name) => {
+      const file = record.files[name]
+      return file === undefined ? [] : [[name, file.content]]
+    })
+  )
 
 /** `.journal.json`, only where links cannot be made: the commit point there, and which generation is installed. */
 export const Journal = Schema.Struct({

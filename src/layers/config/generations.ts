@@ -9,15 +9,6 @@ const RECORD = "generation.json"
 const KEPT = 3
 const recordFile = jsonFile(GenerationRecord)
 
-/** The files a record holds. */
-export const contentsOfRecord = (record: GenerationRecord): Contents =>
-  Object.fromEntries(
-    fileNames.flatMap((name) => {
-      const file = record.files[name]
-      return file === undefined ? [] : [[name, file.content]]
-    })
-  )
-
 export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, directory: string) => {
   const root = `${directory}/generations`
   const folder = (generation: number) => `${root}/${generation}`

@@ -4,9 +4,9 @@
  */
 import { Effect, type FileSystem } from "effect"
 import { type Contents, fileNames, sameBytes } from "../../domain/config/files.ts"
-import { type GenerationRecord, Journal } from "../../domain/config/state.ts"
+import { contentsOfRecord, type GenerationRecord, Journal } from "../../domain/config/state.ts"
 import { type Durable, jsonFile, orMissing } from "./durable.ts"
-import { contentsOfRecord, type Generations } from "./generations.ts"
+import type { Generations } from "./generations.ts"
 
 export const JOURNAL = ".journal.json"
 const journalFile = jsonFile(Journal)

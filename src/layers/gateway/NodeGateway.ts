@@ -1,0 +1,50 @@
+/** The Models Gateway as the settings `GATEWAY_*` describe it (contract section 7). */
+import { Effect, FileSystem, Layer } from "effect"
+import { HttpClient } from "effect/http"
+import { ChildProcessSpawner } from "effect/process"
+import type { GatewayOptions } from "../../domain/config/options.ts"
+import { Gateway } from "../../services/Gateway.ts"
+import { Processes } from "../../services/Processes.ts"
+import { makeCommandReload } from "./command.ts"
+import { makePidFileReload } from "./pidFile.ts"
+import { makeFileStatus, makeUrlStatus } from "./status.ts"
+
+/** `environment` is what a reload command is started with, less this program's secrets. */
+export const layer = (
+  options: GatewayOptions & { readonly environment?: Readonly<Record<string, string | undefined>> }
+): Layer.Layer<
+  Gateway,
+  never,
+  FileSystem.FileSystem | HttpClient.HttpClient | ChildProcessSpawner.ChildProcessSpawner | Processes
+> =>
+  Layer.effect(
+    Gateway,
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const client = yield* HttpClient.HttpClient
+      const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+      const processes = yield* Processes
+      const { pidFile, reloadCommand, statusFile, statusUrl } = options
+      const reload =
+        pidFile !== undefined
+          ? makePidFileReload(fs, processes, pidFile)
+          : reloadCommand !== undefined
+            ? makeCommandReload(spawner, reloadCommand, options.environment ?? {})
+            : undefined
+      const status =
+        statusFile !== undefined
+          ? makeFileStatus(fs, statusFile)
+          : statusUrl !== undefined
+            ? makeUrlStatus(client, statusUrl)
+            : undefined
+      return Gateway.of({
+        configured: reload !== undefined,
+        reload: reload ?? Effect.void,
+        runningVersion: status ?? Effect.undefined,
+        reportsVersion: status !== undefined
+      })
+    })
+  )
+
+/** No gateway to tell. */
+export const layerNone: Layer.Layer<Gateway> = Layer.succeed(Gateway, Gateway.none)

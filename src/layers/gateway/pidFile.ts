@@ -1,0 +1,38 @@
+/** Tells the gateway by SIGHUP, to the pid it wrote into a file (contract section 7). */
+import { Effect, type FileSystem, Option } from "effect"
+import { GatewayError } from "../../services/Gateway.ts"
+import type { Processes } from "../../services/Processes.ts"
+
+/** How far a process's start and a file's time may be apart and still be one instant: `/proc` counts boot in seconds. */
+const TOLERANCE = 2_000
+
+const noProcess = (problem: string) =>
+  new GatewayError({ reason: "NoProcess", problem: `GATEWAY_PID_FILE: ${problem}` })
+
+export const makePidFileReload = (
+  fs: FileSystem.FileSystem,
+  processes: Processes["Service"],
+  path: string
+): Effect.Effect<void, GatewayError> =>
+  Effect.gen(function* () {
+    const unreadable = () => noProcess(`${path} cannot be read: is the gateway running?`)
+    const text = yield* Effect.mapError(fs.readFileString(path), unreadable)
+    const { mtime } = yield* Effect.mapError(fs.stat(path), unreadable)
+    const pid = /^\s*([1-9][0-9]{0,9})\s*$/.exec(text)?.[1]
+    if (pid === undefined) return yield* noProcess(`${path} must hold one integer of at least 1, and nothing else`)
+    const number = Number(pid)
+    if (number === processes.self.pid) return yield* noProcess(`${path} names this process itself`)
+    const facts = yield* processes.find(number)
+    if (facts === undefined) return yield* noProcess(`there is no live process ${pid}: is the gateway running?`)
+    const written = Option.getOrUndefined(mtime)?.getTime()
+    if (facts.startedAt !== undefined && written !== undefined && facts.startedAt > written + TOLERANCE) {
+      return yield* noProcess(`process ${pid} started after ${path} was written: the file is of an earlier process`)
+    }
+    if (facts.handlesHangUp === false) {
+      return yield* new GatewayError({
+        reason: "NotReady",
+        problem: `GATEWAY_PID_FILE: process ${pid} does not handle SIGHUP (yet): the signal would end it`
+      })
+    }
+    yield* Effect.mapError(processes.hangUp(number), (error) => noProcess(error.problem))
+  })

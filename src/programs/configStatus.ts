@@ -1,0 +1,116 @@
+/** What configuration sync says of itself to the health checks `config_sync` and `gateway` (contract section 8). */
+import { DateTime } from "effect"
+import type { ConfigRefused } from "../domain/config/bundle.ts"
+import { acceptable } from "../domain/config/review.ts"
+import { isHeld } from "../domain/config/state.ts"
+import type { Installed } from "../services/ConfigStore.ts"
+import type { ReloadOutcome, SyncOutcome } from "../services/Metrics.ts"
+import { isPending } from "./configReload.ts"
+
+/** What the loop remembers from tick to tick. */
+export interface Memory {
+  installed: Installed | undefined
+  outcome: SyncOutcome | undefined
+  tickedAt: number | undefined
+  succeededAt: number | undefined
+  /** Refused ticks since the last that was changed or unchanged. */
+  refusals: number
+  offered: ConfigRefused | undefined
+  problem: string | undefined
+  reload: { readonly at: number; readonly outcome: ReloadOutcome; readonly problem: string | undefined } | undefined
+  readonly gatewayConfigured: boolean
+}
+
+export const initialStatus = (gatewayConfigured: boolean): Memory => ({
+  installed: undefined,
+  outcome: undefined,
+  tickedAt: undefined,
+  succeededAt: undefined,
+  refusals: 0,
+  offered: undefined,
+  problem: undefined,
+  reload: undefined,
+  gatewayConfigured
+})
+
+/** Times in epoch milliseconds. */
+export interface ConfigSyncStatus {
+  readonly status: "ok" | "degraded"
+  /** Why it is degraded, with the remedy; empty where it is not. */
+  readonly problems: ReadonlyArray<string>
+  readonly outcome: SyncOutcome | undefined
+  readonly lastTickAt: number | undefined
+  readonly lastSuccessAt: number | undefined
+  readonly version: number | undefined
+  readonly generation: number | undefined
+  readonly consecutiveRefusals: number
+  /** Installs and repairs are suspended. */
+  readonly held: boolean
+  readonly heldUntil: number | undefined
+  /** Versions up to this one stay out. */
+  readonly keptOut: number | undefined
+  readonly drift: ReadonlyArray<string>
+  readonly gateway: {
+    readonly status: "off" | "ok" | "degraded"
+    readonly problems: ReadonlyArray<string>
+    /** A generation is installed that the gateway has not taken up; retried at every tick. */
+    readonly pendingReload: boolean
+    readonly lastReloadAt: number | undefined
+    readonly lastReload: ReloadOutcome | undefined
+  }
+}
+
+const instant = (at: number): string => DateTime.formatIso(DateTime.makeUnsafe(at))
+
+const remedyOf = (error: ConfigRefused): string =>
+  acceptable(error)
+    ? `to apply it once all the same: config accept ${error.version}`
+    : "correct it at the API (config accept <version> is only for a lower version or changed content)"
+
+export const statusOf = (memory: Memory, now: number): ConfigSyncStatus => {
+  const { installed, offered, problem, refusals, reload } = memory
+  const state = installed?.state ?? {}
+  const held = isHeld(state, now)
+  const drift = installed?.drift ?? []
+  const quarantined = state.keptOut?.cause === "gateway" ? state.keptOut.version : undefined
+  const problems = [
+    ...(problem === undefined ? [] : [problem]),
+    ...(offered !== undefined && refusals >= 2
+      ? [`refused ${refusals} times in a row: ${offered.problem}; ${remedyOf(offered)}`]
+      : []),
+    ...(held
+      ? [
+          `installs are held${typeof state.hold?.until === "number" ? ` until ${instant(state.hold.until)}` : ""}: config hold --off releases them`
+        ]
+      : []),
+    ...(quarantined === undefined
+      ? []
+      : [`the gateway did not take version ${quarantined} up; to try it again: config accept ${quarantined}`]),
+    ...(drift.length === 0 ? [] : [`the files differ from what was installed: ${drift.join("; ")}`])
+  ]
+  const pendingReload = memory.gatewayConfigured && isPending(installed?.generation, state.settled)
+  const gatewayProblems = pendingReload
+    ? [`the gateway has not taken the configuration up: ${reload?.problem ?? "it is told at the next tick"}`]
+    : []
+  return {
+    status: problems.length === 0 ? "ok" : "degraded",
+    problems,
+    outcome: memory.outcome,
+    lastTickAt: memory.tickedAt,
+    lastSuccessAt: memory.succeededAt,
+    version: installed?.bundle?.version,
+    generation: installed?.generation,
+    consecutiveRefusals: refusals,
+    held,
+    heldUntil: held ? (state.hold?.until ?? undefined) : undefined,
+    keptOut: state.keptOut?.version,
+    drift,
+    gateway: {
+      status: memory.gatewayConfigured ? (gatewayProblems.length === 0 ? "ok" : "degraded") : "off",
+      problems: gatewayProblems,
+      pendingReload,
+      lastReloadAt: reload?.at,
+      lastReload: reload?.outcome
+    }
+  }
+}
