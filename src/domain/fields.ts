@@ -66,26 +66,30 @@ export const TokenCount = (form: Form) =>
     )
   )
 
-const iso = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?(?:Z|[+-]\d{2}(?::?\d{2})?)$/
+const iso = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?(?:Z|([+-])(\d{2})(?::?(\d{2}))?)$/
 const timeRule = "must be an ISO 8601 time with an offset or Z, or integer epoch milliseconds"
 const maxTime = 8_640_000_000_000_000
 
-const daysInMonth = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate()
+/** Epoch milliseconds of a day's begin; undefined for a day that does not exist. */
+const dayStart = (year: number, month: number, day: number): number | undefined => {
+  // Date.UTC takes a year below 100 for one of the twentieth century.
+  const time = year < 100 ? new Date(0).setUTCFullYear(year, month - 1, day) : Date.UTC(year, month - 1, day)
+  const date = new Date(time)
+  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? time : undefined
+}
 
 const parseIso = (text: string): number | undefined => {
   const match = iso.exec(text)
   if (match === null) return undefined
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? "0"))
-  if (year === undefined || month === undefined || day === undefined) return undefined
-  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return undefined
-  if ((hour ?? 0) > 23 || (minute ?? 0) > 59 || (second ?? 0) > 59) return undefined
-  const normal = text
-    .replace(",", ".")
-    .replace(/(\.\d{3})\d+/, "$1")
-    .replace(/([+-]\d{2})(\d{2})$/, "$1:$2")
-    .replace(/([+-]\d{2})$/, (offset, _digits, at: number) => (at > 10 ? `${offset}:00` : offset))
-  const time = Date.parse(normal)
-  return Number.isNaN(time) ? undefined : time
+  const day = dayStart(Number(match[1]), Number(match[2]), Number(match[3]))
+  const [hour, minute, second] = [Number(match[4]), Number(match[5]), Number(match[6] ?? 0)]
+  const [offsetHour, offsetMinute] = [Number(match[9] ?? 0), Number(match[10] ?? 0)]
+  if (day === undefined || hour > 23 || minute > 59 || second > 59 || offsetHour > 23 || offsetMinute > 59) {
+    return undefined
+  }
+  const milliseconds = match[7] === undefined ? 0 : Number(match[7].slice(0, 3).padEnd(3, "0"))
+  const offset = (offsetHour * 60 + offsetMinute) * (match[8] === "-" ? -60_000 : 60_000)
+  return day + ((hour * 60 + minute) * 60 + second) * 1_000 + milliseconds - offset
 }
 
 const parseEpoch = (time: number): number | undefined =>

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, sign, verify } from "node:crypto"
+import { createPrivateKey, createPublicKey, hash, sign, verify } from "node:crypto"
 import { type Ed25519, isStrictSignature } from "../../domain/ed25519.ts"
 import { pkcs8Of } from "../../domain/privateKey.ts"
 import { spkiOf } from "../../domain/publicKey.ts"
@@ -25,5 +25,5 @@ export const native: Ed25519 = {
     const key = spki(publicKey)
     return (message, signature) => isStrictSignature(signature) && verify(null, message, key, signature)
   },
-  sha256: (bytes) => createHash("sha256").update(bytes).digest()
+  sha256: (bytes) => hash("sha256", bytes, "buffer")
 }
