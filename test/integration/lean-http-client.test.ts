@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { createServer as createTlsServer } from "node:https"
 import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { ByteSize, Effect, Fiber, Layer, Option, Redacted, Stream, Tracer } from "effect"
@@ -15,6 +17,7 @@ import * as LeanHttpClient from "../../src/layers/LeanHttpClient.ts"
 import * as NativeSigner from "../../src/layers/NativeSigner.ts"
 import { JobsApi } from "../../src/services/JobsApi.ts"
 import { freePort, waitUntil } from "../support/redis-server.ts"
+import { TlsAuthority } from "../support/tls-authority.ts"
 
 interface Received {
   readonly request: IncomingMessage
@@ -248,6 +251,34 @@ describe("LeanHttpClient", () => {
         ["/first", "/third"]
       )
     }).pipe(Effect.provide(LeanHttpClient.layer({ connections: 1 })))
+  )
+
+  it.live("trusts the authority it is given, and no unknown one", () =>
+    Effect.gen(function* () {
+      const authority = yield* Effect.acquireRelease(
+        Effect.sync(() => new TlsAuthority()),
+        (made) => Effect.sync(() => made.remove())
+      )
+      const server = yield* Effect.acquireRelease(
+        Effect.promise(async () => {
+          const key = readFileSync(authority.keyFile)
+          const cert = readFileSync(authority.certificateFile)
+          const made = createTlsServer({ key, cert }, (_, response) => response.end("ok"))
+          await new Promise<void>((resolve) => made.listen(0, "127.0.0.1", resolve))
+          return made
+        }),
+        (made) => Effect.sync(() => made.close())
+      )
+      const get = (tlsCa?: string) =>
+        HttpClient.get(`https://127.0.0.1:${(server.address() as AddressInfo).port}`).pipe(
+          Effect.flatMap((response) => response.text),
+          Effect.provide(LeanHttpClient.layer({ tlsCa }), { local: true })
+        )
+      assert.strictEqual(yield* get(authority.ca), "ok")
+      const refused = yield* Effect.flip(get())
+      assert.strictEqual(refused.reason._tag, "TransportError")
+      assert.match(String(code(refused.cause)), /CERT|VERIFY/)
+    })
   )
 
   it.live("closes its connections with the layer", () =>
