@@ -113,7 +113,8 @@ const make = Effect.fnUntraced(function* (options: Pick<ConfigSyncOptions, "dire
       yield* sweep
       const gid = options.fileGroup === undefined ? undefined : yield* groupNumber(fs, options.fileGroup)
       const { by, before } = yield* ready(now)
-      const record = before.generation === undefined ? undefined : yield* generations.record(before.generation)
+      const base = yield* observer.meant(before)
+      const record = base === undefined ? undefined : yield* generations.record(base)
       const generation = yield* generations.next(yield* observer.state)
       yield* generations.stage(
         {
@@ -123,7 +124,7 @@ const make = Effect.fnUntraced(function* (options: Pick<ConfigSyncOptions, "dire
           installedAt: now,
           reason: installation.reason,
           // A repair takes the place of what it repairs.
-          parent: (installation.reason === "repair" ? record?.parent : before.generation) ?? null
+          parent: (installation.reason === "repair" ? record?.parent : base) ?? null
         },
         installation.contents,
         (name) => ({ mode: fileMode(name, gid !== undefined), gid }),

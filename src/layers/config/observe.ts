@@ -125,13 +125,18 @@ export const makeObserver = (
       return found
     })
 
+  /** The generation that should be installed: without the link `current`, the one last taken up. */
+  const meant = (at: Pointer) =>
+    Effect.gen(function* () {
+      if (at.generation !== undefined) return at.generation
+      const settled = (yield* state).settled?.generation
+      return settled !== undefined && (yield* generations.isWhole(settled)) ? settled : undefined
+    })
+
   const read: Effect.Effect<Installed, Effect.Error<typeof journal.read> | ConfigStoreError> = Effect.gen(function* () {
     const remembered = yield* state
     const at = yield* pointer
-    const settled = remembered.settled?.generation
-    // Without the link, the generation last taken up is what should be installed.
-    const generation =
-      at.generation ?? (settled !== undefined && (yield* generations.isWhole(settled)) ? settled : undefined)
+    const generation = yield* meant(at)
     if (generation === undefined) {
       return {
         generation,
@@ -152,5 +157,5 @@ export const makeObserver = (
     }
   })
 
-  return { pointer, state, read }
+  return { pointer, meant, state, read }
 }
