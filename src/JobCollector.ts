@@ -1,8 +1,9 @@
 /** The library's front door: the collector as a Layer that another Effect app composes (contract section 9). */
 import { Context, Effect, Layer } from "effect"
-import type { HttpClient } from "effect/http"
+import type { HttpClient, HttpRouter } from "effect/http"
 import { type CollectorOptions, defaultOptions } from "./domain/options.ts"
 import * as EventStreamsLayer from "./layers/EventStreams.ts"
+import * as HttpRoutes from "./layers/HttpRoutes.ts"
 import * as JobsApiLayer from "./layers/JobsApi.ts"
 import { type Collector, makeCollector } from "./programs/collector.ts"
 import type { Redis } from "./services/Redis.ts"
@@ -28,6 +29,17 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
       Layer.provide(Layer.mergeAll(EventStreamsLayer.layer, api))
     )
   }
+
+  /**
+   * `GET /health`, `/health/live`, `/health/ready` and `/metrics` (contract section 8) on the host app's own `HttpRouter`.
+   *
+   * ```ts
+   * const server = HttpRouter.serve(Layer.mergeAll(HostRoutes, JobCollector.routes))
+   * ```
+   */
+  static readonly routes: Layer.Layer<never, never, JobCollector | HttpRouter.HttpRouter> = Layer.unwrap(
+    Effect.map(JobCollector, ({ health }) => HttpRoutes.layer(health))
+  )
 
   /** Fails when the running collector cannot go on. */
   static readonly join = Effect.flatMap(JobCollector, ({ join }) => join)

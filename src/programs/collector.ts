@@ -1,6 +1,7 @@
 /** The collector: takes a consumer name, runs all loops under it, and begins anew when the name is lost. */
-import { Cause, Clock, Deferred, Effect, Exit, Fiber, FiberSet, Schema, type Scope } from "effect"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, FiberSet, Schema, type Scope } from "effect"
 import type { CollectorOptions } from "../domain/options.ts"
+import { ConfigHealth } from "../services/ConfigHealth.ts"
 import { EventStreams } from "../services/EventStreams.ts"
 import { JobsApi } from "../services/JobsApi.ts"
 import * as Metrics from "../services/Metrics.ts"
@@ -11,12 +12,15 @@ import * as Consume from "./consume.ts"
 import { deliver } from "./deliver.ts"
 import * as Dispatch from "./dispatch.ts"
 import { ensureGroup } from "./groups.ts"
+import * as Health from "./health.ts"
 import * as KeepAlive from "./keepAlive.ts"
 import * as Lease from "./lease.ts"
 import * as Monitor from "./monitor.ts"
 import { backoff, noteFailure, report } from "./persist.ts"
 import * as Retain from "./retain.ts"
+import { ApiRecord } from "./state/apiRecord.ts"
 import { Gate } from "./state/gate.ts"
+import { Heartbeats } from "./state/heartbeats.ts"
 import { type Lane, lanesOf } from "./state/lanes.ts"
 import { Ledger } from "./state/ledger.ts"
 import { Link } from "./state/link.ts"
@@ -40,8 +44,8 @@ export interface Collector {
   /** The present run; undefined before Redis first answered, and between two runs. */
   readonly session: () => Session | undefined
   readonly link: Link
-  /** Epoch milliseconds of each loop's last sign of life. */
-  readonly heartbeats: ReadonlyMap<string, number>
+  /** How it is, as contract section 8 has it: for endpoints, and for a host app that wants to know. */
+  readonly health: Health.Health
   /** True from the moment a stop begins. */
   readonly stopping: () => boolean
   /** A clean stop, done when it returns; the scope's end is one too. */
@@ -70,7 +74,12 @@ const awaitRedis = (streams: EventStreams["Service"], link: Link): Effect.Effect
 }
 
 const freshLaneStates = (lanes: ReadonlyArray<Lane>): ReadonlyMap<Lane, LaneState> =>
-  new Map(lanes.map((lane) => [lane, { ready: false, lastSeenId: undefined, figures: undefined, eaten: 0 }]))
+  new Map(
+    lanes.map((lane) => [
+      lane,
+      { ready: false, lastSeenId: undefined, problem: undefined, figures: undefined, eaten: 0 }
+    ])
+  )
 
 /** What outlives a session: the circuit's state and what was seen of the streams do not depend on a consumer name. */
 interface Lasting {
@@ -78,9 +87,11 @@ interface Lasting {
   readonly lanes: ReadonlyArray<Lane>
   readonly laneStates: ReadonlyMap<Lane, LaneState>
   readonly gate: Gate
+  readonly api: JobsApi["Service"]
+  readonly apiRecord: ApiRecord
   readonly link: Link
   readonly supervisor: Supervisor
-  readonly beat: (loop: string) => Effect.Effect<void>
+  readonly heartbeats: Heartbeats
 }
 
 const openSession = (
@@ -91,9 +102,8 @@ const openSession = (
   Services | Scope.Scope
 > =>
   Effect.gen(function* () {
-    const { beat, gate, lanes, laneStates, link, options, supervisor } = lasting
+    const { api, apiRecord, gate, heartbeats, lanes, laneStates, link, options, supervisor } = lasting
     const streams = yield* EventStreams
-    const api = yield* JobsApi
     const { sha256 } = yield* Signer
     const wanted = { group: options.consumerGroup, name: options.consumerName }
     const { consumer, lease } = yield* Lease.acquire(streams, link, Lease.leaseStream(lanes), wanted)
@@ -112,6 +122,7 @@ const openSession = (
       permits,
       ledger,
       gate,
+      apiRecord,
       link,
       lease,
       requests: { inFlight: 0 },
@@ -127,7 +138,8 @@ const openSession = (
           })
         )
       },
-      beat
+      beat: heartbeats.beat,
+      rest: heartbeats.rest
     }
     return { session, workers }
   })
@@ -195,7 +207,8 @@ const loopNames = (lanes: ReadonlyArray<Lane>): ReadonlyArray<string> => [
   Monitor.loopName,
   Retain.loopName,
   KeepAlive.loopName,
-  Lease.loopName
+  Lease.loopName,
+  Health.loopName
 ]
 
 /** Starts a collector; the scope's end is a clean stop. */
@@ -205,18 +218,39 @@ export const makeCollector = (options: CollectorOptions): Effect.Effect<Collecto
     const supervisor = yield* makeSupervisor
     const lanes = lanesOf(options)
     const link = new Link()
-    const heartbeats = new Map<string, number>()
-    const beat = (loop: string) => Effect.map(Clock.currentTimeMillis, (now) => void heartbeats.set(loop, now))
+    const heartbeats = new Heartbeats()
+    const gate = new Gate(options.circuitBreaker)
+    const laneStates = freshLaneStates(lanes)
+    const apiRecord = new ApiRecord(Duration.toMillis(options.healthInterval), options.rejectStatuses)
+    const jobsApi = yield* JobsApi
     const lasting: Lasting = {
       options,
       lanes,
-      laneStates: freshLaneStates(lanes),
-      gate: new Gate(options.circuitBreaker),
+      laneStates,
+      gate,
+      api: apiRecord.watch(jobsApi),
+      apiRecord,
       link,
       supervisor,
-      beat
+      heartbeats
     }
     let current: Session | undefined
+    let stopping = false
+    const health = Health.makeHealth({
+      options,
+      streams,
+      api: jobsApi,
+      signer: yield* Signer,
+      configuration: yield* ConfigHealth,
+      lanes,
+      laneStates,
+      link,
+      gate,
+      apiRecord,
+      heartbeats,
+      session: () => current,
+      stopping: () => stopping
+    })
     yield* Metrics.initialize([...new Set(lanes.map(({ label }) => label))], loopNames(lanes))
 
     const run = Effect.gen(function* () {
@@ -224,16 +258,17 @@ export const makeCollector = (options: CollectorOptions): Effect.Effect<Collecto
       for (;;) {
         const lost = yield* runSession(lasting, (session) => {
           current = session
+          if (session === undefined) heartbeats.clear()
         })
         yield* Effect.logWarning("lease.lost").pipe(Effect.annotateLogs({ consumer: lost.name }))
       }
     })
     const ended = yield* Deferred.make<never, CollectorError>()
-    const running = yield* Effect.raceFirst(run, supervisor.exhausted).pipe(
+    const looking = supervisor.watch(Health.loopName, health.loop)
+    const running = yield* Effect.raceAllFirst([run, looking, supervisor.exhausted]).pipe(
       Effect.catch((error) => Deferred.fail(ended, error)),
       Effect.forkScoped
     )
-    let stopping = false
     const stop = Effect.suspend(() => {
       stopping = true
       return Fiber.interrupt(running)
@@ -242,7 +277,7 @@ export const makeCollector = (options: CollectorOptions): Effect.Effect<Collecto
     return {
       session: () => current,
       link,
-      heartbeats,
+      health,
       stopping: () => stopping,
       stop,
       join: Deferred.await(ended)

@@ -4,7 +4,7 @@ import { decodeDlqEntry } from "../domain/dlq.ts"
 import type { StreamEntry, StreamReader } from "../services/EventStreams.ts"
 import * as Metrics from "../services/Metrics.ts"
 import type { RedisError } from "../services/Redis.ts"
-import { redisFailure } from "../services/RedisFailure.ts"
+import { redisFailure, redisFailureMessage } from "../services/RedisFailure.ts"
 import { ensureGroup, noteSeen } from "./groups.ts"
 import { rereadOwn, roomFor } from "./ownPending.ts"
 import { backoff, noteFailure, report } from "./persist.ts"
@@ -54,6 +54,7 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader) => {
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         const granted = yield* restore(permits.take(most))
+        yield* session.beat(loopName(lane))
         const entries = yield* Effect.onError(
           restore(reader.readNew(lane.key, session.consumer, granted, block ? patience : 0)),
           () => Effect.sync(() => permits.release(granted))
@@ -81,8 +82,10 @@ const readDlq = (session: Session, lane: Lane, reader: StreamReader) => {
       for (;;) {
         const watch = new Watch(session.ledger.changed)
         if (roomFor(session, lane) > 0) break
+        yield* session.rest(loopName(lane))
         yield* watch.wait()
       }
+      yield* session.beat(loopName(lane))
       const count = Math.min(most, roomFor(session, lane), dlqBatch)
       const entries = yield* reader.readNew(lane.key, session.consumer, count, block ? blockMs : 0)
       const now = yield* Clock.currentTimeMillis
@@ -98,12 +101,15 @@ const read = (session: Session, lane: Lane): Effect.Effect<never, RedisError> =>
     const reader = yield* session.streams.reader
     yield* ensureGroup(session, lane)
     yield* rereadOwn(session, lane)
-    laneState(session, lane).ready = true
+    const state = laneState(session, lane)
+    state.ready = true
+    state.problem = undefined
     yield* session.link.succeeded
     const readSome = isDlq(lane) ? readDlq(session, lane, reader) : readSource(session, lane, reader)
     let busy = true
     for (;;) {
-      yield* session.beat(loopName(lane))
+      // The circuit, a pause, or work in hand may keep it from reading for as long as it takes.
+      yield* session.rest(loopName(lane))
       const allowed = yield* session.gate.readable
       const one = allowed === "one"
       const count: number = yield* readSome(busy && !one ? Number.MAX_SAFE_INTEGER : 1, !busy || one)
@@ -116,8 +122,11 @@ export const consume = (session: Session, lane: Lane): Effect.Effect<never> => {
   const attempt = (failures: number): Effect.Effect<never> =>
     Effect.gen(function* () {
       const started = yield* Clock.currentTimeMillis
+      yield* session.beat(loopName(lane))
       const error = yield* Effect.flip(read(session, lane))
-      laneState(session, lane).ready = false
+      const state = laneState(session, lane)
+      state.ready = false
+      state.problem = redisFailureMessage(error)
       yield* noteFailure(session.link, error)
       yield* report(loopName(lane), error, failures)
       const lasted = (yield* Clock.currentTimeMillis) - started

@@ -195,6 +195,7 @@ const attempt = (session: Session, task: Task, passage: Passage, request: Prepar
     const { rejectStatuses } = session.options
     const rejected = isRejected(result, rejectStatuses)
     const change = session.gate.record({ eventId: request.eventId, result, rejected, now })
+    session.apiRecord.note(result, now)
     if (change !== undefined) yield* announce(change, result)
     notePause(session, result, now)
     const decision = decide({ attemptsBefore, result, circuitOpen: session.gate.open, now, rejectStatuses })

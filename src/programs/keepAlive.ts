@@ -40,7 +40,7 @@ export const keepAlive = (session: Session): Effect.Effect<never> =>
       yield* session.beat(loopName)
       const watch = new Watch(session.link.changed)
       const failed = yield* Effect.forEach(session.lanes, (lane) =>
-        Effect.matchEffect(renewLane(session, lane), {
+        Effect.matchEffect(Effect.andThen(session.beat(loopName), renewLane(session, lane)), {
           onSuccess: () => Effect.succeed(false),
           onFailure: (error) =>
             // The lane's reader creates a group that is gone.

@@ -4,6 +4,7 @@ import { compareIds, timeOfId } from "../domain/streamId.ts"
 import type { GroupInfo, StreamInfo } from "../services/EventStreams.ts"
 import * as Metrics from "../services/Metrics.ts"
 import type { RedisError } from "../services/Redis.ts"
+import { redisFailureMessage } from "../services/RedisFailure.ts"
 import { ensureGroup } from "./groups.ts"
 import { noteFailure, report } from "./persist.ts"
 import type { Lane } from "./state/lanes.ts"
@@ -104,15 +105,17 @@ export const monitor = (session: Session): Effect.Effect<never> =>
     const labels = new Set(session.lanes.map(({ label }) => label))
     let failures = 0
     for (;;) {
-      yield* session.beat(loopName)
       for (const lane of session.lanes) {
+        yield* session.beat(loopName)
         const state = laneState(session, lane)
         const looked = yield* Effect.result(look(session, lane))
         if (looked._tag === "Success") {
           state.figures = looked.success
+          if (state.ready) state.problem = undefined
           failures = 0
         } else {
           state.figures = undefined
+          state.problem = redisFailureMessage(looked.failure)
           yield* noteFailure(session.link, looked.failure)
           yield* report(loopName, looked.failure, failures)
           failures += 1

@@ -42,8 +42,8 @@ export const retain = (session: Session): Effect.Effect<never> =>
   Effect.gen(function* () {
     let failures = 0
     for (;;) {
-      yield* session.beat(loopName)
       for (const lane of session.lanes) {
+        yield* session.beat(loopName)
         const error = yield* Effect.andThen(trim(session, lane), retire(session, lane)).pipe(
           Effect.as(undefined),
           Effect.catch(Effect.succeed)

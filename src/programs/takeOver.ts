@@ -73,6 +73,7 @@ export const takeOver = (session: Session): Effect.Effect<never> =>
       yield* session.beat(loopName)
       if (mayTake(session, yield* Clock.currentTimeMillis)) {
         for (const lane of session.lanes) {
+          yield* session.beat(loopName)
           const stepped = step(session, lane, cursors.get(lane) ?? "0-0")
           const cursor = yield* Effect.catch(stepped, (error) =>
             Effect.gen(function* () {

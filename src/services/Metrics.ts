@@ -166,5 +166,10 @@ export const initialize = (streams: ReadonlyArray<StreamLabel>, fibers: Readonly
     configVersion,
     configLastSuccess
   ]
-  return Effect.forEach([...counters, ...gauges], (metric) => Metric.modify(metric, 0), { discard: true })
+  const histograms = [deliveryDuration, eventAge]
+  return Effect.andThen(
+    Effect.forEach([...counters, ...gauges], (metric) => Metric.modify(metric, 0), { discard: true }),
+    // Looking at a histogram registers it, without a measurement.
+    Effect.forEach(histograms, (histogram) => Metric.value(histogram), { discard: true })
+  )
 }

@@ -39,6 +39,10 @@ export class ReceivingApi {
   readonly requests: Array<ReceivedRequest> = []
   /** Charges by event id: each must end at 1. */
   readonly charges = new Map<string, number>()
+  /** Requests for the configurations, which health makes while nothing else is asked; not among `requests`. */
+  readonly polls: Array<{ readonly verified: boolean }> = []
+  /** What to answer those. */
+  answerPoll: () => Answer = () => ({ status: 200 })
   /** What to answer instead of success; undefined for success. */
   answer: (request: ReceivedRequest) => Answer | undefined = () => undefined
   /** Whether to keep whole requests (a long run keeps only the ledger). */
@@ -56,8 +60,7 @@ export class ReceivingApi {
       request.on("data", (chunk: Buffer) => chunks.push(chunk))
       request.on("end", () => {
         const bytes = Buffer.concat(chunks)
-        const received = this.receive(request.headers, bytes)
-        const answer = this.answer(received) ?? this.succeed(received)
+        const answer = request.method === "GET" ? this.poll(request.headers) : this.post(request.headers, bytes)
         if (answer.reset) return void request.socket.destroy()
         const send = () => {
           response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers })
@@ -91,11 +94,25 @@ export class ReceivingApi {
     await new Promise((resolve) => this.server.close(resolve))
   }
 
-  private receive(headers: IncomingHttpHeaders, bytes: Buffer): ReceivedRequest {
+  private verify(headers: IncomingHttpHeaders, bytes: Buffer): boolean {
     const [, timestamp = "", signature = ""] = /^Ed25519 (\d+):(.+)$/.exec(headers.authorization ?? "") ?? []
     const hash = createHash("sha256").update(bytes).digest("hex")
     const message = Buffer.from(`v1\n${timestamp}\n${hash}\n${headers["x-service-id"]}`)
-    const verified = verify(null, message, this.key, Buffer.from(signature, "base64"))
+    return verify(null, message, this.key, Buffer.from(signature, "base64"))
+  }
+
+  private poll(headers: IncomingHttpHeaders): Answer {
+    this.polls.push({ verified: this.verify(headers, Buffer.alloc(0)) })
+    return this.answerPoll()
+  }
+
+  private post(headers: IncomingHttpHeaders, bytes: Buffer): Answer {
+    const received = this.receive(headers, bytes)
+    return this.answer(received) ?? this.succeed(received)
+  }
+
+  private receive(headers: IncomingHttpHeaders, bytes: Buffer): ReceivedRequest {
+    const verified = this.verify(headers, bytes)
     if (verified) this.verifiedCount += 1
     else this.unverifiedCount += 1
     const body: Record<string, unknown> = bytes.length === 0 ? {} : JSON.parse(bytes.toString("utf8"))

@@ -2,7 +2,7 @@ import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer } from "effect"
 import { Command } from "effect/cli"
-import { HttpServer } from "effect/http"
+import { HttpMiddleware, HttpRouter, HttpServer } from "effect/http"
 import { JobCollector } from "../../JobCollector.ts"
 import * as Environment from "../../layers/Environment.ts"
 import { hostName, version } from "../../layers/Host.ts"
@@ -43,6 +43,11 @@ const serviceLayer = (settings: Settings) =>
 const listening = (settings: Settings) =>
   NodeHttpServer.layer(createServer, { host: settings.http.host, port: settings.http.port })
 
+/** The endpoints are asked too often to be worth a log line or a span each. */
+const endpoints = HttpRouter.serve(JobCollector.routes, { disableLogger: true, disableListenLog: true }).pipe(
+  Layer.provide(Layer.succeed(HttpMiddleware.TracerDisabledWhen, () => true))
+)
+
 /** The service: all loops and the HTTP endpoints, until it is stopped. */
 const serve = (settings: Settings) =>
   Effect.gen(function* () {
@@ -53,9 +58,13 @@ const serve = (settings: Settings) =>
     return yield* Effect.onInterrupt(collector.join, () => collector.stop)
   }).pipe(
     Effect.provide(
-      Layer.mergeAll(
-        JobCollector.layer(settings.collector).pipe(Layer.provide(serviceLayer(settings))),
-        listening(settings)
+      endpoints.pipe(
+        Layer.provideMerge(
+          Layer.mergeAll(
+            JobCollector.layer(settings.collector).pipe(Layer.provide(serviceLayer(settings))),
+            listening(settings)
+          )
+        )
       )
     )
   )

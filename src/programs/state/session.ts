@@ -3,6 +3,7 @@ import type { CollectorOptions } from "../../domain/options.ts"
 import type { Consumer, EventStreams } from "../../services/EventStreams.ts"
 import type { JobsApi } from "../../services/JobsApi.ts"
 import type { Signer } from "../../services/Signer.ts"
+import type { ApiRecord } from "./apiRecord.ts"
 import type { Gate } from "./gate.ts"
 import type { Lane } from "./lanes.ts"
 import type { Ledger } from "./ledger.ts"
@@ -28,6 +29,8 @@ export interface LaneState {
   ready: boolean
   /** The greatest id known to be delivered to the group: where a group that is gone is created again. */
   lastSeenId: string | undefined
+  /** Why the stream or its group could not be read when last tried. */
+  problem: string | undefined
   /** Undefined until the first look, and while the stream or its group cannot be read. */
   figures: LaneFigures | undefined
   /** Unread entries that trimming had eaten when last looked at. */
@@ -54,6 +57,7 @@ export interface Session {
   readonly permits: Permits
   readonly ledger: Ledger
   readonly gate: Gate
+  readonly apiRecord: ApiRecord
   readonly link: Link
   readonly lease: LeaseState
   /** Requests to the API under way. */
@@ -64,6 +68,8 @@ export interface Session {
   readonly start: (task: Task, permits: number) => void
   /** Notes that a loop is alive. */
   readonly beat: (loop: string) => Effect.Effect<void>
+  /** Notes that a loop waits for something that may take any time. */
+  readonly rest: (loop: string) => Effect.Effect<void>
 }
 
 export const laneState = (session: Session, lane: Lane): LaneState => {
