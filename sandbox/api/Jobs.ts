@@ -104,7 +104,16 @@ export class Jobs extends Context.Service<
           return Effect.forEach(group, (one) => Deferred.fail(one.answer, refusal), { discard: true })
         })
 
-      yield* Queue.takeBetween(queue, 1, GROUP).pipe(Effect.flatMap(run), Effect.forever, Effect.forkScoped)
+      // A defect fails its own group only: the writer goes on for all others.
+      const guarded = (group: ReadonlyArray<Waiting>) =>
+        Effect.catchDefect(run(group), (defect) =>
+          Effect.andThen(
+            Effect.logError("A group of jobs failed", defect),
+            Effect.forEach(group, (one) => Deferred.die(one.answer, defect), { discard: true })
+          )
+        )
+
+      yield* Queue.takeBetween(queue, 1, GROUP).pipe(Effect.flatMap(guarded), Effect.forever, Effect.forkScoped)
 
       return Jobs.of({
         add: Effect.fnUntraced(function* (job, json) {

@@ -1,5 +1,5 @@
-import { Clock, Context, Effect, Layer, Queue, Schedule } from "effect"
-import { Redis } from "../../src/services/Redis.ts"
+import { Clock, Context, Effect, Fiber, Layer, Queue, Schedule } from "effect"
+import { Redis, type RedisError } from "../../src/services/Redis.ts"
 import { eventOf } from "./events.ts"
 
 /** What was produced so far. */
@@ -32,6 +32,8 @@ export class Producer extends Context.Service<
   Producer,
   {
     readonly order: (order: Order) => Effect.Effect<void>
+    /** Fails if the producer cannot go on. */
+    readonly join: Effect.Effect<never, RedisError>
     readonly produced: () => Produced
   }
 >()("sandbox/gateway/Producer") {
@@ -71,9 +73,10 @@ export class Producer extends Context.Service<
           }
         })
 
-        yield* Queue.take(orders).pipe(Effect.flatMap(work), Effect.forever, Effect.forkScoped)
+        const worker = yield* Queue.take(orders).pipe(Effect.flatMap(work), Effect.forever, Effect.forkScoped)
 
         return Producer.of({
+          join: Fiber.join(worker),
           order: (order) =>
             Effect.suspend(() => {
               outstanding += order.count

@@ -19,8 +19,8 @@ export type Flaw = "invalid" | "unknown-user"
 /** The users that the sandbox's database is filled with. */
 export const users: ReadonlyArray<string> = Array.from({ length: 24 }, (_, i) => `user-${`${i + 1}`.padStart(3, "0")}`)
 
-/** Who has too few credits: after the first few jobs every other is refused until the retries are used up. */
-export const poorUser = "user-short-of-credits"
+/** Users without credits: their jobs are refused (402) until they have some, or until the retries are used up. */
+export const usersWithoutCredits = ["user-tops-up-late", "user-never-tops-up"] as const
 
 const sentences = [
   "The meeting moved to Thursday, everything else stays as planned.",
@@ -39,6 +39,9 @@ const pick = <A>(list: ReadonlyArray<A>): Effect.Effect<A> =>
 /** So many events lie between two with a flaw of the same kind. */
 const EVERY = { invalid: 97, unknownUser: 211, twice: 83, poor: 151 } as const
 
+/** After so many events nobody is short of credits any more: a refusal takes more than a minute to be given up. */
+const LAST_POOR = 700
+
 /**
  * The n-th event of a seed: the same for the same seed, number and time, whatever came before. Two thirds are
  * transcriptions; sessions have several events; a quarter come in the one-field JSON form.
@@ -49,7 +52,11 @@ export const eventOf = (seed: string, number: number, now: number): Effect.Effec
     const flaw: Flaw | undefined =
       number % EVERY.invalid === 50 ? "invalid" : number % EVERY.unknownUser === 60 ? "unknown-user" : undefined
     const user =
-      flaw === "unknown-user" ? `user-nobody-${number}` : number % EVERY.poor === 70 ? poorUser : yield* pick(users)
+      flaw === "unknown-user"
+        ? `user-nobody-${number}`
+        : number < LAST_POOR && number % EVERY.poor === 70
+          ? usersWithoutCredits[number % 2]!
+          : yield* pick(users)
     const session = `session-${user}-${yield* Random.nextIntBetween(1, 9)}`
     const language = yield* pick(languages)
     const metadata = JSON.stringify({

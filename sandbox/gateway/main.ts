@@ -26,23 +26,26 @@ const settings = Config.all({
 
 /** The gateway listens before it is named in its pid file, and whoever reads that file may signal it. */
 const gateway = (options: Config.Success<typeof settings>) =>
-  HttpRouter.serve(routes, { disableLogger: true }).pipe(
-    Layer.provide(Configured.layer(options)),
-    Layer.provide(
-      NodeHttpServer.layer(createServer, {
-        host: options.host,
-        port: options.port,
-        gracefulShutdownTimeout: "2 seconds"
-      })
-    ),
-    Layer.provide(Producer.layer({ seed: options.seed, streams: options })),
-    Layer.provide(IoRedis.layer({ url: options.redisUrl })),
-    Layer.provide([NodeFileSystem.layer, NodePath.layer])
+  Producer.use(({ join }) => join).pipe(
+    Effect.provide(
+      HttpRouter.serve(routes, { disableLogger: true }).pipe(
+        Layer.provide(Configured.layer(options)),
+        Layer.provide(
+          NodeHttpServer.layer(createServer, {
+            host: options.host,
+            port: options.port,
+            gracefulShutdownTimeout: "2 seconds"
+          })
+        ),
+        Layer.provideMerge(Producer.layer({ seed: options.seed, streams: options })),
+        Layer.provide(IoRedis.layer({ url: options.redisUrl })),
+        Layer.provide([NodeFileSystem.layer, NodePath.layer])
+      )
+    )
   )
 
 /** `node sandbox/gateway/main.ts`: the Models Gateway of the sandbox as a process. */
-Layer.unwrap(Effect.map(settings, gateway)).pipe(
-  Layer.launch,
+Effect.flatMap(settings, gateway).pipe(
   Effect.provide([Logger.layer([Logger.consoleJson]), Layer.succeed(HttpMiddleware.TracerDisabledWhen, () => true)]),
   NodeRuntime.runMain({ teardown: exitZeroWhenAsked })
 )

@@ -185,6 +185,10 @@ export const databaseSuite = (name: string, start: () => Promise<RunningDatabase
           yield* sql`DELETE FROM rate_limits WHERE model_id = 'whisper-1'`
           yield* sql`INSERT INTO openai_keys VALUES ('second', 'sk-another')`
           assert.strictEqual(yield* version, start + 3)
+          yield* sql.withTransaction(
+            Effect.andThen(sql`UPDATE ai_models_costs SET output = 3`, sql`UPDATE ai_models SET enabled = false`)
+          )
+          assert.strictEqual(yield* version, start + 4)
         })
       )
     )

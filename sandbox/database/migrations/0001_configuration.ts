@@ -1,11 +1,12 @@
 /**
- * What the configurations endpoint serves. Any change to any of the tables raises the one version number, in the
- * transaction of the change, so that a version never has two contents.
+ * What the configurations endpoint serves. A transaction that changes any of the tables raises the one version
+ * number by one, so that a version never has two contents.
  */
 export const configuration: ReadonlyArray<string> = [
   `CREATE TABLE configuration_version (
      one boolean PRIMARY KEY DEFAULT true CHECK (one),
-     version integer NOT NULL CHECK (version >= 1)
+     version integer NOT NULL CHECK (version >= 1),
+     changed_by xid8
    )`,
   `INSERT INTO configuration_version (version) VALUES (1)`,
   `CREATE TABLE ai_models (
@@ -34,7 +35,8 @@ export const configuration: ReadonlyArray<string> = [
    )`,
   `CREATE FUNCTION raise_configuration_version() RETURNS trigger LANGUAGE plpgsql AS $$
    BEGIN
-     UPDATE configuration_version SET version = version + 1;
+     UPDATE configuration_version SET version = version + 1, changed_by = pg_current_xact_id()
+     WHERE changed_by IS DISTINCT FROM pg_current_xact_id();
      RETURN NULL;
    END $$`,
   ...["ai_models", "ai_models_rules", "ai_models_costs", "openai_keys", "rate_limits"].map(
