@@ -1,34 +1,70 @@
 /** The library's front door: the collector as a Layer that another Effect app composes (contract section 9). */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, type FileSystem, Layer, Option } from "effect"
 import type { HttpClient, HttpRouter } from "effect/http"
+import type { ConfigSyncOptions } from "./domain/config/options.ts"
 import { type CollectorOptions, defaultOptions } from "./domain/options.ts"
+import * as FileConfigStore from "./layers/config/FileConfigStore.ts"
+import * as Environment from "./layers/Environment.ts"
 import * as EventStreamsLayer from "./layers/EventStreams.ts"
+import { hostName } from "./layers/Host.ts"
 import * as HttpRoutes from "./layers/HttpRoutes.ts"
 import * as JobsApiLayer from "./layers/JobsApi.ts"
 import { type Collector, makeCollector } from "./programs/collector.ts"
+import * as ConfigSync from "./programs/configSync.ts"
+import { Gateway } from "./services/Gateway.ts"
 import type { Redis } from "./services/Redis.ts"
 import type { Signer } from "./services/Signer.ts"
 
 /** What a composing app says: where the API is, and whatever differs from the defaults. */
 export type JobCollectorOptions = Partial<CollectorOptions> & Pick<CollectorOptions, "apiBaseUrl">
 
+/** What every collector needs; configuration sync needs a `FileSystem` as well. */
+type Needs = Redis | HttpClient.HttpClient | Signer
+
+const syncOf = (options: ConfigSyncOptions) =>
+  Effect.gen(function* () {
+    const gateway = Option.getOrElse(yield* Effect.serviceOption(Gateway), () => Gateway.none)
+    return yield* Effect.provideService(ConfigSync.make(options), Gateway, gateway)
+  })
+
+const collectorOf = (options: CollectorOptions): Layer.Layer<JobCollector, never, Needs | FileSystem.FileSystem> => {
+  const { apiBaseUrl: baseUrl, apiTimeout: timeout, configSync, serviceId } = options
+  const collector =
+    configSync === undefined
+      ? Layer.effect(JobCollector, makeCollector(options, Effect.undefined))
+      : Layer.effect(JobCollector, makeCollector(options, syncOf(configSync))).pipe(
+          Layer.provide(FileConfigStore.layer(configSync))
+        )
+  return collector.pipe(
+    Layer.provide(Layer.mergeAll(EventStreamsLayer.layer, JobsApiLayer.layer({ baseUrl, serviceId, timeout })))
+  )
+}
+
 /** A collector that runs for as long as its layer's scope. */
 export class JobCollector extends Context.Service<JobCollector, Collector>()("job-collector/JobCollector") {
   /**
    * Runs the collector in the background of the app that composes it. It reads no environment, handles no signals, sets
    * no logger and opens no port. Closing the scope is a clean stop. `JobCollector.join` fails if it cannot go on.
+   *
+   * With `configSync` it keeps the gateway's files as well; then it needs a `FileSystem`, and tells the `Gateway` that is
+   * provided to it, if any.
    */
-  static layer(options: JobCollectorOptions): Layer.Layer<JobCollector, never, Redis | HttpClient.HttpClient | Signer> {
-    const resolved: CollectorOptions = { ...defaultOptions, ...options }
-    const api = JobsApiLayer.layer({
-      baseUrl: resolved.apiBaseUrl,
-      serviceId: resolved.serviceId,
-      timeout: resolved.apiTimeout
-    })
-    return Layer.effect(JobCollector, makeCollector(resolved)).pipe(
-      Layer.provide(Layer.mergeAll(EventStreamsLayer.layer, api))
-    )
+  static layer(
+    options: JobCollectorOptions & { readonly configSync?: undefined }
+  ): Layer.Layer<JobCollector, never, Needs>
+  static layer(options: JobCollectorOptions): Layer.Layer<JobCollector, never, Needs | FileSystem.FileSystem>
+  static layer(options: JobCollectorOptions): Layer.Layer<JobCollector, never, Needs | FileSystem.FileSystem> {
+    return collectorOf({ ...defaultOptions, ...options })
   }
+
+  /** The same with the options read from the environment (contract section 2); fails with every setting that is wrong. */
+  static readonly layerConfig: Layer.Layer<JobCollector, Environment.SettingsError, Needs | FileSystem.FileSystem> =
+    Layer.unwrap(
+      Effect.gen(function* () {
+        const { settings } = yield* Environment.load(Environment.collector(yield* hostName))
+        return collectorOf(settings)
+      })
+    )
 
   /**
    * `GET /health`, `/health/live`, `/health/ready` and `/metrics` (contract section 8) on the host app's own `HttpRouter`.

@@ -4,6 +4,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Exit, type Runtime } from "effect"
 import { CliError, Command } from "effect/cli"
 import { version } from "./layers/Host.ts"
+import { config } from "./programs/cli/config.ts"
 import { keygen } from "./programs/cli/keygen.ts"
 import { run } from "./programs/cli/run.ts"
 
@@ -11,7 +12,7 @@ const root = Command.make("job-collector").pipe(
   Command.withDescription(
     "Delivers events from Redis Streams to the jobs API, signed, and keeps the gateway's configuration"
   ),
-  Command.withSubcommands([run, keygen])
+  Command.withSubcommands([run, keygen, config])
 )
 
 /** One plain line (or one a setting) for what ended the command: no stack, no secret. */

@@ -1,4 +1,5 @@
 import { Duration } from "effect"
+import type { ConfigSyncOptions } from "./config/options.ts"
 import type { EventKind } from "./eventKind.ts"
 
 /** One set of streams: keys in Redis. A shard is one such set of several (contract section 2, `STREAM_SHARDS`). */
@@ -33,6 +34,8 @@ export interface CollectorOptions {
   readonly circuitBreaker: boolean
   readonly shutdownTimeout: Duration.Duration
   readonly healthInterval: Duration.Duration
+  /** Configuration sync; undefined switches it off. */
+  readonly configSync: ConfigSyncOptions | undefined
   /** Event kinds of the host app's own, next to transcribe and process. */
   readonly kinds: ReadonlyArray<EventKind>
 }
@@ -62,6 +65,7 @@ export const defaultOptions: Omit<CollectorOptions, "apiBaseUrl"> = {
   circuitBreaker: true,
   shutdownTimeout: Duration.seconds(25),
   healthInterval: Duration.seconds(15),
+  configSync: undefined,
   kinds: []
 }
 

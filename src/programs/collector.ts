@@ -1,13 +1,14 @@
 /** The collector: takes a consumer name, runs all loops under it, and begins anew when the name is lost. */
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, FiberSet, Schema, type Scope } from "effect"
 import type { CollectorOptions } from "../domain/options.ts"
-import { ConfigHealth } from "../services/ConfigHealth.ts"
 import { EventStreams } from "../services/EventStreams.ts"
 import { JobsApi } from "../services/JobsApi.ts"
 import * as Metrics from "../services/Metrics.ts"
 import { redisFailure, redisFailureMessage } from "../services/RedisFailure.ts"
 import { Signer } from "../services/Signer.ts"
 import { makeAcknowledge } from "./acknowledge.ts"
+import { configChecks, configOff } from "./configStatus.ts"
+import * as ConfigSync from "./configSync.ts"
 import * as Consume from "./consume.ts"
 import { deliver } from "./deliver.ts"
 import * as Dispatch from "./dispatch.ts"
@@ -208,11 +209,18 @@ const loopNames = (lanes: ReadonlyArray<Lane>): ReadonlyArray<string> => [
   Retain.loopName,
   KeepAlive.loopName,
   Lease.loopName,
-  Health.loopName
+  Health.loopName,
+  ConfigSync.loopName
 ]
 
+/** Makes the configuration sync that runs beside the deliveries; undefined where it is off. */
+export type MakeConfigSync<R> = Effect.Effect<ConfigSync.ConfigSync | undefined, never, R>
+
 /** Starts a collector; the scope's end is a clean stop. */
-export const makeCollector = (options: CollectorOptions): Effect.Effect<Collector, never, Services | Scope.Scope> =>
+export const makeCollector = <R>(
+  options: CollectorOptions,
+  makeConfigSync: MakeConfigSync<R>
+): Effect.Effect<Collector, never, Services | Scope.Scope | Exclude<R, JobsApi>> =>
   Effect.gen(function* () {
     const streams = yield* EventStreams
     const supervisor = yield* makeSupervisor
@@ -234,6 +242,8 @@ export const makeCollector = (options: CollectorOptions): Effect.Effect<Collecto
       supervisor,
       heartbeats
     }
+    const configSync = yield* Effect.provideService(makeConfigSync, JobsApi, lasting.api)
+    const configLoop = configSync === undefined ? Effect.never : supervisor.watch(ConfigSync.loopName, configSync.run)
     let current: Session | undefined
     let stopping = false
     const health = Health.makeHealth({
@@ -241,7 +251,7 @@ export const makeCollector = (options: CollectorOptions): Effect.Effect<Collecto
       streams,
       api: jobsApi,
       signer: yield* Signer,
-      configuration: yield* ConfigHealth,
+      configuration: configSync === undefined ? Effect.succeed(configOff) : Effect.map(configSync.status, configChecks),
       lanes,
       laneStates,
       link,
@@ -265,7 +275,7 @@ export const makeCollector = (options: CollectorOptions): Effect.Effect<Collecto
     })
     const ended = yield* Deferred.make<never, CollectorError>()
     const looking = supervisor.watch(Health.loopName, health.loop)
-    const running = yield* Effect.raceAllFirst([run, looking, supervisor.exhausted]).pipe(
+    const running = yield* Effect.raceAllFirst([run, looking, configLoop, supervisor.exhausted]).pipe(
       Effect.catch((error) => Deferred.fail(ended, error)),
       Effect.forkScoped
     )

@@ -3,6 +3,7 @@ import { DateTime } from "effect"
 import type { ConfigRefused } from "../domain/config/bundle.ts"
 import { acceptable } from "../domain/config/review.ts"
 import { isHeld } from "../domain/config/state.ts"
+import type { Check } from "../domain/health.ts"
 import type { Installed } from "../services/ConfigStore.ts"
 import type { ReloadOutcome, SyncOutcome } from "../services/Metrics.ts"
 import { isPending } from "./configReload.ts"
@@ -66,6 +67,44 @@ const remedyOf = (error: ConfigRefused): string =>
   acceptable(error)
     ? `to apply it once all the same: config accept ${error.version}`
     : "correct it at the API (config accept <version> is only for a lower version or changed content)"
+
+/** What configuration sync says of itself and of the gateway, for `/health`. */
+export interface ConfigChecks {
+  readonly config_sync: Check
+  readonly gateway: Check
+}
+
+/** Where no configuration sync runs. */
+export const configOff: ConfigChecks = { config_sync: { status: "off" }, gateway: { status: "off" } }
+
+const instantOrNothing = (at: number | undefined): string | undefined => (at === undefined ? undefined : instant(at))
+
+const problemOf = (problems: ReadonlyArray<string>): string | undefined =>
+  problems.length === 0 ? undefined : problems.join("; ")
+
+export const configChecks = ({ gateway, ...sync }: ConfigSyncStatus): ConfigChecks => ({
+  config_sync: {
+    status: sync.status,
+    problem: problemOf(sync.problems),
+    outcome: sync.outcome,
+    version: sync.version,
+    generation: sync.generation,
+    last_tick_at: instantOrNothing(sync.lastTickAt),
+    last_success_at: instantOrNothing(sync.lastSuccessAt),
+    consecutive_refusals: sync.consecutiveRefusals,
+    held: sync.held,
+    held_until: instantOrNothing(sync.heldUntil),
+    kept_out: sync.keptOut,
+    drift: sync.drift
+  },
+  gateway: {
+    status: gateway.status,
+    problem: problemOf(gateway.problems),
+    pending_reload: gateway.pendingReload,
+    last_reload: gateway.lastReload,
+    last_reload_at: instantOrNothing(gateway.lastReloadAt)
+  }
+})
 
 export const statusOf = (memory: Memory, now: number): ConfigSyncStatus => {
   const { installed, offered, problem, refusals, reload } = memory

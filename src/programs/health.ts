@@ -11,11 +11,11 @@ import {
   troubles
 } from "../domain/health.ts"
 import type { CollectorOptions } from "../domain/options.ts"
-import type { ConfigChecks } from "../services/ConfigHealth.ts"
 import type { EventStreams } from "../services/EventStreams.ts"
 import type { JobsApi } from "../services/JobsApi.ts"
 import { redisFailureMessage } from "../services/RedisFailure.ts"
 import type { Signer } from "../services/Signer.ts"
+import type { ConfigChecks } from "./configStatus.ts"
 import { noteFailure } from "./persist.ts"
 import type { ApiRecord } from "./state/apiRecord.ts"
 import type { Gate } from "./state/gate.ts"

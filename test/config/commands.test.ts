@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { TestClock, TestConsole } from "effect/testing"
-import { configCommand } from "../../src/programs/configCommands.ts"
+import { configCommand } from "../../src/programs/cli/configCommands.ts"
 import { bundleOf, canary } from "./support/bundles.ts"
 import { World } from "./support/world.ts"
 

@@ -1,5 +1,6 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Exit, Layer, Logger, Metric, Redacted, Scope } from "effect"
 import { HttpRouter } from "effect/http"
@@ -49,7 +50,8 @@ export const startCollectorHttp = async ({
   const parts = Layer.mergeAll(
     IoRedis.layer({ url: Redacted.make(redisUrl) }),
     LeanHttpClient.layer(),
-    NativeSigner.layer(Redacted.make(privateKey))
+    NativeSigner.layer(Redacted.make(privateKey)),
+    NodeFileSystem.layer
   )
   const layer = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provideMerge(

@@ -77,7 +77,7 @@ export const travel = (ms: number, step = 1_000): Effect.Effect<void> =>
 /** Runs a collector and hands its Redis to the test. */
 export const withCollector = <A, E>(
   api: ScriptedApi,
-  options: Partial<JobCollectorOptions>,
+  options: Partial<Omit<JobCollectorOptions, "configSync">>,
   test: (redis: Redis["Service"]) => Effect.Effect<A, E, JobCollector>
 ): Effect.Effect<A, unknown> => {
   const redisLayer = MemoryRedis.layer

@@ -22,6 +22,7 @@ import {
   statuses,
   wordOrDuration
 } from "./parse.ts"
+import { configSync } from "./service.ts"
 import {
   all,
   andThen,
@@ -193,12 +194,13 @@ export const lifecycle = all({
 /** All that the collector's loops take, {@link CollectorOptions}. */
 export const collector = (hostName: string) =>
   map(
-    all({ api, streams: streams(hostName), delivery, lifecycle, kinds: constant(defaultOptions.kinds) }),
+    all({ api, streams: streams(hostName), delivery, lifecycle, configSync, kinds: constant(defaultOptions.kinds) }),
     (groups): CollectorOptions => ({
       ...groups.api,
       ...groups.streams,
       ...groups.delivery,
       ...groups.lifecycle,
+      configSync: groups.configSync.enabled ? groups.configSync : undefined,
       kinds: groups.kinds
     })
   )

@@ -1,16 +1,19 @@
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer } from "effect"
 import { Command } from "effect/cli"
 import { HttpMiddleware, HttpRouter, HttpServer } from "effect/http"
 import { JobCollector } from "../../JobCollector.ts"
 import * as Environment from "../../layers/Environment.ts"
+import * as NodeGateway from "../../layers/gateway/NodeGateway.ts"
 import { hostName, version } from "../../layers/Host.ts"
 import * as IoRedis from "../../layers/IoRedis.ts"
 import * as LeanHttpClient from "../../layers/LeanHttpClient.ts"
 import * as Logging from "../../layers/Logging.ts"
 import * as MemoryRedis from "../../layers/MemoryRedis.ts"
 import * as NativeSigner from "../../layers/NativeSigner.ts"
+import * as NodeProcesses from "../../layers/process/NodeProcesses.ts"
 import * as Telemetry from "../../layers/Telemetry.ts"
 
 const settingsOf = Effect.flatMap(hostName, (host) =>
@@ -18,6 +21,7 @@ const settingsOf = Effect.flatMap(hostName, (host) =>
     Environment.all({
       redis: Environment.redis,
       collector: Environment.collector(host),
+      gateway: Environment.gateway,
       signing: Environment.signing,
       http: Environment.http,
       logging: Environment.logging,
@@ -36,8 +40,12 @@ const connections = ({ collector }: Settings): number => collector.deliveryConcu
 const serviceLayer = (settings: Settings) =>
   Layer.mergeAll(
     redisLayer(settings),
-    LeanHttpClient.layer({ connections: connections(settings) }),
-    NativeSigner.layer(settings.signing.privateKey, { publicKey: settings.signing.publicKey })
+    NativeSigner.layer(settings.signing.privateKey, { publicKey: settings.signing.publicKey }),
+    NodeGateway.layer({ ...settings.gateway, environment: process.env })
+  ).pipe(
+    Layer.provideMerge(LeanHttpClient.layer({ connections: connections(settings) })),
+    Layer.provideMerge(NodeProcesses.layer),
+    Layer.provideMerge(NodeServices.layer)
   )
 
 const listening = (settings: Settings) =>
@@ -47,6 +55,14 @@ const listening = (settings: Settings) =>
 const endpoints = HttpRouter.serve(JobCollector.routes, { disableLogger: true, disableListenLog: true }).pipe(
   Layer.provide(Layer.succeed(HttpMiddleware.TracerDisabledWhen, () => true))
 )
+
+/** A gateway that is not told of changes is worth a word, once. */
+const warnOfSilence = ({ collector, gateway }: Settings) =>
+  collector.configSync !== undefined && gateway.pidFile === undefined && gateway.reloadCommand === undefined
+    ? Effect.logWarning("gateway.not_told").pipe(
+        Effect.annotateLogs({ remedy: "set GATEWAY_PID_FILE or GATEWAY_RELOAD_COMMAND for the gateway to be told" })
+      )
+    : Effect.void
 
 /** The service: all loops and the HTTP endpoints, until it is stopped. */
 const serve = (settings: Settings) =>
@@ -84,7 +100,9 @@ export const run = Command.make(
   {},
   Effect.fn("run")(function* () {
     const { settings, warnings } = yield* settingsOf
-    const warn = Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
+    const warn = Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true }).pipe(
+      Effect.andThen(warnOfSilence(settings))
+    )
     return yield* Effect.andThen(warn, serve(settings)).pipe(Effect.provide(observability(settings)))
   })
 ).pipe(Command.withDescription("Runs the service until it is sent SIGTERM or SIGINT"))

@@ -4,14 +4,14 @@
  */
 import { Clock, Console, DateTime, Duration, Effect, Option, Result, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { decodeBundle } from "../domain/config/bundle.ts"
-import { diff, renderChanges } from "../domain/config/diff.ts"
-import { bundleOfFiles } from "../domain/config/files.ts"
-import { type ConfigState, contentsOfRecord, isHeld } from "../domain/config/state.ts"
-import { ConfigStore, ConfigStoreError, type GenerationSummary, type Installed } from "../services/ConfigStore.ts"
-import { Gateway } from "../services/Gateway.ts"
-import { JobsApi } from "../services/JobsApi.ts"
-import { isPending, tellGateway } from "./configReload.ts"
+import { decodeBundle } from "../../domain/config/bundle.ts"
+import { diff, renderChanges } from "../../domain/config/diff.ts"
+import { bundleOfFiles } from "../../domain/config/files.ts"
+import { type ConfigState, contentsOfRecord, isHeld } from "../../domain/config/state.ts"
+import { ConfigStore, ConfigStoreError, type GenerationSummary, type Installed } from "../../services/ConfigStore.ts"
+import { Gateway } from "../../services/Gateway.ts"
+import { JobsApi } from "../../services/JobsApi.ts"
+import { isPending, tellGateway } from "../configReload.ts"
 
 const instant = (at: number): string => DateTime.formatIso(DateTime.makeUnsafe(at))
 

@@ -1,0 +1,40 @@
+import { Effect, Layer } from "effect"
+import { Command } from "effect/cli"
+import * as FileConfigStore from "../../layers/config/FileConfigStore.ts"
+import * as Environment from "../../layers/Environment.ts"
+import * as NodeGateway from "../../layers/gateway/NodeGateway.ts"
+import * as JobsApi from "../../layers/JobsApi.ts"
+import * as LeanHttpClient from "../../layers/LeanHttpClient.ts"
+import * as NativeSigner from "../../layers/NativeSigner.ts"
+import * as NodeProcesses from "../../layers/process/NodeProcesses.ts"
+import { configCommand } from "./configCommands.ts"
+
+/** The API, for what is compared with its offer; absent where its settings are not there. */
+const apiLayer = Layer.unwrap(
+  Effect.map(
+    Effect.option(Environment.load(Environment.all({ api: Environment.api, signing: Environment.signing }))),
+    (loaded) => {
+      if (loaded._tag === "None") return Layer.empty
+      const { api, signing } = loaded.value.settings
+      const { apiBaseUrl: baseUrl, apiTimeout: timeout, serviceId } = api
+      return JobsApi.layer({ baseUrl, serviceId, timeout }).pipe(
+        Layer.provide(NativeSigner.layer(signing.privateKey, { publicKey: signing.publicKey }))
+      )
+    }
+  )
+)
+
+const services = Layer.unwrap(
+  Effect.map(
+    Environment.load(Environment.all({ configSync: Environment.configSync, gateway: Environment.gateway })),
+    ({ settings }) =>
+      Layer.mergeAll(
+        FileConfigStore.layer(settings.configSync),
+        NodeGateway.layer({ ...settings.gateway, environment: process.env }),
+        apiLayer
+      )
+  )
+).pipe(Layer.provide(LeanHttpClient.layer()), Layer.provide(NodeProcesses.layer))
+
+/** `job-collector config …`: needs only `CONFIG_*`, and `GATEWAY_*` or the API's settings where it uses them. */
+export const config = Command.provide(configCommand, services)
