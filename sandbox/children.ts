@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
+import { guard } from "./guard.ts"
 
 /** How a child ended. */
 export interface Ended {
@@ -28,7 +29,7 @@ process.once("exit", () => {
 /** The last so many characters of what a child said are kept. */
 const KEPT = 64_000
 
-/** A child process that never outlives this one's orderly end. */
+/** A child process that never outlives this one. */
 export class Child {
   readonly name: string
   readonly pid: number
@@ -48,6 +49,7 @@ export class Child {
     this.ended = new Promise((resolve) => {
       child.once("exit", (code, signal) => {
         running.delete(child)
+        guard.ended(pid)
         resolve({ code, signal })
       })
     })
@@ -71,6 +73,7 @@ export class Child {
       child.once("error", reject)
     })
     running.add(child)
+    guard.started(child.pid!)
     return new Child(options, child, child.pid!)
   }
 

@@ -13,6 +13,7 @@ import { Child } from "./children.ts"
 import * as Database from "./database/Database.ts"
 import { type SeedUser, seed } from "./database/seed.ts"
 import { GatewayProcess } from "./gateway/process.ts"
+import { guard } from "./guard.ts"
 import { Streams } from "./streams.ts"
 
 export interface WorldOptions {
@@ -84,7 +85,7 @@ export class World {
   static async start(options: WorldOptions): Promise<World> {
     if (!existsSync(built)) throw new Error("The collector is not built yet: npm run build")
     const directory = mkdtempSync(join(tmpdir(), "job-collector-sandbox-"))
-    process.once("exit", () => rmSync(directory, { recursive: true, force: true }))
+    guard.removes(directory)
     const world = new World(options, directory, {
       redis: await freePort(),
       database: await freePort(),
@@ -112,7 +113,7 @@ export class World {
     return `http://127.0.0.1:${this.ports.collector}`
   }
 
-  private get redisUrl(): string {
+  get redisUrl(): string {
     return `redis://127.0.0.1:${this.ports.redis}`
   }
 

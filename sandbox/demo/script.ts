@@ -30,11 +30,11 @@ export const scripts: Readonly<Record<"full" | "quick", Script>> = {
   },
   quick: {
     events: 600,
-    rate: 75,
+    rate: 50,
     priceChangeAt: 1,
-    collectorKilledAt: 3,
+    collectorKilledAt: 2,
     topUpAt: 4,
-    apiKilledAt: 6,
+    apiKilledAt: 9,
     apiDownFor: 2,
     doneBy: 60
   }
