@@ -1,3 +1,5 @@
+import { Schema } from "effect"
+
 /** What one request to the jobs API came to (contract section 4): data, never an exception. */
 export type AttemptResult = Accepted | Failed
 
@@ -19,4 +21,11 @@ export interface Failed {
   readonly status: number | undefined
   /** From `Retry-After` (RFC 9110 section 10.2.3), at most 5 minutes, in milliseconds. */
   readonly retryAfterMs: number | undefined
+}
+
+/** A failed attempt where an error is called for: on the span of the work on its entry. */
+export class DeliveryFailed extends Schema.TaggedError<DeliveryFailed>()("DeliveryFailed", { code: Schema.String }) {
+  override get message(): string {
+    return this.code
+  }
 }

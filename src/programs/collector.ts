@@ -17,7 +17,7 @@ import * as Health from "./health.ts"
 import * as KeepAlive from "./keepAlive.ts"
 import * as Lease from "./lease.ts"
 import * as Monitor from "./monitor.ts"
-import { backoff, noteFailure, report } from "./persist.ts"
+import { backoff, noteFailure } from "./persist.ts"
 import * as Retain from "./retain.ts"
 import { ApiRecord } from "./state/apiRecord.ts"
 import { Gate } from "./state/gate.ts"
@@ -65,8 +65,7 @@ const awaitRedis = (streams: EventStreams["Service"], link: Link): Effect.Effect
       onFailure: (error) =>
         redisFailure(error) === "refused"
           ? Effect.fail(new RedisRefused({ problem: redisFailureMessage(error) }))
-          : noteFailure(link, error).pipe(
-              Effect.andThen(report("connect", error, failures)),
+          : noteFailure(link, "connect", error).pipe(
               Effect.andThen(backoff(failures)),
               Effect.andThen(attempt(failures + 1))
             )
@@ -125,6 +124,7 @@ const openSession = (
       gate,
       apiRecord,
       link,
+      logLimit: link.logLimit,
       lease,
       requests: { inFlight: 0 },
       acknowledge: makeAcknowledge({ streams, consumer, link, fork }),
@@ -156,7 +156,7 @@ const createGroups = (session: Session): Effect.Effect<void, RedisRefused> =>
       Effect.catch(ensureGroup(session, lane), (error) =>
         redisFailure(error) === "refused"
           ? Effect.fail(new RedisRefused({ problem: redisFailureMessage(error) }))
-          : report("create-groups", error, 0)
+          : noteFailure(session.link, "create-groups", error)
       ),
     { discard: true }
   )

@@ -7,11 +7,12 @@ import type { RedisError } from "../services/Redis.ts"
 import { redisFailure, redisFailureMessage } from "../services/RedisFailure.ts"
 import { ensureGroup, noteSeen } from "./groups.ts"
 import { rereadOwn, roomFor } from "./ownPending.ts"
-import { backoff, noteFailure, report } from "./persist.ts"
+import { backoff, noteFailure } from "./persist.ts"
 import { isDlq, type Lane } from "./state/lanes.ts"
 import { laneState, type Session } from "./state/session.ts"
 import { Watch } from "./state/signal.ts"
 import { freshTask, type Task } from "./state/task.ts"
+import { receiving } from "./tracing.ts"
 
 /** How long a read waits for the first entry, in milliseconds. */
 const blockMs = 5_000
@@ -56,7 +57,7 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader) => {
         const granted = yield* restore(permits.take(most))
         yield* session.beat(loopName(lane))
         const entries = yield* Effect.onError(
-          restore(reader.readNew(lane.key, session.consumer, granted, block ? patience : 0)),
+          restore(receiving(session, lane, reader.readNew(lane.key, session.consumer, granted, block ? patience : 0))),
           () => Effect.sync(() => permits.release(granted))
         )
         const now = yield* Clock.currentTimeMillis
@@ -87,7 +88,8 @@ const readDlq = (session: Session, lane: Lane, reader: StreamReader) => {
       }
       yield* session.beat(loopName(lane))
       const count = Math.min(most, roomFor(session, lane), dlqBatch)
-      const entries = yield* reader.readNew(lane.key, session.consumer, count, block ? blockMs : 0)
+      const read = reader.readNew(lane.key, session.consumer, count, block ? blockMs : 0)
+      const entries = yield* receiving(session, lane, read)
       const now = yield* Clock.currentTimeMillis
       for (const entry of entries) session.ledger.hold(dueTask(entry, now))
       yield* received(session, lane, entries)
@@ -127,8 +129,7 @@ export const consume = (session: Session, lane: Lane): Effect.Effect<never> => {
       const state = laneState(session, lane)
       state.ready = false
       state.problem = redisFailureMessage(error)
-      yield* noteFailure(session.link, error)
-      yield* report(loopName(lane), error, failures)
+      yield* noteFailure(session.link, loopName(lane), error)
       const lasted = (yield* Clock.currentTimeMillis) - started
       // A group that is gone is created again at once; after that, and for anything else, the wait grows.
       if (redisFailure(error) !== "no-group" || failures > 0) yield* backoff(failures)

@@ -7,9 +7,11 @@ import { claimedEventId, type FlatFields, InvalidEvent } from "../domain/entry.t
 import type { EventKind, PreparedRequest } from "../domain/eventKind.ts"
 import * as Metrics from "../services/Metrics.ts"
 import { untilDone } from "./persist.ts"
+import { sayOfEntry } from "./say.ts"
 import { abandon, ageSeconds, drop, finish, lostByRedis, type Passage, retryLater } from "./settle.ts"
 import type { Session } from "./state/session.ts"
 import type { Task } from "./state/task.ts"
+import { noteOutcome, noteRequest, type ProcessSpan, processing } from "./tracing.ts"
 
 const outcome = (task: Task, name: Metrics.DeliveryOutcome) =>
   Metric.update(Metrics.deliveries(task.lane.label, name), 1)
@@ -83,6 +85,7 @@ const notePause = (session: Session, result: AttemptResult, now: number): void =
 }
 
 const noteSuccess = (
+  session: Session,
   task: Task,
   passage: Passage,
   { expectedCredits, eventId }: PreparedRequest,
@@ -96,16 +99,14 @@ const noteSuccess = (
       if (creditsDeducted > 0) yield* Metric.update(Metrics.creditsDeducted, creditsDeducted)
       if (expectedCredits !== undefined && creditsDeducted !== expectedCredits) {
         yield* Metric.update(Metrics.creditMismatches, 1)
-        yield* Effect.logWarning("credits.mismatch").pipe(
-          Effect.annotateLogs({
-            event_id: eventId,
-            stream: passage.source.stream,
-            entry_id: passage.source.id,
-            job_id: jobId,
-            expected: expectedCredits,
-            deducted: creditsDeducted
-          })
-        )
+        yield* sayOfEntry(session, "credits.mismatch", Effect.logWarning, {
+          event_id: eventId,
+          stream: passage.source.stream,
+          entry_id: passage.source.id,
+          job_id: jobId,
+          expected: expectedCredits,
+          deducted: creditsDeducted
+        })
       }
     }
   })
@@ -122,7 +123,7 @@ const settle = (
     switch (decision._tag) {
       case "Delivered": {
         yield* finish(session, task)
-        return yield* noteSuccess(task, passage, request, decision.result, now)
+        return yield* noteSuccess(session, task, passage, request, decision.result, now)
       }
       case "Hold": {
         task.fields = undefined
@@ -173,9 +174,18 @@ const announce = (change: "opened" | "closed", result: AttemptResult): Effect.Ef
         )
       )
 
-const attempt = (session: Session, task: Task, passage: Passage, request: PreparedRequest): Effect.Effect<void> =>
+const outcomes = { Delivered: "delivered", Retry: "retried", Abandon: "abandoned", Hold: "held" } as const
+
+const attempt = (
+  session: Session,
+  task: Task,
+  passage: Passage,
+  request: PreparedRequest,
+  span: ProcessSpan
+): Effect.Effect<void> =>
   Effect.gen(function* () {
     const attemptsBefore = passage.retry?.attempt ?? 0
+    noteRequest(span, request, attemptsBefore + 1)
     const started = yield* Clock.currentTimeMillis
     session.requests.inFlight += 1
     const delivery = session.api.deliver({
@@ -199,11 +209,11 @@ const attempt = (session: Session, task: Task, passage: Passage, request: Prepar
     if (change !== undefined) yield* announce(change, result)
     notePause(session, result, now)
     const decision = decide({ attemptsBefore, result, circuitOpen: session.gate.open, now, rejectStatuses })
+    noteOutcome(span, outcomes[decision._tag], result._tag === "Failed" ? result : undefined)
     yield* settle(session, task, passage, request, decision, now)
   })
 
-/** Works on a task to its end: delivered, moved, held again, or dropped because it is another consumer's. */
-export const deliver = (session: Session, task: Task): Effect.Effect<void> =>
+const work = (session: Session, task: Task, span: ProcessSpan): Effect.Effect<void> =>
   Effect.gen(function* () {
     const fields = yield* takeUp(session, task)
     if (fields === undefined) return
@@ -213,6 +223,7 @@ export const deliver = (session: Session, task: Task): Effect.Effect<void> =>
     const attempts = passage.retry?.attempt ?? 0
     const giveUp = (reason: "poison" | "invalid", errorMessage: string): Effect.Effect<void> => {
       const errorCode = reason.toUpperCase()
+      noteOutcome(span, "abandoned", { errorCode })
       const eventId = claimedEventId(passage.event)
       return Effect.flatMap(
         abandon(session, task, passage, { reason, attempts, errorCode, errorMessage, eventId }),
@@ -226,5 +237,9 @@ export const deliver = (session: Session, task: Task): Effect.Effect<void> =>
     if (Result.isFailure(opened)) return yield* giveUp("invalid", opened.failure.message)
     const prepared = yield* prepare(session, task, opened.success)
     if (Result.isFailure(prepared)) return yield* giveUp("invalid", prepared.failure.message)
-    yield* attempt(session, task, passage, prepared.success)
+    yield* attempt(session, task, passage, prepared.success, span)
   })
+
+/** Works on a task to its end: delivered, moved, held again, or dropped because it is another consumer's. */
+export const deliver = (session: Session, task: Task): Effect.Effect<void> =>
+  processing(session, task, (span) => work(session, task, span))

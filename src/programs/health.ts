@@ -140,7 +140,7 @@ export const makeHealth = (sources: HealthSources): Health => {
       redis = { status: "ok", round_trip_ms: Number((answered - asked) / 1_000n) / 1_000, checked_at }
       return
     }
-    yield* noteFailure(link, answer.failure)
+    yield* noteFailure(link, loopName, answer.failure)
     redis = { status: "down", problem: redisFailureMessage(answer.failure), checked_at }
   })
 

@@ -2,7 +2,7 @@
 import { Clock, Duration, Effect } from "effect"
 import type { RedisError } from "../services/Redis.ts"
 import { redisFailure } from "../services/RedisFailure.ts"
-import { backoff, noteFailure, report } from "./persist.ts"
+import { backoff, noteFailure } from "./persist.ts"
 import { drop, lostByRedis } from "./settle.ts"
 import type { Lane } from "./state/lanes.ts"
 import type { Session } from "./state/session.ts"
@@ -46,7 +46,7 @@ export const keepAlive = (session: Session): Effect.Effect<never> =>
             // The lane's reader creates a group that is gone.
             redisFailure(error) === "no-group"
               ? Effect.succeed(false)
-              : Effect.as(Effect.andThen(noteFailure(session.link, error), report(loopName, error, failures)), true)
+              : Effect.as(noteFailure(session.link, loopName, error), true)
         })
       )
       if (failed.includes(true)) {

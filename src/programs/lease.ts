@@ -1,7 +1,7 @@
 /** The consumer name's lease: two processes under one name would settle each other's entries. */
 import { Clock, Effect, Random, Schema } from "effect"
 import type { Consumer, EventStreams } from "../services/EventStreams.ts"
-import { backoff, noteFailure, report, untilDone } from "./persist.ts"
+import { backoff, noteFailure, untilDone } from "./persist.ts"
 import type { Lane } from "./state/lanes.ts"
 import type { Link } from "./state/link.ts"
 import type { LeaseState, Session } from "./state/session.ts"
@@ -80,8 +80,7 @@ export const keepLease = (session: Session): Effect.Effect<never, LeaseLost> =>
       const asked = yield* Clock.currentTimeMillis
       const renewed = yield* Effect.result(streams.renewLease(key, consumer, lease.token, leaseTtlMs))
       if (renewed._tag === "Failure") {
-        yield* noteFailure(link, renewed.failure)
-        yield* report(loopName, renewed.failure, failures)
+        yield* noteFailure(link, loopName, renewed.failure)
         yield* backoff(failures)
         failures += 1
         continue

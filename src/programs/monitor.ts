@@ -6,7 +6,7 @@ import * as Metrics from "../services/Metrics.ts"
 import type { RedisError } from "../services/Redis.ts"
 import { redisFailureMessage } from "../services/RedisFailure.ts"
 import { ensureGroup } from "./groups.ts"
-import { noteFailure, report } from "./persist.ts"
+import { noteFailure } from "./persist.ts"
 import type { Lane } from "./state/lanes.ts"
 import { type LaneFigures, laneState, type Session } from "./state/session.ts"
 
@@ -103,7 +103,6 @@ export const monitor = (session: Session): Effect.Effect<never> =>
   Effect.gen(function* () {
     const everyMs = Math.min(5_000, Duration.toMillis(session.options.healthInterval))
     const labels = new Set(session.lanes.map(({ label }) => label))
-    let failures = 0
     for (;;) {
       for (const lane of session.lanes) {
         yield* session.beat(loopName)
@@ -112,13 +111,10 @@ export const monitor = (session: Session): Effect.Effect<never> =>
         if (looked._tag === "Success") {
           state.figures = looked.success
           if (state.ready) state.problem = undefined
-          failures = 0
         } else {
           state.figures = undefined
           state.problem = redisFailureMessage(looked.failure)
-          yield* noteFailure(session.link, looked.failure)
-          yield* report(loopName, looked.failure, failures)
-          failures += 1
+          yield* noteFailure(session.link, loopName, looked.failure)
         }
       }
       for (const label of labels) yield* publish(session, label)

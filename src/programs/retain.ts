@@ -2,7 +2,7 @@
 import { Clock, Duration, Effect } from "effect"
 import type { RedisError } from "../services/Redis.ts"
 import { redisFailure } from "../services/RedisFailure.ts"
-import { noteFailure, report } from "./persist.ts"
+import { noteFailure } from "./persist.ts"
 import { isDlq, type Lane } from "./state/lanes.ts"
 import type { Session } from "./state/session.ts"
 
@@ -40,7 +40,6 @@ const retire = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =
 
 export const retain = (session: Session): Effect.Effect<never> =>
   Effect.gen(function* () {
-    let failures = 0
     for (;;) {
       for (const lane of session.lanes) {
         yield* session.beat(loopName)
@@ -49,11 +48,8 @@ export const retain = (session: Session): Effect.Effect<never> =>
           Effect.catch(Effect.succeed)
         )
         // The lane's reader creates a group that is not there.
-        if (error === undefined || redisFailure(error) === "no-group") failures = 0
-        else {
-          yield* noteFailure(session.link, error)
-          yield* report(loopName, error, failures)
-          failures += 1
+        if (error !== undefined && redisFailure(error) !== "no-group") {
+          yield* noteFailure(session.link, loopName, error)
         }
       }
       yield* Effect.sleep(everyMs)

@@ -6,10 +6,12 @@ import type { Source } from "../domain/eventKind.ts"
 import { timeOfId } from "../domain/streamId.ts"
 import * as Metrics from "../services/Metrics.ts"
 import { untilDone } from "./persist.ts"
+import { sayOfEntry } from "./say.ts"
 import { isDlq } from "./state/lanes.ts"
 import type { Session } from "./state/session.ts"
 import { Watch } from "./state/signal.ts"
 import type { Task } from "./state/task.ts"
+import { acknowledging } from "./tracing.ts"
 
 /** An event on its way: where it came from first, its own fields, and what befell it so far. */
 export interface Passage {
@@ -34,9 +36,9 @@ export const drop = (session: Session, task: Task): Effect.Effect<void> =>
     session.ledger.remove(task)
     if (task.lost) return Effect.void
     task.lost = true
-    return Metric.update(Metrics.ownershipLost, 1).pipe(
-      Effect.andThen(Effect.logWarning("entry.ownership_lost")),
-      Effect.annotateLogs({ stream: task.lane.key, entry_id: task.id })
+    return Effect.andThen(
+      Metric.update(Metrics.ownershipLost, 1),
+      sayOfEntry(session, "entry.ownership_lost", Effect.logWarning, { stream: task.lane.key, entry_id: task.id })
     )
   })
 
@@ -44,9 +46,13 @@ export const drop = (session: Session, task: Task): Effect.Effect<void> =>
 export const lostByRedis = (session: Session, task: Task): Effect.Effect<void> =>
   Effect.suspend(() => {
     session.ledger.remove(task)
-    return Metric.update(Metrics.lostByRedis("deleted"), 1).pipe(
-      Effect.andThen(Effect.logError("entry.lost_by_redis")),
-      Effect.annotateLogs({ cause: "deleted", stream: task.lane.key, entry_id: task.id })
+    return Effect.andThen(
+      Metric.update(Metrics.lostByRedis("deleted"), 1),
+      sayOfEntry(session, "entry.lost_by_redis", Effect.logError, {
+        cause: "deleted",
+        stream: task.lane.key,
+        entry_id: task.id
+      })
     )
   })
 
@@ -55,7 +61,7 @@ export const finish = (session: Session, task: Task): Effect.Effect<void> =>
   Effect.suspend(() => {
     task.state = "settling"
     return Effect.andThen(
-      session.acknowledge(task),
+      acknowledging(session, task, undefined, session.acknowledge(task)),
       Effect.sync(() => session.ledger.remove(task))
     )
   })
@@ -72,7 +78,7 @@ const move = (session: Session, task: Task, to: string, fields: FlatFields): Eff
       fields
     })
     return nameIsOurs(session).pipe(
-      Effect.andThen(untilDone(session.link, "move", attempt)),
+      Effect.andThen(acknowledging(session, task, to, untilDone(session.link, "move", attempt))),
       Effect.tap((moved) => (moved ? Effect.sync(() => session.ledger.remove(task)) : drop(session, task)))
     )
   })

@@ -4,7 +4,8 @@ import * as Metrics from "../services/Metrics.ts"
 import type { RedisError } from "../services/Redis.ts"
 import { redisFailure } from "../services/RedisFailure.ts"
 import { holdPending, roomFor } from "./ownPending.ts"
-import { noteFailure, report } from "./persist.ts"
+import { noteFailure } from "./persist.ts"
+import { sayOfEntry } from "./say.ts"
 import type { Lane } from "./state/lanes.ts"
 import type { Session } from "./state/session.ts"
 
@@ -13,15 +14,17 @@ export const loopName = "take-over"
 /** XAUTOCLAIM looks at ten times as many pending entries as it may claim. */
 const batch = 100
 
-const noteDeleted = (lane: Lane, ids: ReadonlyArray<string>): Effect.Effect<void> =>
+const noteDeleted = (session: Session, lane: Lane, ids: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.forEach(
     ids,
     (id) =>
       Effect.andThen(
         Metric.update(Metrics.lostByRedis("deleted"), 1),
-        Effect.logError("entry.lost_by_redis").pipe(
-          Effect.annotateLogs({ cause: "deleted", stream: lane.key, entry_id: id })
-        )
+        sayOfEntry(session, "entry.lost_by_redis", Effect.logError, {
+          cause: "deleted",
+          stream: lane.key,
+          entry_id: id
+        })
       ),
     { discard: true }
   )
@@ -34,7 +37,7 @@ const step = (session: Session, lane: Lane, cursor: string): Effect.Effect<strin
     if (count <= 0) return cursor
     const minIdle = Duration.toMillis(session.options.claimIdle)
     const claimed = yield* streams.claimIdle(lane.key, consumer, minIdle, cursor, count)
-    yield* noteDeleted(lane, claimed.deleted)
+    yield* noteDeleted(session, lane, claimed.deleted)
     const wanted = new Set(claimed.ids.filter((id) => !ledger.has(lane, id)))
     if (wanted.size === 0) return claimed.cursor
     const pending = yield* Effect.forEach(wanted, (id) => streams.pendingOf(lane.key, consumer, before(id), 1), {
@@ -46,7 +49,9 @@ const step = (session: Session, lane: Lane, cursor: string): Effect.Effect<strin
       pending.flat().filter(({ id }) => wanted.has(id))
     )
     yield* Metric.update(Metrics.entriesClaimed(lane.label), taken)
-    yield* Effect.logInfo("entries.claimed").pipe(Effect.annotateLogs({ stream: lane.key, entries: taken }))
+    if (taken > 0) {
+      yield* Effect.logInfo("entries.claimed").pipe(Effect.annotateLogs({ stream: lane.key, entries: taken }))
+    }
     return claimed.cursor
   })
 
@@ -68,7 +73,6 @@ export const takeOver = (session: Session): Effect.Effect<never> =>
   Effect.gen(function* () {
     const everyMs = Math.min(2_000, Duration.toMillis(session.options.claimIdle) / 4)
     const cursors = new Map<Lane, string>()
-    let failures = 0
     for (;;) {
       yield* session.beat(loopName)
       if (mayTake(session, yield* Clock.currentTimeMillis)) {
@@ -78,16 +82,13 @@ export const takeOver = (session: Session): Effect.Effect<never> =>
           const cursor = yield* Effect.catch(stepped, (error) =>
             Effect.gen(function* () {
               if (redisFailure(error) !== "no-group") {
-                yield* noteFailure(session.link, error)
-                yield* report(loopName, error, failures)
-                failures += 1
+                yield* noteFailure(session.link, loopName, error)
               }
               return "0-0"
             })
           )
           cursors.set(lane, cursor)
         }
-        if (session.link.up) failures = 0
       }
       yield* Effect.sleep(everyMs)
     }

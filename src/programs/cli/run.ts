@@ -98,10 +98,13 @@ const observability = ({ collector, logging, telemetry }: Settings) =>
 export const run = Command.make(
   "run",
   {},
-  Effect.fn("run")(function* () {
+  Effect.fnUntraced(function* () {
     const { settings, warnings } = yield* settingsOf
-    const warn = Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true }).pipe(
-      Effect.andThen(warnOfSilence(settings))
+    const warn = Effect.forEach(
+      warnings,
+      (warning) => Effect.logWarning("settings.warning").pipe(Effect.annotateLogs({ problem: warning })),
+      { discard: true }
+    ).pipe(Effect.andThen(warnOfSilence(settings))
     )
     return yield* Effect.andThen(warn, serve(settings)).pipe(Effect.provide(observability(settings)))
   })

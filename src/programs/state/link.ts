@@ -1,11 +1,14 @@
 import { Clock, Effect } from "effect"
+import { LogLimit } from "./logLimit.ts"
 import { Signal } from "./signal.ts"
 
 /** What this process knows of its connection to Redis, from the outcome of its own commands. */
 export class Link {
   readonly changed = new Signal()
+  readonly logLimit = new LogLimit()
   private state: "unknown" | "up" | "down" = "unknown"
   private recoveredAt: number | undefined
+  private downSince: number | undefined
 
   get up(): boolean {
     return this.state === "up"
@@ -19,16 +22,25 @@ export class Link {
   readonly succeeded: Effect.Effect<void> = Effect.suspend(() =>
     this.state === "up"
       ? Effect.void
-      : Effect.map(Clock.currentTimeMillis, (now) => {
-          if (this.state === "down") this.recoveredAt = now
+      : Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const since = this.downSince
+          if (since !== undefined) this.recoveredAt = now
+          this.downSince = undefined
           this.state = "up"
           this.changed.notify()
+          return since === undefined || this.logLimit.goesOn("recovery", now) === 0
+            ? Effect.void
+            : Effect.annotateLogs(Effect.logInfo("redis.recovered"), { away_seconds: (now - since) / 1_000 })
         })
   )
 
-  readonly failed: Effect.Effect<void> = Effect.sync(() => {
-    if (this.state === "down") return
-    this.state = "down"
-    this.changed.notify()
-  })
+  readonly failed: Effect.Effect<void> = Effect.suspend(() =>
+    this.state === "down"
+      ? Effect.void
+      : Effect.map(Clock.currentTimeMillis, (now) => {
+          this.state = "down"
+          this.downSince = now
+          this.changed.notify()
+        })
+  )
 }

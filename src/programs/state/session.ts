@@ -8,6 +8,7 @@ import type { Gate } from "./gate.ts"
 import type { Lane } from "./lanes.ts"
 import type { Ledger } from "./ledger.ts"
 import type { Link } from "./link.ts"
+import type { LogLimit } from "./logLimit.ts"
 import type { Permits } from "./permits.ts"
 import type { Signal } from "./signal.ts"
 import type { Task } from "./task.ts"
@@ -59,6 +60,7 @@ export interface Session {
   readonly gate: Gate
   readonly apiRecord: ApiRecord
   readonly link: Link
+  readonly logLimit: LogLimit
   readonly lease: LeaseState
   /** Requests to the API under way. */
   readonly requests: { inFlight: number }
