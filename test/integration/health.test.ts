@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { Duration, Effect, Layer } from "effect"
+import { Duration, Effect, Layer, Logger, References } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { JobCollector } from "../../src/JobCollector.ts"
@@ -152,6 +152,32 @@ describe("real faults", () => {
     await redis.up()
     await untilReady(running)
     await waitUntil("it is well", async () => (await running.get("/health")).json().status === "ok")
+  })
+
+  it("an outage of Redis is a line when it begins and one when it ends, however much waits for it", async () => {
+    const said: Array<string> = []
+    let whispered = 0
+    const listen = Logger.map(Logger.formatStructured, ({ level, message }) => {
+      if (level !== "DEBUG") said.push(String(message))
+      else if (message === "redis.failed") whispered += 1
+    })
+    const ambient = Layer.mergeAll(Logger.layer([listen]), Layer.succeed(References.MinimumLogLevel, "Debug"))
+    let hold = true
+    api.answer = () => (hold ? { status: 200, body: { job_id: 1, credits_deducted: 58 }, delay: 1_000 } : undefined)
+    const running = await start({}, { ambient })
+    await untilReady(running)
+    await Promise.all(Array.from({ length: 64 }, (_, i) => add(`e-${i}`)))
+    await waitUntil("all are in flight", () => api.requests.length === 64)
+    hold = false
+    said.length = 0
+    await redis.down()
+    await waitUntil("much has failed", () => whispered > 150)
+    await redis.up()
+    await untilReady(running)
+    await waitUntil("its end is said", () => said.includes("redis.recovered"))
+    expect(said.filter((line) => line === "redis.failed")).toHaveLength(1)
+    expect(said.filter((line) => line === "redis.recovered")).toHaveLength(1)
+    expect(said.length).toBeLessThan(16)
   })
 
   it("away from the start: alive, down, not ready", async () => {
