@@ -104,8 +104,7 @@ export const run = Command.make(
       warnings,
       (warning) => Effect.logWarning("settings.warning").pipe(Effect.annotateLogs({ problem: warning })),
       { discard: true }
-    ).pipe(Effect.andThen(warnOfSilence(settings))
-    )
+    ).pipe(Effect.andThen(warnOfSilence(settings)))
     return yield* Effect.andThen(warn, serve(settings)).pipe(Effect.provide(observability(settings)))
   })
 ).pipe(Command.withDescription("Runs the service until it is sent SIGTERM or SIGINT"))
