@@ -16,7 +16,7 @@ import { ConfigStore, type ConfigStoreError, type Installation, type Installed }
 import { Gateway } from "../services/Gateway.ts"
 import { JobsApi } from "../services/JobsApi.ts"
 import * as Metrics from "../services/Metrics.ts"
-import { type Heard, type Reload, tellGateway } from "./configReload.ts"
+import { type Heard, isPending, type Reload, tellGateway } from "./configReload.ts"
 import { type ConfigSyncStatus, initialStatus, type Memory, statusOf } from "./configStatus.ts"
 
 export const loopName = "config_sync"
@@ -300,7 +300,10 @@ export const make = Effect.fnUntraced(function* (
     memory.offered = todo._tag === "Refuse" ? todo.error : undefined
     memory.problem = todo._tag === "Fail" ? todo.problem : undefined
     if (written === undefined) yield* logNothing(todo, installed)
-    const told = yield* Effect.result(tellGateway(store, gateway, heard))
+    const idle = written === undefined && !isPending(installed.generation, installed.state.settled)
+    const told: Result.Result<Reload, ConfigStoreError> = idle
+      ? Result.succeed({ _tag: "None" })
+      : yield* Effect.result(tellGateway(store, gateway, heard))
     const reload: Reload = Result.isSuccess(told)
       ? told.success
       : { _tag: "Failed", generation: written ?? installed.generation ?? 0, problem: told.failure.problem }
@@ -353,7 +356,7 @@ export const make = Effect.fnUntraced(function* (
       yield* tick
       const now = yield* Clock.currentTimeMillis
       const next = start + (Math.floor((now - start) / interval) + 1 + JITTER * (yield* Random.next)) * interval
-      yield* Effect.sleep(next - now)
+      yield* Effect.sleep(Math.ceil(next - now))
     }
   })
 

@@ -60,7 +60,17 @@ export interface DiskOptions {
 
 const nothing = new Uint8Array(0)
 
-const partsOf = (path: string): Array<string> => path.split("/").filter((name) => name !== "" && name !== ".")
+const split = new Map<string, ReadonlyArray<string>>()
+
+/** The names of a path; the same few paths come again and again. */
+const partsOf = (path: string): ReadonlyArray<string> => {
+  const known = split.get(path)
+  if (known !== undefined) return known
+  const parts = path.split("/").filter((name) => name !== "" && name !== ".")
+  if (split.size > 10_000) split.clear()
+  split.set(path, parts)
+  return parts
+}
 
 export class SimulatedDisk {
   root: FolderNode

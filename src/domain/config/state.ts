@@ -2,7 +2,8 @@
 import { Schema } from "effect"
 import { type Contents, fileNames } from "./files.ts"
 
-const Millis = Schema.Int
+/** Epoch milliseconds; a clock in a simulation may give fractions. */
+const Millis = Schema.Finite
 const Generation = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 const Version = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 

@@ -79,25 +79,34 @@ export const makeObserver = (
       return known
     })
 
-  /** Stamps of files whose bytes were compared and found as recorded. */
+  /** Stamps of the files behind the stable names, where they were compared and found as recorded. */
   const verified = new Map<FileName, string>()
 
-  const fileDrift = (path: string, name: FileName, { record, bundle }: Known) =>
+  /** How the file at a path differs from the recorded one. */
+  const compare = (path: string, name: FileName, { bundle, record }: Known, mode: number | undefined) =>
     Effect.gen(function* () {
-      const info = yield* orMissing(fs.stat(path))
-      const stamp = info === undefined ? undefined : stampOf(info)
-      if (stamp !== undefined && verified.get(name) === stamp) return []
       const file = record?.files[name]
-      const found = info === undefined ? undefined : yield* orMissing(fs.readFile(path))
+      const found = yield* orMissing(fs.readFile(path))
       const recorded = file === undefined ? {} : { [name]: file.content }
       const edits = describeEdits(recorded, bundle, found === undefined ? {} : { [name]: found })
+      if (edits.length > 0 || mode === undefined || file === undefined || (mode & 0o777) === file.mode) return edits
+      return [`${name}: mode ${modeText(mode)} instead of ${modeText(file.mode)}`]
+    })
+
+  const examine = (at: Pointer, installed: Known, name: FileName, info: FileSystem.File.Info | undefined) =>
+    Effect.gen(function* () {
+      const path = `${directory}/${name}`
+      const target = at.by === "journal" ? linkOfName(name) : yield* readLinkOf(fs, path)
+      const linked = at.by !== "journal" && target === linkOfName(name)
+      const behind = linked ? `${generations.folder(installed.generation)}/${name}` : path
+      const edits = yield* compare(behind, name, installed, info?.mode)
       if (edits.length > 0) return edits
-      if (info !== undefined && file !== undefined && (info.mode & 0o777) !== file.mode) {
-        return [`${name}: mode ${modeText(info.mode)} instead of ${modeText(file.mode)}`]
-      }
-      const now = yield* Clock.currentTimeMillis
+      if (target !== linkOfName(name)) return [`${name}: no longer a link to ${linkOfName(name)}`]
       const changed = info === undefined ? undefined : Option.getOrUndefined(info.mtime)
-      if (stamp !== undefined && changed !== undefined && now - changed.getTime() >= GRAIN) verified.set(name, stamp)
+      const now = yield* Clock.currentTimeMillis
+      if (info !== undefined && changed !== undefined && now - changed.getTime() >= GRAIN) {
+        verified.set(name, stampOf(info))
+      }
       return []
     })
 
@@ -108,15 +117,10 @@ export const makeObserver = (
       const found: Array<string> = []
       if (at.generation === undefined) found.push(`${CURRENT}: removed or replaced`)
       for (const name of fileNames) {
-        if (at.by === "journal") {
-          found.push(...(yield* fileDrift(`${directory}/${name}`, name, installed)))
-          continue
-        }
-        const target = yield* readLinkOf(fs, `${directory}/${name}`)
-        if (target !== linkOfName(name)) {
-          const edits = yield* fileDrift(`${directory}/${name}`, name, installed)
-          found.push(...(edits.length > 0 ? edits : [`${name}: no longer a link to ${linkOfName(name)}`]))
-        } else found.push(...(yield* fileDrift(`${generations.folder(generation)}/${name}`, name, installed)))
+        // Through the links: another link, another file or another content all show in the stamp.
+        const info = yield* orMissing(fs.stat(`${directory}/${name}`))
+        if (info !== undefined && verified.get(name) === stampOf(info)) continue
+        found.push(...(yield* examine(at, installed, name, info)))
       }
       const folder = yield* orMissing(fs.stat(generations.folder(generation)))
       if (folder !== undefined && (folder.mode & 0o777) !== 0o755) {

@@ -1,0 +1,41 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, References } from "effect"
+import { TestClock } from "effect/testing"
+import { fileNames } from "../../src/domain/config/files.ts"
+import { bundleOf } from "./support/bundles.ts"
+import { World } from "./support/world.ts"
+
+const DAY = 24 * 60
+
+describe("a year of ticks", () => {
+  it.effect(
+    "every 60 s, a change a week, an outage a month: every tick comes, every version is installed",
+    () =>
+      Effect.gen(function* () {
+        const started = performance.now()
+        const world = new World({ quiet: true })
+        world.api.serve(bundleOf(1))
+        const sync = yield* world.start()
+        const fiber = yield* Effect.forkChild(sync.run)
+        let version = 1
+        for (let day = 0; day < 365; day++) {
+          if (day % 30 === 15) world.api.fail("HTTP_503")
+          else if (day % 7 === 0) world.api.serve(bundleOf(++version))
+          else world.api.serve(bundleOf(version))
+          yield* TestClock.adjust(day === 0 ? `${DAY - 1} minutes` : `${DAY} minutes`)
+          if (day % 30 !== 15)
+            assert.deepStrictEqual(
+              world.versions(),
+              fileNames.map(() => version)
+            )
+        }
+        yield* Fiber.interrupt(fiber)
+        const ticks = world.api.count
+        console.log(`${ticks} ticks in ${((performance.now() - started) / 1_000).toFixed(1)} s, ${version} versions`)
+        assert.strictEqual(ticks, 365 * DAY)
+        assert.strictEqual(world.gateway.reloads, version)
+        assert.strictEqual(world.disk.folderAt("/config/generations").entries.size, 3)
+      }).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
+    300_000
+  )
+})
