@@ -9,6 +9,8 @@ import type { ReloadOutcome } from "../services/Metrics.ts"
 
 /** How long a gateway may take to report the version it was told to load, in milliseconds. */
 const GRACE = 30_000
+/** How often it is asked meanwhile: soon at first, then every second. */
+const FIRST_POLL = 25
 const POLL = 1_000
 
 /** What became of telling the gateway. */
@@ -50,13 +52,14 @@ export const isPending = (
 const follow = (gateway: Gateway["Service"], version: number): Effect.Effect<string | undefined> =>
   Effect.gen(function* () {
     const end = (yield* Clock.currentTimeMillis) + GRACE
-    for (;;) {
+    for (let wait = FIRST_POLL; ; wait = Math.min(POLL, wait * 2)) {
       const problem = yield* gateway.runningVersion.pipe(
         Effect.map((running) => (running === version ? undefined : `the gateway reports version ${running}`)),
         Effect.catch((error: GatewayError) => Effect.succeed(error.problem))
       )
-      if (problem === undefined || (yield* Clock.currentTimeMillis) >= end) return problem
-      yield* Effect.sleep(POLL)
+      const left = end - (yield* Clock.currentTimeMillis)
+      if (problem === undefined || left <= 0) return problem
+      yield* Effect.sleep(Math.min(wait, left))
     }
   })
 

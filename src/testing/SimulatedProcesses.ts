@@ -4,10 +4,12 @@ import { Processes, ProcessesError, type ProcessFacts, type ProcessIdentity } fr
 /** Processes in memory: a test says which live, and sees who was sent SIGHUP. */
 export class SimulatedProcesses {
   readonly self: ProcessIdentity
-  readonly living = new Map<number, ProcessFacts>()
+  readonly living: Map<number, ProcessFacts>
   readonly hungUp: Array<number> = []
 
-  constructor(self: Partial<ProcessIdentity> = {}) {
+  /** `living` is shared by the processes of one simulated machine. */
+  constructor(self: Partial<ProcessIdentity> = {}, living = new Map<number, ProcessFacts>()) {
+    this.living = living
     this.self = { host: "simulated", bootId: "boot-1", pid: 100, startTime: "1", ...self }
     this.living.set(this.self.pid, { startTime: this.self.startTime, startedAt: 0, handlesHangUp: false })
   }

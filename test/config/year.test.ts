@@ -22,7 +22,8 @@ describe("a year of ticks", () => {
           if (day % 30 === 15) world.api.fail("HTTP_503")
           else if (day % 7 === 0) world.api.serve(bundleOf(++version))
           else world.api.serve(bundleOf(version))
-          yield* TestClock.adjust(day === 0 ? `${DAY - 1} minutes` : `${DAY} minutes`)
+          // Ends two seconds after a whole minute, when that minute's tick has come.
+          yield* TestClock.adjust((day === 0 ? DAY - 1 : DAY) * 60_000 + (day === 0 ? 2_000 : 0))
           if (day % 30 !== 15)
             assert.deepStrictEqual(
               world.versions(),

@@ -6,6 +6,7 @@ import { type ConfigSync, make } from "../../../src/programs/configSync.ts"
 import type { ConfigStore } from "../../../src/services/ConfigStore.ts"
 import { Gateway } from "../../../src/services/Gateway.ts"
 import { type ConfigurationsAnswer, JobsApi, JobsApiError } from "../../../src/services/JobsApi.ts"
+import type { ProcessFacts } from "../../../src/services/Processes.ts"
 import * as MemoryFileSystem from "../../../src/testing/MemoryFileSystem.ts"
 import { SimulatedDisk } from "../../../src/testing/SimulatedDisk.ts"
 import { SimulatedGateway } from "../../../src/testing/SimulatedGateway.ts"
@@ -75,6 +76,7 @@ export class World {
   readonly gateway = new SimulatedGateway(directory)
   readonly lines: Array<Line> = []
   private readonly options: WorldOptions
+  private readonly living = new Map<number, ProcessFacts>()
   private lives = 0
 
   constructor(options: WorldOptions = {}) {
@@ -94,7 +96,8 @@ export class World {
 
   get platform(): Layer.Layer<ConfigStore | Gateway | JobsApi | FileSystem.FileSystem> {
     this.lives += 1
-    const processes = new SimulatedProcesses({ startTime: `${this.lives}` })
+    const self = { pid: 100 + this.lives, startTime: `${this.lives}` }
+    const processes = new SimulatedProcesses(self, this.living)
     const disk = MemoryFileSystem.layerDisk(this.disk)
     const { fileGroup } = this.options
     return Layer.mergeAll(
