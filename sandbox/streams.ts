@@ -28,6 +28,10 @@ export interface StoredEvent {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
+export interface ProducedEntries extends StoredEvent {
+  readonly entries: number
+}
+
 export interface AbandonedEvent extends StoredEvent {
   readonly reason: string
   readonly errorMessage: string
@@ -112,18 +116,16 @@ export class Streams {
     }
   }
 
-  /** Every event that was ever added to the source streams, by its id, and how many entries there are. */
-  async produced(): Promise<{ readonly events: ReadonlyMap<string, StoredEvent>; readonly entries: number }> {
-    const events = new Map<string, StoredEvent>()
-    let entries = 0
+  /** Every event that was ever added to the source streams, by its id, with the number of its entries. */
+  async produced(): Promise<ReadonlyMap<string, ProducedEntries>> {
+    const events = new Map<string, ProducedEntries>()
     for (const key of [streams.transcribe, streams.process]) {
       for await (const fields of this.entries(key)) {
         const event = eventIn(fields)
-        events.set(event.eventId, event)
-        entries += 1
+        events.set(event.eventId, { ...event, entries: (events.get(event.eventId)?.entries ?? 0) + 1 })
       }
     }
-    return { events, entries }
+    return events
   }
 
   async abandonedEvents(): Promise<ReadonlyArray<AbandonedEvent>> {

@@ -312,7 +312,7 @@ export const apiSuite = (name: string, start: () => Promise<RunningDatabase>) =>
 
     it("is no bottleneck: well over what a demo sends, on a busy machine too", async () => {
       const agent = new Agent({ connections: 64 })
-      const requests = Array.from({ length: 3_000 }, () => {
+      const requests = Array.from({ length: 1_500 }, () => {
         const id = randomUUID()
         const body = JSON.stringify(event(id))
         const headers = { "content-type": "application/json", "idempotency-key": id, ...signedHeaders(key, body) }
@@ -327,7 +327,7 @@ export const apiSuite = (name: string, start: () => Promise<RunningDatabase>) =>
         }
       }
       await Promise.all(Array.from({ length: 64 }, worker))
-      const perSecond = Math.round(3_000 / ((performance.now() - started) / 1_000))
+      const perSecond = Math.round(1_500 / ((performance.now() - started) / 1_000))
       console.log(`${name}: ${perSecond} events a second`)
       await agent.close()
       assert.isAbove(perSecond, 120)
