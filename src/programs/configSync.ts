@@ -10,7 +10,7 @@ import { diff, renderChanges } from "../domain/config/diff.ts"
 import { digestProblem } from "../domain/config/digest.ts"
 import { filesOfBundle } from "../domain/config/files.ts"
 import type { ConfigSyncOptions } from "../domain/config/options.ts"
-import { type Applied, review } from "../domain/config/review.ts"
+import { type Applied, review, type Verdict } from "../domain/config/review.ts"
 import { type ConfigState, contentsOfRecord, isHeld } from "../domain/config/state.ts"
 import { ConfigStore, type ConfigStoreError, type Installation, type Installed } from "../services/ConfigStore.ts"
 import { Gateway } from "../services/Gateway.ts"
@@ -55,13 +55,17 @@ const appliedOf = ({ bundle, content }: Installed): Applied | undefined =>
 const plan = (options: Pick<ConfigSyncOptions, "drift">, installed: Installed, offer: Offer, now: number): Plan => {
   const { drift, record, state } = installed
   const held = isHeld(state, now)
-  const verdict =
-    offer._tag === "Bundle"
-      ? review(appliedOf(installed), offer.bundle, {
-          keptOut: state.keptOut?.version,
-          accepted: state.accepted?.version
-        })
-      : undefined
+  // Without its record nobody can tell an edited set from the installed one: the API's of that version is it.
+  const unknown = record === undefined && offer._tag === "Bundle" && offer.bundle.version === installed.bundle?.version
+  const verdict: Verdict | undefined =
+    offer._tag !== "Bundle"
+      ? undefined
+      : unknown
+        ? { _tag: "Unchanged" }
+        : review(appliedOf(installed), offer.bundle, {
+            keptOut: state.keptOut?.version,
+            accepted: state.accepted?.version
+          })
   if (offer._tag === "Bundle" && verdict?._tag === "Changed" && !held) {
     const contents = filesOfBundle(offer.bundle)
     const installation = {

@@ -105,9 +105,8 @@ const run = <A, E>(
       const sync = yield* make({ interval: Duration.seconds(60), drift: "repair" })
       return yield* use(sync, api, yield* JobsApi)
     }).pipe(
-      Effect.provide(services),
       Effect.provide(
-        Layer.mergeAll(Logger.layer([outputs.logger]), Layer.succeed(References.MinimumLogLevel, "Trace"))
+        Layer.mergeAll(services, Logger.layer([outputs.logger]), Layer.succeed(References.MinimumLogLevel, "Trace"))
       ),
       Effect.withTracer(outputs.tracer)
     )

@@ -1,7 +1,7 @@
 /** How the files on disk differ from what was installed, in lines fit for a log. */
 import { type Bundle, nestsTooDeep } from "./bundle.ts"
 import { diff, renderChanges } from "./diff.ts"
-import { type Contents, type FileName, fileNames, listOfFile, partOfFile, sameBytes } from "./files.ts"
+import { type Contents, type FileName, fileNames, listOfFile, partOfFile, sameFile } from "./files.ts"
 
 /** The edited parameters of one file, by path; the file alone where it cannot be read as one. */
 const editsOf = (name: FileName, installed: Bundle | undefined, bytes: Uint8Array): ReadonlyArray<string> => {
@@ -27,6 +27,6 @@ export const describeEdits = (
 ): ReadonlyArray<string> =>
   fileNames.flatMap((name) => {
     const bytes = found[name]
-    if (sameBytes(recorded[name], bytes)) return []
+    if (sameFile(recorded[name], bytes)) return []
     return bytes === undefined ? [`${name}: removed`] : editsOf(name, installed, bytes)
   })

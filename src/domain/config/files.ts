@@ -1,5 +1,6 @@
 /** The three files of a configuration: their names, modes and texts (contract section 7). */
 import { Result } from "effect"
+import { sameBytes } from "../bytes.ts"
 import { type Bundle, type ConfigRefused, checkBundle, type ListName, parseJson } from "./bundle.ts"
 
 export type FileName = "openai.conf" | "models.conf" | "limits.conf"
@@ -58,6 +59,6 @@ export const bundleOfFiles = (contents: Contents): Result.Result<Bundle, ConfigR
   return checkBundle({ version, ...parts })
 }
 
-/** Whether two files, either of which may be absent, are byte for byte the same. */
-export const sameBytes = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
-  a === b || (a !== undefined && b !== undefined && a.length === b.length && a.every((byte, at) => byte === b[at]))
+/** Whether two files, either of which may be absent, are the same. */
+export const sameFile = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : sameBytes(a, b)

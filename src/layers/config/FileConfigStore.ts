@@ -13,7 +13,7 @@
  * An install costs seven fsyncs: three files, their record, the folder, `generations` and `CONFIG_DIR`.
  */
 import { Clock, Effect, FileSystem, Layer, type PlatformError, Result } from "effect"
-import { bundleOfFiles, fileMode, fileNames, sameBytes } from "../../domain/config/files.ts"
+import { bundleOfFiles, fileMode, fileNames, sameFile } from "../../domain/config/files.ts"
 import type { ConfigSyncOptions } from "../../domain/config/options.ts"
 import { type ConfigState, contentsOfRecord } from "../../domain/config/state.ts"
 import { ConfigStore, ConfigStoreError, type Installation } from "../../services/ConfigStore.ts"
@@ -146,7 +146,7 @@ const make = Effect.fnUntraced(function* (options: Pick<ConfigSyncOptions, "dire
       }
       const recorded = contentsOfRecord(record)
       const found = yield* generations.contents(generation)
-      if (fileNames.some((name) => !sameBytes(found[name], recorded[name]))) {
+      if (fileNames.some((name) => !sameFile(found[name], recorded[name]))) {
         return yield* install({ contents: recorded, version: record.version, etag: record.etag, reason: "install" })
       }
       const { by, before } = yield* ready(yield* Clock.currentTimeMillis)

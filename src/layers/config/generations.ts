@@ -1,6 +1,6 @@
 /** The generation folders, `generations/<n>`: the three files and the record of what they were when installed. */
 import { Effect, type FileSystem } from "effect"
-import { bundleOfFiles, type Contents, type FileName, fileNames, sameBytes } from "../../domain/config/files.ts"
+import { bundleOfFiles, type Contents, type FileName, fileNames, sameFile } from "../../domain/config/files.ts"
 import { type ConfigState, GenerationRecord } from "../../domain/config/state.ts"
 import { ConfigStoreError } from "../../services/ConfigStore.ts"
 import { type Durable, type FileAttributes, jsonFile, orMissing } from "./durable.ts"
@@ -46,7 +46,7 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
       if (recorded === undefined) return false
       const found = yield* contents(generation)
       return fileNames.every(
-        (name) => found[name] !== undefined && sameBytes(found[name], recorded.files[name]?.content)
+        (name) => found[name] !== undefined && sameFile(found[name], recorded.files[name]?.content)
       )
     })
 
@@ -75,7 +75,7 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
         written[name] = { mode: yield* modeOf(`${path}/${name}`), content }
       }
       const found = yield* contents(head.generation)
-      const damaged = fileNames.find((name) => !sameBytes(found[name], files[name]))
+      const damaged = fileNames.find((name) => !sameFile(found[name], files[name]))
       if (damaged !== undefined || (options.check && bundleOfFiles(found)._tag === "Failure")) {
         return yield* new ConfigStoreError({
           reason: "Damaged",

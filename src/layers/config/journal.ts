@@ -3,7 +3,7 @@
  * journal is the commit point, three renames follow, and whoever comes after a crash completes them.
  */
 import { Effect, type FileSystem } from "effect"
-import { type Contents, fileNames, sameBytes } from "../../domain/config/files.ts"
+import { type Contents, fileNames, sameFile } from "../../domain/config/files.ts"
 import { contentsOfRecord, type GenerationRecord, Journal } from "../../domain/config/state.ts"
 import { type Durable, jsonFile, orMissing } from "./durable.ts"
 import type { Generations } from "./generations.ts"
@@ -29,7 +29,7 @@ export const makeJournal = (
         const found = yield* orMissing(fs.readFile(`${directory}/${name}`))
         const file = record.files[name]
         if (file === undefined) yield* fs.remove(`${directory}/${name}`, { force: true })
-        else if (!sameBytes(found, wanted[name])) {
+        else if (!sameFile(found, wanted[name])) {
           const info = yield* fs.stat(`${generations.folder(record.generation)}/${name}`).pipe(orMissing)
           const gid = info?.gid._tag === "Some" ? info.gid.value : undefined
           yield* durable.prepare(directory, name, file.content, { mode: file.mode, gid, lenient: true })

@@ -1,6 +1,6 @@
 /** How a generation becomes the installed one where links can be made: one rename of the link `current`. */
 import { Effect, type FileSystem, Option, Result } from "effect"
-import { bundleOfFiles, type Contents, type FileName, fileNames, sameBytes } from "../../domain/config/files.ts"
+import { bundleOfFiles, type Contents, type FileName, fileNames, sameFile } from "../../domain/config/files.ts"
 import type { GenerationRecord } from "../../domain/config/state.ts"
 import { codeOf, type Durable, type FileAttributes, orMissing } from "./durable.ts"
 import type { Generations } from "./generations.ts"
@@ -100,7 +100,7 @@ export const makeLinks = (fs: FileSystem.FileSystem, durable: Durable, generatio
       } else {
         const visible = yield* generations.contentsIn(directory)
         const behind = yield* generations.contents(current.generation)
-        if (fileNames.some((name) => !sameBytes(visible[name], behind[name]))) {
+        if (fileNames.some((name) => !sameFile(visible[name], behind[name]))) {
           const { record } = current
           yield* generations.stage(
             record === undefined ? adoptedHead(nextNumber, now, visible) : { ...record, generation: nextNumber },
