@@ -57,7 +57,12 @@ export class RedisServer {
   }
 
   static async start(args: ReadonlyArray<string> = []): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), args)
+    return RedisServer.startOn(await freePort(), args)
+  }
+
+  /** Starts on a port chosen before. */
+  static async startOn(port: number, args: ReadonlyArray<string> = []): Promise<RedisServer> {
+    const server = new RedisServer(port, args)
     await server.up()
     return server
   }

@@ -1,7 +1,7 @@
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { Command } from "effect/cli"
 import { HttpMiddleware, HttpRouter, HttpServer } from "effect/http"
 import { JobCollector } from "../../JobCollector.ts"
@@ -48,8 +48,20 @@ const serviceLayer = (settings: Settings) =>
     Layer.provideMerge(NodeServices.layer)
   )
 
-const listening = (settings: Settings) =>
-  NodeHttpServer.layer(createServer, { host: settings.http.host, port: settings.http.port })
+/** The endpoints cannot be served. */
+class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", { problem: Schema.String }) {
+  override get message(): string {
+    return `HTTP_HOST, HTTP_PORT: ${this.problem}; choose another, or 0 for any free port`
+  }
+}
+
+const listening = ({ http: { host, port } }: Settings) =>
+  NodeHttpServer.layer(createServer, { host, port }).pipe(
+    Layer.catchTag("ServeError", ({ cause }) => {
+      const problem = cause instanceof Error ? cause.message : `${host}:${port} cannot be listened on`
+      return Layer.effectContext(new CannotListen({ problem }))
+    })
+  )
 
 /** The endpoints are asked too often to be worth a log line or a span each. */
 const endpoints = HttpRouter.serve(JobCollector.routes, { disableLogger: true, disableListenLog: true }).pipe(

@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+import { waitUntil } from "./redis-server.ts"
+
+const entry = fileURLToPath(new URL("../../dist/bin.js", import.meta.url))
+
+/** The RFC 8032 test key 1, as settings have it. */
+export const testKey = {
+  private: "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+  public: Buffer.from("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "hex")
+}
+
+/** The built service as a process of its own; its log is kept. */
+export class CollectorProcess {
+  readonly child: ChildProcess
+  readonly lines: Array<string> = []
+  private readonly ended: Promise<unknown>
+
+  private constructor(child: ChildProcess) {
+    this.child = child
+    this.ended = once(child, "exit")
+    for (const stream of [child.stdout, child.stderr]) {
+      let rest = ""
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        const lines = `${rest}${text}`.split("\n")
+        rest = lines.pop() ?? ""
+        this.lines.push(...lines)
+      })
+    }
+  }
+
+  /** Starts `job-collector run`, or another command, with these settings and no others. */
+  static start(settings: Readonly<Record<string, string>>, args: ReadonlyArray<string> = ["run"]): CollectorProcess {
+    const env = {
+      PATH: process.env.PATH,
+      ED25519_PRIVATE_KEY: testKey.private,
+      HTTP_PORT: "0",
+      CONFIG_SYNC: "off",
+      LOG_FORMAT: "json",
+      ...settings
+    }
+    return new CollectorProcess(spawn(process.execPath, [entry, ...args], { env, stdio: ["ignore", "pipe", "pipe"] }))
+  }
+
+  /** Whether it said so. */
+  said(text: string): boolean {
+    return this.lines.some((line) => line.includes(text))
+  }
+
+  /** Waits until it reads its streams. */
+  collecting(): Promise<void> {
+    return waitUntil(
+      "the collector is collecting",
+      () => {
+        if (this.child.exitCode !== null) throw new Error(`it ended:\n${this.lines.join("\n")}`)
+        return this.said('"message":"collecting"')
+      },
+      20_000
+    )
+  }
+
+  /** Sends a signal and waits for the end: the exit status, or the signal's name. */
+  async end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null> {
+    this.child.kill(signal)
+    return this.exit()
+  }
+
+  /** Waits for the end. */
+  async exit(): Promise<number | NodeJS.Signals | null> {
+    if (this.child.exitCode === null && this.child.signalCode === null) await this.ended
+    return this.child.exitCode ?? this.child.signalCode
+  }
+}
