@@ -78,7 +78,7 @@ export const eventFields = (fields: FlatFields): Result.Result<EventFields, Inva
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const name = fields[i] ?? ""
     const value = fields[i + 1] ?? ""
-    if (notUtf8(name)) return invalid("entry", "field names must be UTF-8")
+    if (notUtf8(name)) return invalid("entry", "must have field names in UTF-8")
     if (name === "__proto__") return invalid("__proto__", "is not allowed as a field name")
     if (notUtf8(value)) return invalid(name, "must be UTF-8")
     if (Object.hasOwn(values, name)) return invalid(name, "must not occur twice")

@@ -255,7 +255,7 @@ describe("what the contract does not allow", () => {
 
   it("bytes that are not UTF-8", () => {
     assert.strictEqual(problem(transcribed({ note: "a\udcffb" })), "note: must be UTF-8")
-    assert.strictEqual(problem([...transcribed(), "na\udcffme", "x"]), "entry: field names must be UTF-8")
+    assert.strictEqual(problem([...transcribed(), "na\udcffme", "x"]), "entry: must have field names in UTF-8")
   })
 
   it("a JSON too deep to be written again", () => {
