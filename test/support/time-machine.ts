@@ -34,6 +34,8 @@ export class ScriptedApi {
     HttpClient.HttpClient,
     HttpClient.make((request) =>
       Effect.map(Clock.currentTimeMillis, (at) => {
+        // Health asks for the configurations while nothing is delivered.
+        if (request.method === "GET") return new LeanHttpResponse(request, request.url, 404, {}, new Uint8Array(0))
         const attempt = {
           at,
           eventId: request.headers["idempotency-key"] ?? "",

@@ -146,7 +146,9 @@ describe("the circuit breaker", () => {
       const week = 7 * 24 * 3_600_000
       let down = true
       api.answer = () => (down ? { status: 503 } : success)
-      return withCollector(api, { eventMaxAge: Duration.days(1) }, (redis) =>
+      // The health check signs and verifies, which takes a week of them its time.
+      const options = { eventMaxAge: Duration.days(1), healthInterval: Duration.minutes(30) }
+      return withCollector(api, options, (redis) =>
         Effect.gen(function* () {
           for (let i = 0; i < 30; i++) yield* add(redis, `evt-${i}`)
           yield* travel(120_000)
