@@ -40,7 +40,7 @@ const pick = <A>(list: ReadonlyArray<A>): Effect.Effect<A> =>
 const EVERY = { invalid: 97, unknownUser: 211, twice: 83, poor: 151 } as const
 
 /** After so many events nobody is short of credits any more: a refusal takes more than a minute to be given up. */
-const LAST_POOR = 700
+const LAST_POOR = 400
 
 /**
  * The n-th event of a seed: the same for the same seed, number and time, whatever came before. Two thirds are

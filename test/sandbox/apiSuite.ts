@@ -57,10 +57,13 @@ class Listener {
   }
 }
 
+/** A database that may outlive a restart: `restart` ends it and gives what starts it again. */
+type RestartableDatabase = RunningDatabase & { readonly restart?: () => Promise<() => Promise<void>> }
+
 /** What the API promises from outside, as a process, on any PostgreSQL. */
-export const apiSuite = (name: string, start: () => Promise<RunningDatabase>) =>
+export const apiSuite = (name: string, start: () => Promise<RestartableDatabase>) =>
   describe(name, () => {
-    let database: RunningDatabase
+    let database: RestartableDatabase
     let api: ApiProcess
     let key: TestKey
     let restart: () => Promise<ApiProcess>
@@ -340,11 +343,17 @@ export const apiSuite = (name: string, start: () => Promise<RunningDatabase>) =>
       assert.strictEqual((await fetch(`${api.url}/ws`)).status, 400)
     })
 
-    it("says 503 while the database is away, and ends cleanly when told", async () => {
-      await database.stop()
+    it("says 503 while the database is away, goes on when it is back, and ends cleanly when told", async () => {
+      const startAgain = await (database.restart ?? database.stop)()
       await waitUntil("the API notices", async () => (await fetch(`${api.url}/api/health`)).status === 503)
-      const refused = await post(event(randomUUID()))
+      const job = event(randomUUID())
+      const refused = await post(job)
       assert.deepStrictEqual([refused.status, refused.body.error_code], [503, "DATABASE_UNAVAILABLE"])
+      if (startAgain !== undefined) {
+        await startAgain()
+        await waitUntil("the API is healthy again", async () => (await fetch(`${api.url}/api/health`)).ok)
+        assert.strictEqual((await post(job)).status, 200)
+      }
       assert.deepStrictEqual(await api.child.stop(), { code: 0, signal: null })
     })
   })

@@ -1,8 +1,9 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process"
 import { chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { getuid } from "node:process"
+import { onPath } from "./redis-binary.ts"
 import { freePort, waitUntil } from "./redis-server.ts"
 
 const debianRoot = "/usr/lib/postgresql"
@@ -15,24 +16,28 @@ const findPrograms = (): string | undefined => {
   } catch {
     // Not a Debian machine, or no server installed.
   }
-  const found = spawnSync("sh", ["-c", 'dirname "$(command -v initdb)"'], { encoding: "utf8" })
-  return found.status === 0 && found.stdout.startsWith("/") ? found.stdout.trim() : undefined
+  const initdb = onPath("initdb")
+  return initdb === undefined ? undefined : dirname(initdb)
 }
 
-/** Finds PostgreSQL, else installs Debian's where this user may, else says in one line what to install. */
-export const ensurePostgres = (): string => {
-  const found = findPrograms()
-  if (found !== undefined) return found
-  if (getuid?.() === 0 && spawnSync("sh", ["-c", "command -v apt-get"]).status === 0) {
-    console.log("No PostgreSQL found: installing Debian's postgresql package …")
-    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" }
-    const stdio: ["ignore", "ignore", "inherit"] = ["ignore", "ignore", "inherit"]
-    execFileSync("apt-get", ["update", "-qq"], { stdio, env })
-    execFileSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "postgresql"], { stdio, env })
-    const installed = findPrograms()
-    if (installed !== undefined) return installed
+/** Installs Debian's package where there is no PostgreSQL and this user may; once, before the tests run side by side. */
+export const preparePostgres = (): void => {
+  if (findPrograms() !== undefined || getuid?.() !== 0 || onPath("apt-get") === undefined) return
+  console.log("No PostgreSQL found: installing Debian's postgresql package …")
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" }
+  for (const args of [
+    ["update", "-qq"],
+    ["install", "-y", "-qq", "--no-install-recommends", "postgresql"]
+  ]) {
+    if (spawnSync("apt-get", args, { stdio: ["ignore", "ignore", "inherit"], env }).status !== 0) return
   }
-  throw new Error("The sandbox tests need PostgreSQL: install the package postgresql (>= 14).")
+}
+
+/** The folder of PostgreSQL's programs, else one line that says what to install. */
+const programsOf = (): string => {
+  const found = findPrograms()
+  if (found === undefined) throw new Error("The sandbox tests need PostgreSQL: install the package postgresql (>= 14).")
+  return found
 }
 
 /** PostgreSQL refuses to run as root: then as the account that Debian's package makes, or nobody. */
@@ -50,54 +55,68 @@ const account = (): { readonly uid: number; readonly gid: number } | undefined =
 export class PostgresServer {
   readonly port: number
   private readonly directory: string
-  private readonly child: ChildProcess
+  private readonly programs: string
+  private readonly user: ReturnType<typeof account>
+  private child: ChildProcess | undefined
 
-  private constructor(port: number, directory: string, child: ChildProcess) {
+  private constructor(port: number, programs: string) {
     this.port = port
-    this.directory = directory
-    this.child = child
+    this.programs = programs
+    this.user = account()
+    this.directory = mkdtempSync(join(tmpdir(), "job-collector-postgres-"))
+    if (this.user !== undefined) chownSync(this.directory, this.user.uid, this.user.gid)
+    execFileSync(
+      join(programs, "initdb"),
+      ["-D", this.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"],
+      { cwd: this.directory, stdio: "ignore", ...this.user }
+    )
   }
 
   static async start(): Promise<PostgresServer> {
-    const programs = ensurePostgres()
-    const directory = mkdtempSync(join(tmpdir(), "job-collector-postgres-"))
-    const user = account()
-    if (user !== undefined) chownSync(directory, user.uid, user.gid)
-    const data = join(directory, "data")
-    const options = { cwd: directory, ...user }
-    execFileSync(
-      join(programs, "initdb"),
-      ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"],
-      { ...options, stdio: "ignore" }
-    )
-    const port = await freePort()
-    const child = spawn(
-      join(programs, "postgres"),
-      ["-D", data, "-p", `${port}`, "-c", "listen_addresses=127.0.0.1", "-c", `unix_socket_directories=${directory}`],
-      { ...options, stdio: "ignore" }
-    )
-    await waitUntil(
-      `PostgreSQL answers on port ${port}`,
-      () => {
-        if (child.exitCode !== null) throw new Error(`postgres ended with ${child.exitCode}`)
-        const ready = spawnSync(join(programs, "pg_isready"), ["-q", "-h", "127.0.0.1", "-p", `${port}`])
-        return ready.status === 0
-      },
-      30_000
-    )
-    return new PostgresServer(port, directory, child)
+    const server = new PostgresServer(await freePort(), programsOf())
+    await server.up()
+    return server
+  }
+
+  private get data(): string {
+    return join(this.directory, "data")
   }
 
   get url(): string {
     return `postgresql://postgres@127.0.0.1:${this.port}/postgres`
   }
 
+  /** Starts the server (again, on the same port and data) and waits until it answers. */
+  async up(): Promise<void> {
+    const options = ["listen_addresses=127.0.0.1", `unix_socket_directories=${this.directory}`]
+    const child = spawn(
+      join(this.programs, "postgres"),
+      ["-D", this.data, "-p", `${this.port}`, ...options.flatMap((option) => ["-c", option])],
+      { cwd: this.directory, stdio: "ignore", ...this.user }
+    )
+    this.child = child
+    await waitUntil(
+      `PostgreSQL answers on port ${this.port}`,
+      () => {
+        if (child.exitCode !== null) throw new Error(`postgres ended with ${child.exitCode}`)
+        const ready = spawnSync(join(this.programs, "pg_isready"), ["-q", "-h", "127.0.0.1", "-p", `${this.port}`])
+        return ready.status === 0
+      },
+      30_000
+    )
+  }
+
+  /** Ends the server at once; its data stays for the next `up`. */
+  async down(): Promise<void> {
+    const child = this.child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = new Promise((resolve) => child.once("exit", resolve))
+    child.kill("SIGQUIT")
+    await ended
+  }
+
   async stop(): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) {
-      const ended = new Promise((resolve) => this.child.once("exit", resolve))
-      this.child.kill("SIGQUIT")
-      await ended
-    }
+    await this.down()
     rmSync(this.directory, { recursive: true, force: true })
   }
 }
