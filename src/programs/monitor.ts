@@ -101,7 +101,7 @@ export const observeSession = (session: Session): Effect.Effect<void, never, Sco
 
 export const monitor = (session: Session): Effect.Effect<never> =>
   Effect.gen(function* () {
-    const everyMs = Math.min(5_000, Duration.toMillis(session.options.healthInterval))
+    const everyMs = Duration.toMillis(session.options.healthInterval)
     const labels = new Set(session.lanes.map(({ label }) => label))
     for (;;) {
       for (const lane of session.lanes) {

@@ -68,10 +68,10 @@ const mayTake = (session: Session, now: number): boolean => {
   return session.link.up && (since === undefined || now >= since + Duration.toMillis(session.options.claimIdle))
 }
 
-/** Scans each stream's pending entries again and again, its cursor kept, a step every two seconds or more often. */
+/** Scans each stream's pending entries again and again, its cursor kept, thirty steps within `CLAIM_IDLE`. */
 export const takeOver = (session: Session): Effect.Effect<never> =>
   Effect.gen(function* () {
-    const everyMs = Math.min(2_000, Duration.toMillis(session.options.claimIdle) / 4)
+    const everyMs = Math.min(10_000, Duration.toMillis(session.options.claimIdle) / 30)
     const cursors = new Map<Lane, string>()
     for (;;) {
       yield* session.beat(loopName)

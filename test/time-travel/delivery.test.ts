@@ -146,8 +146,12 @@ describe("the circuit breaker", () => {
       const week = 7 * 24 * 3_600_000
       let down = true
       api.answer = () => (down ? { status: 503 } : success)
-      // The health check signs and verifies, which takes a week of them its time.
-      const options = { eventMaxAge: Duration.days(1), healthInterval: Duration.minutes(30) }
+      // Seldom looked at and seldom scanned: a week of either takes its time.
+      const options = {
+        eventMaxAge: Duration.days(1),
+        healthInterval: Duration.minutes(30),
+        claimIdle: Duration.minutes(10)
+      }
       return withCollector(api, options, (redis) =>
         Effect.gen(function* () {
           for (let i = 0; i < 30; i++) yield* add(redis, `evt-${i}`)
