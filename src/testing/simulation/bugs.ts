@@ -1,0 +1,243 @@
+/**
+ * Deliberate mistakes, to prove that the checkers see: each is made outside of the app, in what it is given (a driver that
+ * does something else than it was asked) or in its settings. None is in the product's code.
+ */
+import { Effect } from "effect"
+import { HttpClient, HttpClientRequest } from "effect/http"
+import { LeanHttpResponse } from "../../layers/LeanHttpResponse.ts"
+import type { Redis } from "../../services/Redis.ts"
+import { jsonOf } from "./facts.ts"
+import type { Bug } from "./simulate.ts"
+
+type Service = Redis["Service"]
+type Send = Service["send"]
+type Args = ReadonlyArray<string>
+/** Sends something else than a command, or nothing; `undefined`: the command as it is. */
+type Instead = (send: Send, name: string, args: Args) => ReturnType<Send> | undefined
+
+const scriptOf = (name: string, args: Args): string | undefined =>
+  name === "EVAL" ? /^-- job-collector:([a-z-]+)\n/.exec(args[0] ?? "")?.[1] : undefined
+
+/** A `Redis` that does something else on every connection. */
+const sendingInstead =
+  (instead: Instead) =>
+  (redis: Service): Service => {
+    const wrap =
+      (send: Send): Send =>
+      <A>(name: string, ...args: Args) =>
+        (instead(send, name, args) ?? send(name, ...args)) as ReturnType<typeof send<A>>
+    return {
+      ...redis,
+      send: wrap(redis.send),
+      reserve: Effect.map(redis.reserve, (connection) => ({ ...connection, send: wrap(connection.send) }))
+    }
+  }
+
+const redisBug = (name: string, wrong: string, make: () => Instead): Bug => ({
+  name,
+  wrong,
+  bent: () => ({ redis: sendingInstead(make()) })
+})
+
+const httpBug = (
+  name: string,
+  wrong: string,
+  change: () => (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest
+): Bug => ({ name, wrong, bent: () => ({ http: HttpClient.mapRequest(change()) }) })
+
+/** A move taken apart: its streams, group, owner, the entry's id, and the new entry. */
+const moveOf = (args: Args) => {
+  const [from = "", to = "", group = "", consumer = "", id = "", remove = "", ...fields] = args.slice(2)
+  return { from, to, group, consumer, id, remove, fields }
+}
+
+const isToDlq = (args: Args): boolean => moveOf(args).fields[0] === "retry"
+
+/** The fields of a DLQ entry with its `retry` changed. */
+const withRetry = (fields: Args, change: Readonly<Record<string, unknown>>): Args => [
+  "retry",
+  JSON.stringify({ ...jsonOf(fields, "retry"), ...change }),
+  ...fields.slice(2)
+]
+
+const changingRetry = (args: Args, change: Readonly<Record<string, unknown>>): Args => [
+  ...args.slice(0, 8),
+  ...withRetry(moveOf(args).fields, change)
+]
+
+const isOwnPendingRead = (name: string, args: Args): boolean => name === "XPENDING" && args.length === 6
+
+const success = (request: HttpClientRequest.HttpClientRequest) =>
+  new LeanHttpResponse(request, request.url, 200, {}, new TextEncoder().encode('{"job_id":1,"credits_deducted":1}'))
+
+export const bugs: ReadonlyArray<Bug> = [
+  redisBug(
+    "acknowledge-first",
+    "acknowledges what it reads before it is delivered",
+    () => (send, name, args) =>
+      name !== "XREADGROUP"
+        ? undefined
+        : Effect.tap(send<ReadonlyArray<[string, ReadonlyArray<[string, unknown]>]> | null>(name, ...args), (reply) =>
+            Effect.forEach(reply ?? [], ([stream, entries]) =>
+              send("XACK", stream, args[1] ?? "", ...entries.map(([id]) => id))
+            )
+          )
+  ),
+  redisBug(
+    "no-keep-alive",
+    "does not renew what it holds",
+    () => (_send, name, args) => (scriptOf(name, args) === "renew" ? Effect.succeed([[], []]) : undefined)
+  ),
+  redisBug(
+    "no-reread",
+    "does not read its own pending entries again after a reconnect",
+    () => (_send, name, args) => (isOwnPendingRead(name, args) && args[2] === "-" ? Effect.succeed([]) : undefined)
+  ),
+  redisBug(
+    "no-take-over",
+    "takes over nothing from a replica that is gone",
+    () => (_send, name) => (name === "XAUTOCLAIM" ? Effect.succeed(["0-0", [], []]) : undefined)
+  ),
+  redisBug(
+    "take-over-at-once",
+    "takes over what is not idle for long",
+    () => (send, name, args) =>
+      name === "XAUTOCLAIM" ? send(name, ...args.slice(0, 3), "1000", ...args.slice(4)) : undefined
+  ),
+  redisBug(
+    "steals-back",
+    "keeps alive with XCLAIM alone, without asking who owns the entry",
+    () => (send, name, args) => {
+      if (scriptOf(name, args) !== "renew") return undefined
+      const [stream = "", group = "", consumer = "", ...ids] = args.slice(2)
+      return ids.length === 0
+        ? Effect.succeed([[], []])
+        : Effect.as(send("XCLAIM", stream, group, consumer, "0", ...ids, "JUSTID"), [[], []])
+    }
+  ),
+  redisBug("attempts-from-redis", "takes Redis's delivery count for the attempt count", () => (send, name, args) => {
+    if (scriptOf(name, args) !== "move" || !isToDlq(args)) return undefined
+    const { from, group, id } = moveOf(args)
+    return Effect.flatMap(
+      send<ReadonlyArray<ReadonlyArray<unknown>>>("XPENDING", from, group, id, id, "1"),
+      ([pending]) => send(name, ...changingRetry(args, { attempt: Math.min(3, Number(pending?.[3] ?? 1)) }))
+    )
+  }),
+  redisBug(
+    "attempts-forgotten",
+    "starts counting anew with every move",
+    () => (send, name, args) =>
+      scriptOf(name, args) === "move" && isToDlq(args) ? send(name, ...changingRetry(args, { attempt: 1 })) : undefined
+  ),
+  redisBug("acknowledge-then-add", "moves in two steps, the acknowledgement first", () => (send, name, args) => {
+    if (scriptOf(name, args) !== "move") return undefined
+    const { consumer, fields, from, group, id, remove, to } = moveOf(args)
+    return Effect.gen(function* () {
+      const owned = yield* send<ReadonlyArray<unknown>>("XPENDING", from, group, id, id, "1", consumer)
+      if (owned.length === 0) return 0
+      yield* send("XACK", from, group, id)
+      yield* send("XADD", to, "*", ...fields)
+      if (remove === "1") yield* send("XDEL", from, id)
+      return 1
+    })
+  }),
+  redisBug("add-then-acknowledge", "moves in two steps, the copy first", () => (send, name, args) => {
+    if (scriptOf(name, args) !== "move") return undefined
+    const { consumer, fields, from, group, id, remove, to } = moveOf(args)
+    return Effect.gen(function* () {
+      const owned = yield* send<ReadonlyArray<unknown>>("XPENDING", from, group, id, id, "1", consumer)
+      if (owned.length === 0) return 0
+      yield* send("XADD", to, "*", ...fields)
+      yield* send("XACK", from, group, id)
+      if (remove === "1") yield* send("XDEL", from, id)
+      return 1
+    })
+  }),
+  redisBug("move-unowned", "moves entries that another consumer owns by now", () => (send, name, args) => {
+    if (scriptOf(name, args) !== "move") return undefined
+    const { fields, from, group, id, remove, to } = moveOf(args)
+    return Effect.gen(function* () {
+      yield* send("XADD", to, "*", ...fields)
+      yield* send("XACK", from, group, id)
+      if (remove === "1") yield* send("XDEL", from, id)
+      return 1
+    })
+  }),
+  redisBug("retry-from-memory", "keeps what is to be retried in memory only", () => (send, name, args) => {
+    if (scriptOf(name, args) !== "move" || !isToDlq(args)) return undefined
+    const { fields, from, group, id, to } = moveOf(args)
+    const later = Effect.andThen(Effect.sleep("3 seconds"), Effect.ignore(send("XADD", to, "*", ...fields)))
+    return send("XACK", from, group, id).pipe(Effect.tap(Effect.forkDetach(later)), Effect.as(1))
+  }),
+  redisBug("early-retry", "retries half a second early", () => (send, name, args) => {
+    if (scriptOf(name, args) !== "move" || !isToDlq(args)) return undefined
+    const { fields } = moveOf(args)
+    return send(name, ...changingRetry(args, { not_before: Number(jsonOf(fields, "retry").not_before) - 500 }))
+  }),
+  redisBug(
+    "due-now",
+    "does not wait until a retry is due",
+    () => (send, name, args) =>
+      name === "XREADGROUP" && args.some((arg) => arg.endsWith(":dlq"))
+        ? Effect.map(send<ReadonlyArray<[string, ReadonlyArray<[string, Args]>]> | null>(name, ...args), (reply) =>
+            (reply ?? []).map(([stream, entries]) => [
+              stream,
+              entries.map(([id, fields]) => [id, withRetry(fields, { not_before: 0 })])
+            ])
+          )
+        : undefined
+  ),
+  redisBug("swallowed-acknowledgement", "believes an acknowledgement that Redis never got", () => {
+    let serial = 0
+    return (_send, name, args) => (name === "XACK" && ++serial % 20 === 0 ? Effect.succeed(args.length - 2) : undefined)
+  }),
+  redisBug(
+    "dlq-not-acknowledged",
+    "deletes finished DLQ entries without acknowledging them",
+    () => (send, name, args) =>
+      scriptOf(name, args) === "finish" ? send("XDEL", args[2] ?? "", ...args.slice(4)) : undefined
+  ),
+  redisBug(
+    "group-at-end",
+    "creates a group that is gone at the stream's end",
+    () => (send, name, args) =>
+      name === "XGROUP" && args[0] === "CREATE" ? send(name, ...args.slice(0, 3), "$", ...args.slice(4)) : undefined
+  ),
+  redisBug(
+    "trims-pending",
+    "trims the streams to their last entries, whatever is pending",
+    () => (send, name, args) =>
+      scriptOf(name, args) === "trim"
+        ? Effect.andThen(send("XTRIM", args[2] ?? "", "MAXLEN", "0"), send(name, ...args))
+        : undefined
+  ),
+  redisBug(
+    "poison-uncounted",
+    "does not count the hand-outs of what it takes up again",
+    () => (send, name, args) => (scriptOf(name, args) === "take" ? send(name, ...args.slice(0, -1), "0") : undefined)
+  ),
+  httpBug("one-signature", "signs once and uses it again for the same body", () => {
+    const signed = new Map<string, string>()
+    return (request) => {
+      const key = request.headers["idempotency-key"] ?? ""
+      const known = signed.get(key)
+      if (known === undefined) {
+        signed.set(key, request.headers.authorization ?? "")
+        return request
+      }
+      return HttpClientRequest.setHeader(request, "authorization", known)
+    }
+  }),
+  httpBug("key-per-attempt", "makes a new Idempotency-Key for every attempt", () => (request) => {
+    const { "idempotency-key": key, "x-delivery-attempt": attempt } = request.headers
+    return key === undefined ? request : HttpClientRequest.setHeader(request, "idempotency-key", `${key}.${attempt}`)
+  }),
+  httpBug("attempt-header", "numbers every attempt 1", () => HttpClientRequest.setHeader("x-delivery-attempt", "1")),
+  {
+    name: "anything-is-success",
+    wrong: "takes every answer for success, garbage included",
+    bent: () => ({ http: HttpClient.transformResponse(Effect.map(({ request }) => success(request))) })
+  },
+  { name: "breaker-off", wrong: "counts the attempts that an outage makes fail", settings: { circuitBreaker: false } },
+  { name: "unbounded", wrong: "works on more than it should at a time", settings: { deliveryConcurrency: 200 } }
+]

@@ -1,0 +1,34 @@
+/** What a process holds is bounded by its settings, never by the backlog. */
+import type { Process } from "../../world/process.ts"
+import type { Checker, Scene } from "./checker.ts"
+
+/** Entries that readers and the taking over may bring in beyond the hold, at the same time. */
+const overlap = 256
+
+export const bounds = ({ report, scenario, world }: Scene): Checker => {
+  const { deliveryConcurrency, dlqHold } = scenario.settings
+  const inFlight = new Map<Process, number>()
+
+  return {
+    onSent: ({ process }) => {
+      const now = (inFlight.get(process) ?? 0) + 1
+      inFlight.set(process, now)
+      if (now > deliveryConcurrency) report("concurrency", `${process.name} has ${now} requests in flight`)
+    },
+    onEnd: ({ process }) => {
+      inFlight.set(process, (inFlight.get(process) ?? 1) - 1)
+    },
+    onSecond: () => {
+      for (const { collector, name } of world.replicas) {
+        const session = collector?.session()
+        if (session === undefined) continue
+        const { ledger, permits } = session
+        if (ledger.heldOfDlq > dlqHold + overlap) report("memory", `${name} holds ${ledger.heldOfDlq} DLQ entries`)
+        const others = ledger.size - ledger.heldOfDlq
+        if (others > 3 * deliveryConcurrency + overlap)
+          report("memory", `${name} holds ${others} entries beside the DLQ's`)
+        if (permits.inUse < 0 || permits.inUse > permits.total) report("permits", `${name}: ${permits.inUse} in use`)
+      }
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/** What a checker is: it looks on, and reports what must never happen. */
+
+import type { Process } from "../../world/process.ts"
+import type { Watcher, World } from "../../world/world.ts"
+import type { Facts } from "../facts.ts"
+import type { Happening } from "../happenings.ts"
+import type { SimulatedJobsApi } from "../jobsApi.ts"
+import type { Scenario } from "../scenario.ts"
+
+/** Something that must never happen did. */
+export interface Violation {
+  /** The rule's name. */
+  readonly rule: string
+  /** Milliseconds after the world's start. */
+  readonly at: number
+  readonly detail: string
+}
+
+/** What a checker looks at. */
+export interface Scene {
+  readonly world: World
+  readonly scenario: Scenario
+  readonly facts: Facts
+  readonly api: SimulatedJobsApi
+  readonly report: (rule: string, detail: string) => void
+}
+
+export interface Checker extends Watcher {
+  /** After a command changed a stream; the facts are not yet brought up to it. */
+  readonly onHappening?: (happening: Happening, process: Process | undefined) => void
+  /** After the facts were brought up to a happening. */
+  readonly onFacts?: (happening: Happening, process: Process | undefined) => void
+  /** Once a second. */
+  readonly onSecond?: () => void
+  /** When all should be done. */
+  readonly atEnd?: () => void
+}
+
+/** Whether an answer is a success as contract section 4 has it. */
+export const isSuccess = (status: number, body: string): boolean => {
+  if ((status < 200 || status >= 300) && status !== 409) return false
+  try {
+    const value: unknown = JSON.parse(body)
+    if (typeof value !== "object" || value === null) return false
+    const { credits_deducted: credits, job_id: id }: { credits_deducted?: unknown; job_id?: unknown } = value
+    const hasId = typeof id === "string" || typeof id === "number"
+    return hasId && (status === 409 || typeof credits === "number")
+  } catch {
+    return false
+  }
+}
+
+/** Whether a scenario has nothing in it that could take an entry from the replica that works on it. */
+export const isUndisturbed = ({ climate, faults, traffic }: Scenario): boolean =>
+  climate.replyLost === undefined && faults.length === 0 && !traffic.shares.poison

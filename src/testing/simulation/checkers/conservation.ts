@@ -1,0 +1,93 @@
+/** Nothing is lost, doubled or made up: the total-queue check, at every step and at the end. */
+import type { Fact } from "../facts.ts"
+import { place } from "../facts.ts"
+import { type Happening, isPending } from "../happenings.ts"
+import type { Checker, Scene } from "./checker.ts"
+
+const reasonsOf = (fact: Fact, { scenario }: Scene): string | undefined => {
+  const { abandoned, produced } = fact
+  switch (abandoned?.reason) {
+    case "invalid":
+      return produced.nature === "invalid" || produced.nature === "garbled" ? undefined : "it is a valid event"
+    case "rejected":
+      return [400, 413, 422].some((status) => fact.statuses.has(status)) ? undefined : "it was never rejected"
+    case "exhausted":
+      if (abandoned.attempts !== 4) return `it says ${abandoned.attempts} attempts`
+      return fact.failures >= 4 ? undefined : `only ${fact.failures} failures were seen`
+    case "poison":
+      return produced.nature === "poison" ? undefined : "it kills nobody"
+    default:
+      return `its reason is ${abandoned?.reason} (at most ${scenario.settings.maxDeliveries} hand-outs)`
+  }
+}
+
+export const conservation = (scene: Scene): Checker => {
+  const { api, facts, report, scenario, world } = scene
+
+  const ended = (stream: string, id: string) => {
+    const fact = facts.at(stream, id)
+    if (fact === undefined) return report("unexpected", `an entry that nobody made was acknowledged: ${stream} ${id}`)
+    if (fact.copies.size > 0 || facts.ended(fact)) return
+    report("acknowledged-undone", `${fact.produced.eventId} was acknowledged in ${stream} and stands nowhere else`)
+  }
+
+  const copied = (to: string, newId: string, fields: ReadonlyArray<string>) => {
+    const fact = facts.ofCopy(to, fields)
+    if (fact === undefined) return report("unexpected", `a copy of no event was added to ${to}: ${newId}`)
+    const { eventId } = fact.produced
+    if (to === scenario.streams.abandoned) {
+      const problem = reasonsOf(fact, scene)
+      if (problem !== undefined) report("abandoned-wrongly", `${eventId} (${fact.abandoned?.reason}): ${problem}`)
+    }
+    const standing = fact.copies.size + (fact.abandoned === undefined ? 0 : 1)
+    if (standing > 1) report("copied-twice", `${eventId} stands in ${[...fact.copies].join(", ")} at once`)
+  }
+
+  const onFacts = (happening: Happening) => {
+    if (happening._tag === "Acknowledged") for (const id of happening.ids) ended(happening.stream, id)
+    else if (happening._tag === "Moved") {
+      ended(happening.from, happening.id)
+      copied(happening.to, happening.newId, happening.fields)
+    } else if (happening._tag === "Added") copied(happening.stream, happening.id, happening.fields)
+    else if (happening._tag === "Trimmed") trimmed(happening.stream)
+  }
+
+  const trimmed = (stream: string) => {
+    const standing = new Set(facts.entries(stream).map(([id]) => place(stream, id)))
+    for (const { copies, produced } of facts.all) {
+      for (const at of copies) {
+        if (at.startsWith(`${stream} `) && !standing.has(at)) report("trimmed-undone", `${produced.eventId}, ${at}`)
+      }
+    }
+  }
+
+  return {
+    onFacts,
+    atEnd: () => {
+      for (const fact of facts.all) {
+        const { eventId, nature } = fact.produced
+        if (!facts.ended(fact)) report("lost", `${eventId} was neither delivered nor abandoned`)
+        if (facts.ended(fact) && fact.copies.size > 0) report("undrained", `${eventId}: ${[...fact.copies].join(", ")}`)
+        if (nature === "invalid" && fact.requests > 0) report("invalid-sent", eventId)
+        if (
+          nature === "good" &&
+          fact.lost === undefined &&
+          fact.successes === 0 &&
+          fact.abandoned?.reason === "invalid"
+        )
+          report("abandoned-wrongly", `${eventId} as invalid`)
+      }
+      for (const job of api.jobs.values()) {
+        if (facts.ofEvent(job.eventId) === undefined)
+          report("unexpected", `the API got ${job.eventId}, which nobody made`)
+      }
+      const { dlq, process, transcribe } = scenario.streams
+      for (const stream of [transcribe, process, dlq]) {
+        const pending = world.pending(stream)
+        if (pending > 0) report("stranded", `${pending} entries of ${stream} are pending at the end`)
+      }
+      const left = world.entries(dlq).filter(({ id }) => !isPending(world.redis, dlq, "job-collector-group", id))
+      if (left.length > 0) report("stranded", `${left.length} entries are left in the DLQ`)
+    }
+  }
+}

@@ -1,0 +1,14 @@
+/** The app never ends by itself, and its loops do not die. */
+import type { Checker, Scene } from "./checker.ts"
+
+export const life = ({ report, world }: Scene): Checker => ({
+  onGone: (replica, _process, problem) => {
+    if (problem !== undefined) report("ended", `${replica.name}: ${problem.split("\n")[0]}`)
+  },
+  atEnd: () => {
+    for (const { collector, name } of world.replicas) {
+      if (collector === undefined) report("ended", `${name} does not run at the end`)
+      else if (collector.session() === undefined) report("ended", `${name} has no session at the end`)
+    }
+  }
+})

@@ -1,0 +1,104 @@
+/** Nothing is taken from a replica that is well and works on it, and no replica forgets what is its own. */
+import { Duration } from "effect"
+import { roomFor } from "../../../programs/ownPending.ts"
+import type { Process } from "../../world/process.ts"
+import type { Replica } from "../../world/replica.ts"
+import type { World } from "../../world/world.ts"
+import type { Checker, Scene } from "./checker.ts"
+
+/** How long a replica may take to find what is its own, in milliseconds. */
+const patienceMs = 12_000
+/** Room that a replica may leave itself when it reads what is its own again. */
+const overlap = 2
+
+/** Ids and owners of pending entries, idle for at least so many milliseconds. */
+const pending = (
+  world: World,
+  stream: string,
+  group: string,
+  idle: string,
+  consumer?: string
+): Array<[string, string]> => {
+  const found = world.redis.look(
+    "XPENDING",
+    stream,
+    group,
+    "IDLE",
+    idle,
+    "-",
+    "+",
+    "500",
+    ...(consumer === undefined ? [] : [consumer])
+  )
+  return Array.isArray(found) ? found.map(([id, owner]) => [String(id), String(owner)]) : []
+}
+
+export const ownership = ({ report, scenario, world }: Scene): Checker => {
+  const claimIdleMs = Duration.toMillis(scenario.settings.claimIdle)
+  /** When something last befell a replica, in milliseconds after the start. */
+  const troubled = new Map<string, number>()
+  const ownNames = new Set(scenario.replicas.map(({ consumer }) => consumer)).size === scenario.replicas.length
+  let seconds = 0
+  let owners = new Map<string, string>()
+  const trouble = (name: string | undefined) => {
+    for (const replica of world.replicas)
+      if (name === undefined || replica.name === name) troubled.set(replica.name, world.elapsed)
+  }
+  const holder = (consumer: string): Replica | undefined =>
+    world.replicas.find(({ collector }) => collector?.session()?.consumer.name === consumer)
+
+  const wellAndKnowing = (replica: Replica, stream: string, id: string, forMs: number): boolean => {
+    const { collector, process } = replica
+    const session = collector?.session()
+    if (process === undefined || process.paused || session === undefined) return false
+    if (world.elapsed - (troubled.get(replica.name) ?? 0) < forMs) return false
+    return session.lanes.some((lane) => lane.key === stream && session.ledger.has(lane, id))
+  }
+
+  const claimed = (stream: string, ids: ReadonlyArray<string>, idle: number, taker: Process | undefined) => {
+    // Who asks for no idle time at all takes from everybody.
+    const forMs = idle === 0 ? 0 : claimIdleMs + 10_000
+    for (const id of ids) {
+      const owner = holder(owners.get(id) ?? "")
+      if (owner === undefined || owner.process === taker || !wellAndKnowing(owner, stream, id, forMs)) continue
+      report("stolen", `${stream} ${id} was taken from ${owner.name} by ${taker?.name}`)
+    }
+  }
+
+  /** Entries that are a well replica's own for a while, and that it does not know. */
+  const forgotten = (replica: Replica) => {
+    const session = replica.collector?.session()
+    if (session === undefined || replica.process?.paused !== false) return
+    if (world.elapsed - (troubled.get(replica.name) ?? 0) < patienceMs) return
+    for (const lane of session.lanes) {
+      if (roomFor(session, lane) <= overlap) continue
+      const { group, name } = session.consumer
+      for (const [id] of pending(world, lane.key, group, String(patienceMs), name)) {
+        if (!session.ledger.has(lane, id))
+          report("forgotten", `${lane.key} ${id} is ${replica.name}'s, which does not know it`)
+      }
+    }
+  }
+
+  return {
+    onFault: (fault) => trouble("replica" in fault ? fault.replica : undefined),
+    onStart: ({ name }) => trouble(name),
+    onGone: ({ name }) => trouble(name),
+    onBroken: ({ name }) => trouble(name),
+    onCommand: (_process, name, args) => {
+      if (name !== "XAUTOCLAIM" && name !== "XCLAIM") return
+      const [stream = "", group = "", , idle = "0"] = args
+      owners = new Map(pending(world, stream, group, idle).map(([id, consumer]) => [id, consumer]))
+    },
+    onSecond: () => {
+      for (const { name, process } of world.replicas) {
+        if (process === undefined || process.paused || !world.redis.reaches(process)) trouble(name)
+      }
+      // Who has lost a shared name leaves entries behind under it, which nobody knows until they are idle.
+      if (ownNames && ++seconds % 5 === 0) for (const replica of world.replicas) forgotten(replica)
+    },
+    onHappening: (happening, process) => {
+      if (happening._tag === "Claimed") claimed(happening.stream, happening.ids, happening.idle, process)
+    }
+  }
+}

@@ -1,0 +1,113 @@
+/** Attempts: counted truly, set for the scheduled instants, never early, and on time where nothing is in the way. */
+import type { Process } from "../../world/process.ts"
+import { jsonOf } from "../facts.ts"
+import type { Happening } from "../happenings.ts"
+import { type Checker, isSuccess, isUndisturbed, type Scene } from "./checker.ts"
+
+/** The waits after the first, second and third failure, in milliseconds; written out here, not taken from the code. */
+const waits = [5_000, 15_000, 45_000]
+const longestRetryAfter = 300_000
+/** How late an attempt may be that nothing holds up. */
+const leewayMs = 1_500
+
+export const schedule = ({ facts, report, scenario, world }: Scene): Checker => {
+  const { abandoned, dlq } = scenario.streams
+  /** When each process last saw each event fail, by its own clock. */
+  const failedAt = new Map<string, number>()
+  const skewedAt = new Map<string, number>()
+  const attemptOf = new Map<string, number>()
+  const undisturbed = isUndisturbed(scenario)
+  const calm =
+    undisturbed &&
+    scenario.settings.deliveryConcurrency >= 16 &&
+    scenario.settings.dlqHold >= 1_000 &&
+    scenario.traffic.burstChance === 0
+
+  const counted = (from: string, id: string): number => attemptOf.get(`${from} ${id}`) ?? 0
+
+  const scheduled = (
+    from: { readonly stream: string; readonly id: string } | undefined,
+    newId: string,
+    fields: ReadonlyArray<string>,
+    process: Process | undefined
+  ) => {
+    const retry = jsonOf(fields, "retry")
+    const fact = facts.ofCopy(dlq, fields)
+    if (fact === undefined) return
+    const { eventId } = fact.produced
+    const attempt = Number(retry.attempt)
+    const notBefore = Number(retry.not_before)
+    const failed = Number(retry.last_failed_at)
+    attemptOf.set(`${dlq} ${newId}`, attempt)
+    const wait = waits[attempt - 1]
+    if (wait === undefined) return report("attempt-count", `${eventId} was moved after ${attempt} attempts`)
+    if (from !== undefined && attempt !== counted(from.stream, from.id) + 1) {
+      report("attempt-count", `${eventId}: ${counted(from.stream, from.id)} attempts became ${attempt}`)
+    }
+    if (fact.failures < attempt) {
+      report("attempt-count", `${eventId}: ${attempt} attempts counted, ${fact.failures} failures seen`)
+    }
+    if (notBefore - failed < wait || notBefore - failed > Math.max(wait, longestRetryAfter)) {
+      report("retry-delay", `${eventId}: ${notBefore - failed} ms after failure ${attempt}`)
+    }
+    if (notBefore - failed > wait && !retriesAreAfter) {
+      report("retry-delay", `${eventId}: ${notBefore - failed} ms after failure ${attempt}, nobody asked for more`)
+    }
+    const seen = process === undefined ? undefined : failedAt.get(`${process.name} ${eventId}`)
+    if (seen !== undefined && process !== undefined && !steady(process)) return
+    if (seen === undefined || Math.abs(seen - failed) > 5) {
+      report("retry-delay", `${eventId}: says it failed at ${failed}, was seen to fail at ${seen ?? "no time"}`)
+    }
+  }
+
+  const retriesAreAfter = scenario.faults.some(
+    (fault) => fault.kind === "storm" && fault.weather.retryAfter !== undefined
+  )
+
+  /** Whether a process's clock has not been set lately. */
+  const steady = (process: Process): boolean => world.elapsed - (skewedAt.get(process.name) ?? -1e9) > 30_000
+
+  return {
+    onFault: (fault) => {
+      if (fault.kind === "skew") skewedAt.set(fault.replica, world.elapsed)
+    },
+    onEnd: ({ process, request }, status, body) => {
+      const eventId = request.headers["idempotency-key"]
+      if (eventId !== undefined && !isSuccess(status, body)) failedAt.set(`${process.name} ${eventId}`, process.now)
+    },
+    onFacts: (happening: Happening, process) => {
+      if (happening._tag === "Moved" && happening.to === dlq) {
+        scheduled({ stream: happening.from, id: happening.id }, happening.newId, happening.fields, process)
+      } else if (happening._tag === "Added" && happening.stream === dlq) {
+        scheduled(undefined, happening.id, happening.fields, process)
+      } else if (happening._tag === "Moved" && happening.to === abandoned) {
+        const fact = facts.ofCopy(abandoned, happening.fields)
+        const attempts = Number(jsonOf(happening.fields, "abandoned").attempts)
+        if (fact !== undefined && fact.failures < attempts) {
+          report(
+            "attempt-count",
+            `${fact.produced.eventId}: abandoned after ${attempts}, ${fact.failures} failures seen`
+          )
+        }
+      }
+    },
+    onSent: ({ process, request }) => {
+      const eventId = request.headers["idempotency-key"]
+      const attempt = Number(request.headers["x-delivery-attempt"])
+      if (eventId === undefined) return
+      const fact = facts.ofEvent(eventId)
+      if (!(attempt >= 1 && attempt <= 4)) report("attempt-count", `${eventId} is sent as attempt ${attempt}`)
+      if (fact === undefined) return
+      const scheduled = Math.max(0, ...fact.notBefore.keys())
+      if (undisturbed && attempt !== scheduled + 1) {
+        report("attempt-count", `${eventId}: attempt ${scheduled + 1} is sent as attempt ${attempt}`)
+      }
+      if (attempt < 2 || !steady(process)) return
+      const notBefore = fact.notBefore.get(attempt - 1)
+      if (notBefore === undefined) return report("attempt-count", `${eventId}: attempt ${attempt} was never scheduled`)
+      const late = process.now - notBefore
+      if (late < 0) report("early", `${eventId}: attempt ${attempt} is ${-late} ms early`)
+      if (calm && late > leewayMs) report("late", `${eventId}: attempt ${attempt} is ${late} ms late`)
+    }
+  }
+}

@@ -1,0 +1,93 @@
+/** The jobs API of a simulation: verifies, deduplicates by the body's event id, charges once, remembers everything. */
+import { Result } from "effect"
+import * as SimulatedSigner from "../SimulatedSigner.ts"
+import type { Host, SimulatedRequest, SimulatedResponse } from "../world/http.ts"
+
+export interface Job {
+  readonly jobId: number
+  readonly eventId: string
+  readonly credits: number
+  readonly body: string
+  /** Requests for it, the first included. */
+  requests: number
+}
+
+/** What the API does with an event however often it comes: a status, or undefined for its work. */
+export type Temper = (eventId: string) => number | undefined
+
+const maxDriftMs = 300_000
+
+const record = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
+
+const parse = (text: string): Readonly<Record<string, unknown>> => {
+  try {
+    return record(JSON.parse(text))
+  } catch {
+    return {}
+  }
+}
+
+const refusal = (status: number, code: string, message: string): SimulatedResponse => ({
+  status,
+  body: { error_code: code, error_message: message }
+})
+
+export class SimulatedJobsApi {
+  readonly jobs = new Map<string, Job>()
+  /** Requests refused for their signature, by the reason. */
+  readonly unauthorized: Array<string> = []
+  private readonly temper: Temper
+  private readonly meanMs: number
+
+  /** `meanMs`: how long an answer takes on average. */
+  constructor(temper: Temper, meanMs: number) {
+    this.temper = temper
+    this.meanMs = meanMs
+  }
+
+  readonly host: Host = (request, { chance, now }) => {
+    const afterMs = chance.exponential(this.meanMs)
+    return { ...this.answer(request, now, chance.yes(0.3)), afterMs }
+  }
+
+  private answer(request: SimulatedRequest, now: number, brief: boolean): SimulatedResponse {
+    const { authorization, "idempotency-key": key, "x-service-id": serviceId } = request.headers
+    const signed = SimulatedSigner.verify({ authorization, serviceId, body: request.body })
+    if (Result.isFailure(signed)) return this.unauthorize(signed.failure)
+    if (Math.abs(now - signed.success * 1_000) >= maxDriftMs) return this.unauthorize("the timestamp is too far off")
+    if (request.path !== "/api/jobs/add") return refusal(404, "NOT_FOUND", request.path)
+    const body = parse(request.text)
+    const eventId = String(body.event_id)
+    if (key !== eventId) return refusal(400, "KEY", "the Idempotency-Key is not the event's id")
+    const status = this.temper(eventId)
+    if (status !== undefined) return refusal(status, "TEMPER", "as this event always is")
+    return this.accept(eventId, body, request.text, brief)
+  }
+
+  private unauthorize(problem: string): SimulatedResponse {
+    this.unauthorized.push(problem)
+    return refusal(401, "UNAUTHORIZED", problem)
+  }
+
+  private accept(
+    eventId: string,
+    body: Readonly<Record<string, unknown>>,
+    text: string,
+    brief: boolean
+  ): SimulatedResponse {
+    const known = this.jobs.get(eventId)
+    if (known !== undefined) {
+      known.requests += 1
+      const { credits, jobId } = known
+      return brief
+        ? { status: 409, body: { job_id: jobId } }
+        : { status: 200, body: { job_id: jobId, credits_deducted: credits } }
+    }
+    const seconds = typeof body.audio_seconds === "number" ? body.audio_seconds : 0
+    const credits = Math.max(1, Math.trunc(seconds * 5.555556 + 0.5))
+    const job: Job = { jobId: this.jobs.size + 1, eventId, credits, body: text, requests: 1 }
+    this.jobs.set(eventId, job)
+    return { status: 200, body: { job_id: job.jobId, credits_deducted: credits } }
+  }
+}

@@ -1,0 +1,179 @@
+/** What a seed decides before anything happens: the replicas' settings, the traffic, and what is to go wrong. */
+import { Duration } from "effect"
+import type { StreamSet } from "../../domain/options.ts"
+import { Chance } from "../world/chance.ts"
+import type { Fault } from "../world/faults.ts"
+import type { Weather } from "../world/http.ts"
+import type { Nature } from "./workload.ts"
+
+export interface Traffic {
+  /** Events a second, on average. */
+  readonly perSecond: number
+  /** How often events come in a burst, and how large one is at most. */
+  readonly burstChance: number
+  readonly burst: number
+  /** Shares of the events that are not good. */
+  readonly shares: Readonly<Partial<Record<Nature, number>>>
+}
+
+export interface Scenario {
+  readonly seed: number
+  /** How long traffic and faults last, in milliseconds. */
+  readonly durationMs: number
+  readonly replicas: ReadonlyArray<{ readonly name: string; readonly consumer: string }>
+  readonly streams: StreamSet
+  readonly settings: {
+    readonly deliveryConcurrency: number
+    readonly dlqHold: number
+    readonly claimIdle: Duration.Duration
+    readonly maxDeliveries: number
+    readonly sourceRetention: "none" | "acknowledged"
+    readonly apiTimeout: Duration.Duration
+    readonly shutdownTimeout: Duration.Duration
+    readonly groupStartId: string
+    readonly circuitBreaker: boolean
+  }
+  readonly traffic: Traffic
+  /** The API's mean answering time in milliseconds. */
+  readonly apiMs: number
+  /** Weather while no storm is on. */
+  readonly climate: Weather
+  readonly faults: ReadonlyArray<Fault>
+}
+
+const streams: StreamSet = {
+  transcribe: "{sim}:transcribe",
+  process: "{sim}:process",
+  dlq: "{sim}:dlq",
+  abandoned: "{sim}:abandoned"
+}
+
+const kinds = [
+  "crash",
+  "stop",
+  "pause",
+  "cut",
+  "redis-away",
+  "lost-replies",
+  "failover",
+  "flush",
+  "trim",
+  "skew",
+  "storm"
+] as const
+type Kind = (typeof kinds)[number]
+
+/** Milliseconds before which nothing goes wrong and no event comes, so that groups stand. */
+export const settlingMs = 3_000
+
+const storm = (chance: Chance): Weather => {
+  const weathers: readonly [() => Weather, ...ReadonlyArray<() => Weather>] = [
+    () => ({ refused: 1 }),
+    () => ({ lost: 1 }),
+    () => ({ statuses: { [chance.pick([401, 403, 502, 503, 504])]: 1 } }),
+    () => ({ statuses: { 500: 0.2 + 0.3 * chance.next() } }),
+    () => ({ statuses: { 429: 0.1 }, retryAfter: chance.int(1, 90) }),
+    () => ({ statuses: { 503: 0.2 }, retryAfter: chance.int(1, 60) }),
+    () => ({ replyLost: 0.1 + 0.5 * chance.next() }),
+    () => ({ garbage: 0.05 + 0.3 * chance.next() }),
+    () => ({ slower: chance.int(500, 12_000) }),
+    () => ({ refused: 0.1, lost: 0.02, replyLost: 0.05, garbage: 0.05, statuses: { 500: 0.1, 502: 0.1 }, slower: 200 })
+  ]
+  return chance.pick(weathers)()
+}
+
+const fault = (kind: Kind, at: number, room: number, replica: string, chance: Chance): Fault => {
+  const lasting = (mean: number, most: number) => Math.round(Math.min(room, most, 50 + chance.exponential(mean)))
+  switch (kind) {
+    case "crash":
+      return { kind, at, replica, downFor: lasting(4_000, 60_000) }
+    case "stop":
+      return { kind, at, replica, downFor: lasting(4_000, 60_000) }
+    case "pause":
+      return { kind, at, replica, lasts: lasting(chance.yes(0.4) ? 2_000 : 30_000, 150_000) }
+    case "cut":
+      return {
+        kind,
+        at,
+        replica,
+        lasts: lasting(chance.yes(0.5) ? 200 : 20_000, 150_000),
+        how: chance.pick(["reset", "stall"])
+      }
+    case "redis-away":
+      return { kind, at, lasts: lasting(chance.yes(0.5) ? 300 : 15_000, 120_000) }
+    case "lost-replies":
+      return { kind, at, lasts: lasting(8_000, 60_000), chance: 0.005 + 0.1 * chance.next() }
+    case "failover":
+      return { kind, at, loses: Math.round(chance.exponential(700)), lasts: lasting(3_000, 30_000) }
+    case "flush":
+      return { kind, at }
+    case "trim":
+      return { kind, at, stream: chance.pick([streams.transcribe, streams.process]), keep: chance.int(0, 50) }
+    case "skew":
+      return { kind, at, replica, by: Math.round((chance.next() - 0.5) * 180_000), lasts: lasting(60_000, 300_000) }
+    case "storm":
+      return { kind, at, lasts: lasting(chance.yes(0.7) ? 10_000 : 60_000, 200_000), weather: storm(chance) }
+  }
+}
+
+const faultsOf = (chance: Chance, durationMs: number, replicas: ReadonlyArray<string>): ReadonlyArray<Fault> => {
+  // A few sorts at a time find more than all at once: some mistakes show only where nothing else goes wrong.
+  const enabled = kinds.filter(() => chance.yes(0.35))
+  const [first, ...rest] = enabled
+  if (first === undefined || chance.yes(0.1)) return []
+  const last = Math.max(settlingMs, durationMs * 0.9)
+  const everyMs = 4_000 + chance.exponential(30_000)
+  const faults: Array<Fault> = []
+  let flushes = 0
+  for (let at = settlingMs + 500 + chance.exponential(everyMs); at < last; at += chance.exponential(everyMs)) {
+    const kind = chance.pick([first, ...rest])
+    if ((kind === "flush" || kind === "failover" || kind === "trim") && flushes++ >= 3) continue
+    const replica = replicas[chance.int(0, replicas.length - 1)] ?? ""
+    faults.push(fault(kind, Math.round(at), durationMs - at, replica, chance))
+  }
+  return faults
+}
+
+/** The scenario of a seed. */
+export const scenarioOf = (seed: number, durationMs: number): Scenario => {
+  const chance = new Chance(`scenario ${seed}`)
+  const count = chance.pick([1, 2, 2, 2, 3, 3, 4])
+  const names = Array.from({ length: count }, (_, index) => `replica-${index + 1}`)
+  const sameName = chance.yes(0.1)
+  const replicas = names.map((name) => ({ name, consumer: sameName ? "replica" : name }))
+  const faults = faultsOf(chance.fork("faults"), durationMs, names)
+  const loses = faults.some(({ kind }) => kind === "flush" || kind === "failover")
+  return {
+    seed,
+    durationMs,
+    replicas,
+    streams,
+    settings: {
+      deliveryConcurrency: chance.pick([1, 2, 4, 8, 16, 64, 64]),
+      dlqHold: chance.pick([5, 50, 10_000, 10_000]),
+      claimIdle: Duration.seconds(chance.pick([5, 15, 30, 60, 60])),
+      maxDeliveries: chance.pick([5, 10, 10]),
+      sourceRetention: chance.yes(0.5) ? "acknowledged" : "none",
+      apiTimeout: Duration.seconds(chance.pick([2, 10, 10])),
+      shutdownTimeout: Duration.seconds(chance.pick([3, 25])),
+      // A replica that starts after a flush, and remembers nothing, would pass over what came since with `$`.
+      groupStartId: loses || chance.yes(0.5) ? "0" : "$",
+      circuitBreaker: true
+    },
+    traffic: {
+      perSecond: chance.pick([0.5, 2, 5, 10, 10, 20]),
+      burstChance: chance.yes(0.5) ? 0.05 : 0,
+      burst: chance.pick([10, 50, 200]),
+      shares: {
+        rejected: chance.yes(0.5) ? 0.01 : 0,
+        failing: chance.yes(0.5) ? chance.pick([0.005, 0.02]) : 0,
+        invalid: chance.yes(0.5) ? 0.02 : 0,
+        garbled: chance.yes(0.2) ? 0.003 : 0,
+        poison: chance.yes(0.15) ? 0.002 : 0
+      }
+    },
+    apiMs: chance.pick([5, 30, 30, 200]),
+    climate: chance.yes(0.5) ? { statuses: { 500: 0.03 } } : {},
+    faults
+  }
+}

@@ -1,0 +1,229 @@
+/** One seed, from its scenario to its verdict. */
+
+import type { CollectorOptions } from "../../domain/options.ts"
+import { JobCollector } from "../../JobCollector.ts"
+import type { TraceLine } from "../world/kernel.ts"
+import type { Process } from "../world/process.ts"
+import type { Bent } from "../world/replica.ts"
+import { type Watcher, World } from "../world/world.ts"
+import { bounds } from "./checkers/bounds.ts"
+import { type Checker, isSuccess, type Scene, type Violation } from "./checkers/checker.ts"
+import { circuit } from "./checkers/circuit.ts"
+import { conservation } from "./checkers/conservation.ts"
+import { life } from "./checkers/life.ts"
+import { ownership } from "./checkers/ownership.ts"
+import { requests } from "./checkers/requests.ts"
+import { schedule } from "./checkers/schedule.ts"
+import { Facts, jsonOf, place } from "./facts.ts"
+import { type Happening, Reader } from "./happenings.ts"
+import { SimulatedJobsApi } from "./jobsApi.ts"
+import { type Scenario, scenarioOf, settlingMs } from "./scenario.ts"
+import { produce } from "./workload.ts"
+
+/** A deliberate mistake, put between the app and what it is given, or into its settings. */
+export interface Bug {
+  readonly name: string
+  /** What it does wrong, in a line. */
+  readonly wrong: string
+  readonly bent?: (process: Process, scenario: Scenario) => Bent
+  readonly settings?: Partial<CollectorOptions>
+}
+
+export interface SimulateOptions {
+  readonly seed: number
+  /** How long traffic and faults last, in milliseconds of the world. */
+  readonly durationMs: number
+  readonly trace?: boolean
+  /** Indexes of the faults to keep; all where not given. */
+  readonly faults?: ReadonlyArray<number> | undefined
+  readonly bug?: Bug | undefined
+}
+
+/** The total queue, counted. */
+export interface Tally {
+  readonly produced: number
+  readonly delivered: number
+  readonly abandoned: number
+  readonly lostByRedis: number
+  readonly lost: number
+  /** Requests beyond the first for events that were delivered. */
+  readonly repeated: number
+  readonly requests: number
+  readonly commands: number
+  /** Milliseconds of the world, until all was drained. */
+  readonly elapsedMs: number
+}
+
+export interface Verdict {
+  readonly seed: number
+  readonly hash: string
+  readonly scenario: Scenario
+  readonly violations: ReadonlyArray<Violation>
+  readonly tally: Tally
+  readonly trace: ReadonlyArray<TraceLine>
+}
+
+/** How long everything may take to drain once traffic and faults have ended, in milliseconds of the world. */
+const drainMs = 20 * 60_000
+/** Violations after which there is nothing more to learn. */
+const mostViolations = 20
+
+const appOf = (scenario: Scenario, settings: Partial<CollectorOptions>) => (index: number) =>
+  JobCollector.layer({
+    apiBaseUrl: "http://api.test",
+    ...scenario.settings,
+    consumerName: scenario.replicas[index]?.consumer ?? "replica",
+    streams: [scenario.streams],
+    ...settings
+  })
+
+/** Brings the facts up to a happening. */
+const update = (facts: Facts, happening: Happening): void => {
+  if (happening._tag === "Acknowledged") {
+    for (const id of happening.ids) facts.at(happening.stream, id)?.copies.delete(place(happening.stream, id))
+  } else if (happening._tag === "Moved") {
+    facts.at(happening.from, happening.id)?.copies.delete(place(happening.from, happening.id))
+    add(facts, happening.to, happening.newId, happening.fields)
+  } else if (happening._tag === "Added") add(facts, happening.stream, happening.id, happening.fields)
+}
+
+const add = (facts: Facts, stream: string, id: string, fields: ReadonlyArray<string>): void => {
+  const fact = facts.ofCopy(stream, fields)
+  if (fact === undefined) return
+  facts.copied(fact, stream, id, fields)
+  const { attempt, not_before: notBefore } = jsonOf(fields, "retry")
+  if (typeof attempt !== "number" || typeof notBefore !== "number") return
+  fact.notBefore.set(attempt, Math.min(notBefore, fact.notBefore.get(attempt) ?? notBefore))
+}
+
+/** Keeps the facts, and hands the checkers what they look at. */
+const observe = (scene: Scene, checkers: ReadonlyArray<Checker>, count: () => void): Watcher => {
+  const { facts, world } = scene
+  const reader = new Reader(world.redis, (happening, process) => {
+    for (const checker of checkers) checker.onHappening?.(happening, process)
+    update(facts, happening)
+    for (const checker of checkers) checker.onFacts?.(happening, process)
+  })
+  return {
+    onCommand: (process, name, args) => {
+      count()
+      reader.before(name, args)
+      for (const checker of checkers) checker.onCommand?.(process, name, args)
+    },
+    onExecuted: (executed) => {
+      reader.after(executed)
+      for (const checker of checkers) checker.onExecuted?.(executed)
+    },
+    onBroken: (process) => {
+      for (const checker of checkers) checker.onBroken?.(process)
+    },
+    onSent: (exchange) => {
+      const fact = facts.ofEvent(exchange.request.headers["idempotency-key"] ?? "")
+      for (const checker of checkers) checker.onSent?.(exchange)
+      if (fact !== undefined) fact.requests += 1
+    },
+    onArrival: (exchange) => {
+      for (const checker of checkers) checker.onArrival?.(exchange)
+    },
+    onAnswer: (exchange, response) => {
+      for (const checker of checkers) checker.onAnswer?.(exchange, response)
+    },
+    onEnd: (exchange, status, body) => {
+      const fact = facts.ofEvent(exchange.request.headers["idempotency-key"] ?? "")
+      if (fact !== undefined) {
+        if (isSuccess(status, body)) fact.successes += 1
+        else fact.failures += 1
+        fact.statuses.add(status)
+      }
+      for (const checker of checkers) checker.onEnd?.(exchange, status, body)
+    },
+    onStart: (replica, process) => {
+      for (const checker of checkers) checker.onStart?.(replica, process)
+    },
+    onGone: (replica, process, problem) => {
+      for (const checker of checkers) checker.onGone?.(replica, process, problem)
+    },
+    onFault: (fault, phase) => {
+      const loses = fault.kind === "failover" || fault.kind === "flush" || fault.kind === "trim"
+      if (loses && phase === "begins") facts.survey(fault.kind)
+      for (const checker of checkers) checker.onFault?.(fault, phase)
+    }
+  }
+}
+
+/** Lives through a scenario and judges it. */
+export const simulate = (options: SimulateOptions): Verdict => {
+  const { bug, durationMs, faults: kept, seed, trace = false } = options
+  const planned = scenarioOf(seed, durationMs)
+  const faults = kept === undefined ? planned.faults : planned.faults.filter((_, index) => kept.includes(index))
+  const scenario: Scenario = { ...planned, faults }
+  const app = appOf(scenario, bug?.settings ?? {})
+  const api = new SimulatedJobsApi((eventId) => {
+    if (eventId.startsWith("rejected-")) return 422
+    return eventId.startsWith("failing-") ? 500 : undefined
+  }, scenario.apiMs)
+  const violations: Array<Violation> = []
+  let commands = 0
+  const world = new World({
+    seed,
+    trace,
+    replicas: scenario.replicas.map(({ name }) => name),
+    app: ({ index }) => app(index),
+    host: api.host,
+    faults,
+    poison: ({ headers }) => (headers["idempotency-key"]?.startsWith("poison-") === true ? 1_500 : undefined),
+    ...(bug?.bent === undefined ? {} : { bent: (process: Process) => bug.bent?.(process, scenario) ?? {} })
+  })
+  world.http.climate = scenario.climate
+  const facts = new Facts(world.redis, scenario)
+  const report = (rule: string, detail: string) => {
+    world.kernel.note("checker", rule, detail)
+    violations.push({ rule, at: world.elapsed, detail })
+  }
+  const scene: Scene = { world, scenario, facts, api, report }
+  const checkers = [conservation, schedule, requests, ownership, circuit, bounds, life].map((make) => make(scene))
+  world.watch(
+    observe(scene, checkers, () => {
+      commands += 1
+    })
+  )
+  produce(world, scenario, settlingMs, (produced) => facts.produced(produced))
+  const second = () => {
+    for (const checker of checkers) checker.onSecond?.()
+    if (world.elapsed < durationMs + drainMs) world.kernel.after(1_000_000, undefined, second)
+  }
+  second()
+
+  const done = () => violations.length >= mostViolations
+  world.run(durationMs, done)
+  world.http.climate = {}
+  const deadline = world.elapsed + drainMs
+  const drained = () => facts.all.every((fact) => facts.ended(fact) && fact.copies.size === 0)
+  while (!done() && !drained() && world.elapsed < deadline) world.run(1_000, done)
+  // Whoever is stopping or starting ends that first.
+  if (!done()) world.run(60_000, done)
+  if (!done()) for (const checker of checkers) checker.atEnd?.()
+
+  const delivered = facts.all.filter(({ successes }) => successes > 0)
+  return {
+    seed,
+    hash: world.hash,
+    scenario,
+    violations,
+    trace: world.trace,
+    tally: {
+      produced: facts.all.length,
+      delivered: delivered.length,
+      abandoned: facts.all.filter(({ abandoned }) => abandoned !== undefined).length,
+      lostByRedis: facts.all.filter(({ lost }) => lost !== undefined).length,
+      lost: facts.all.filter((fact) => !facts.ended(fact)).length,
+      repeated: delivered.reduce(
+        (sum, { requests: sent, successes }) => sum + Math.max(0, Math.min(sent, successes) - 1),
+        0
+      ),
+      requests: facts.all.reduce((sum, { requests: sent }) => sum + sent, 0),
+      commands,
+      elapsedMs: world.elapsed
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/** What goes wrong in a world, as data: a failing list of faults can be shrunk, printed and run again. */
+import type { Weather } from "./http.ts"
+import type { World } from "./world.ts"
+
+interface At {
+  /** Milliseconds after the world's start. */
+  readonly at: number
+}
+interface Lasting extends At {
+  /** Milliseconds. */
+  readonly lasts: number
+}
+interface OnReplica {
+  readonly replica: string
+}
+
+/** The process is killed between two effects, and started again after a while. */
+export interface Crash extends At, OnReplica {
+  readonly kind: "crash"
+  readonly downFor: number
+}
+/** The process is asked to stop (SIGTERM), and started again after a while. */
+export interface Stop extends At, OnReplica {
+  readonly kind: "stop"
+  readonly downFor: number
+}
+/** The process stands still (SIGSTOP, a long collection of garbage, a machine that is moved). */
+export interface Pause extends Lasting, OnReplica {
+  readonly kind: "pause"
+}
+/** One process cannot reach Redis: its connections are reset, or nothing passes and nobody is told. */
+export interface Cut extends Lasting, OnReplica {
+  readonly kind: "cut"
+  readonly how: "reset" | "stall"
+}
+/** Redis is away for all. */
+export interface RedisAway extends Lasting {
+  readonly kind: "redis-away"
+}
+/** Commands are done, but their replies, and the connections with them, are lost with a probability. */
+export interface LostReplies extends Lasting {
+  readonly kind: "lost-replies"
+  readonly chance: number
+}
+/** Redis fails over to a replica that had not yet got the last writes, and is away meanwhile. */
+export interface Failover extends Lasting {
+  readonly kind: "failover"
+  /** Milliseconds of writes that are lost. */
+  readonly loses: number
+}
+/** FLUSHALL. */
+export interface Flush extends At {
+  readonly kind: "flush"
+}
+/** Somebody trims a stream, unread and pending entries included. */
+export interface Trim extends At {
+  readonly kind: "trim"
+  readonly stream: string
+  readonly keep: number
+}
+/** One process's wall clock is off. */
+export interface Skew extends Lasting, OnReplica {
+  readonly kind: "skew"
+  /** Milliseconds ahead of the world; negative: behind. */
+  readonly by: number
+}
+/** Weather on the way to the host. */
+export interface Storm extends Lasting {
+  readonly kind: "storm"
+  readonly weather: Weather
+}
+/** Anything else, in a test's own words. */
+export interface Own extends At {
+  readonly kind: "own"
+  readonly name: string
+  readonly apply: (world: World) => void
+}
+
+export type Fault = Crash | Stop | Pause | Cut | RedisAway | LostReplies | Failover | Flush | Trim | Skew | Storm | Own
+
+/** When a fault's cause is over, in milliseconds after the world's start. */
+export const endOf = (fault: Fault): number => {
+  if ("lasts" in fault) return fault.at + fault.lasts
+  return "downFor" in fault ? fault.at + fault.downFor : fault.at
+}
+
+/** A fault in one line. */
+export const describe = (fault: Fault): string => {
+  const { at, kind, ...rest } = fault
+  const words = Object.entries(rest)
+    .filter(([, value]) => typeof value !== "function")
+    .map(([name, value]) => `${name}=${typeof value === "object" ? JSON.stringify(value) : value}`)
+  return [`${(at / 1_000).toFixed(3)} s`, kind, ...words].join(" ")
+}

@@ -1,0 +1,164 @@
+/** A replica of the app: one process after another under one name, and the disk that outlives them. */
+import { Cause, Context, Effect, Exit, type Fiber, type FileSystem, Layer, Logger, type Option } from "effect"
+import { FileSystem as FileSystemKey } from "effect/FileSystem"
+import { HttpClient } from "effect/http"
+import { JobCollector } from "../../JobCollector.ts"
+import { Redis } from "../../services/Redis.ts"
+import type { Signer } from "../../services/Signer.ts"
+import { make as makeFileSystem } from "../MemoryFileSystem.ts"
+import { type CrashKind, SimulatedDisk } from "../SimulatedDisk.ts"
+import * as SimulatedSigner from "../SimulatedSigner.ts"
+import type { HttpNetwork } from "./http.ts"
+import type { Kernel } from "./kernel.ts"
+import { Process } from "./process.ts"
+import type { RedisNetwork } from "./redis.ts"
+
+/** What a world gives an app. */
+export type Given = Redis | HttpClient.HttpClient | Signer | FileSystem.FileSystem
+
+/** Looks on at processes as they come and go. */
+export interface ProcessWatcher {
+  readonly onStart?: (replica: Replica, process: Process) => void
+  /** Killed, stopped, or ended by itself: with a failure in the last case. */
+  readonly onGone?: (replica: Replica, process: Process, problem: string | undefined) => void
+}
+
+/** What differs from the usual for a replica's process: a deliberately wrong driver, say. */
+export interface Bent {
+  readonly redis?: (redis: Redis["Service"]) => Redis["Service"]
+  readonly http?: (http: HttpClient.HttpClient) => HttpClient.HttpClient
+}
+
+export interface ReplicaParts {
+  readonly kernel: Kernel
+  readonly redis: RedisNetwork
+  readonly http: HttpNetwork
+  readonly watchers: ReadonlyArray<ProcessWatcher>
+  readonly app: (replica: Replica) => Layer.Layer<never, unknown, Given>
+  readonly bent: ((process: Process) => Bent) | undefined
+}
+
+/** A process that ends by itself is started again after so many microseconds, as a supervisor would. */
+const restartAfter = 1_000_000
+
+export class Replica {
+  readonly name: string
+  readonly index: number
+  readonly disk = new SimulatedDisk()
+  private readonly parts: ReplicaParts
+  private serial = 0
+  private current: Process | undefined
+  private main: Fiber.Fiber<unknown, unknown> | undefined
+  private built: Context.Context<never> | undefined
+  private skewNow = 0
+  private isStopping = false
+
+  constructor(name: string, index: number, parts: ReplicaParts) {
+    this.name = name
+    this.index = index
+    this.parts = parts
+  }
+
+  /** The running process; undefined while there is none. */
+  get process(): Process | undefined {
+    return this.current
+  }
+
+  /** How often it was started. */
+  get starts(): number {
+    return this.serial
+  }
+
+  /** A service of the app that runs now. */
+  service<I, S>(key: Context.Key<I, S>): Option.Option<S> {
+    return Context.getOption(this.built ?? Context.empty(), key)
+  }
+
+  /** The running collector, where the app has one. */
+  get collector(): JobCollector["Service"] | undefined {
+    const found = this.service(JobCollector)
+    return found._tag === "Some" ? found.value : undefined
+  }
+
+  private given(process: Process): Layer.Layer<Given> {
+    const { bent, http, redis } = this.parts
+    const bends = bent?.(process)
+    const bendRedis = bends?.redis ?? ((service: Redis["Service"]) => service)
+    const bendHttp = bends?.http ?? ((client: HttpClient.HttpClient) => client)
+    return Layer.mergeAll(
+      Layer.effect(Redis, Effect.map(redis.service(process), bendRedis)),
+      Layer.succeed(HttpClient.HttpClient, bendHttp(http.service(process))),
+      Layer.succeed(FileSystemKey, makeFileSystem(this.disk)),
+      SimulatedSigner.layer
+    )
+  }
+
+  /** What the process writes to its log becomes part of the trace. */
+  private logger(): Logger.Logger<unknown, void> {
+    return Logger.map(Logger.formatLogFmt, (line) => {
+      this.parts.kernel.remark(this.name, "log", line)
+    })
+  }
+
+  start(): void {
+    if (this.current !== undefined) return
+    const { app, kernel, watchers } = this.parts
+    this.serial += 1
+    const process = new Process(kernel, this.name, kernel.chance.fork(`${this.name}#${this.serial}`))
+    process.skew = this.skewNow
+    this.current = process
+    kernel.note(this.name, "starts")
+    for (const watcher of watchers) watcher.onStart?.(this, process)
+    const running = Effect.gen({ self: this }, function* () {
+      const context = yield* Layer.build(app(this).pipe(Layer.provide(this.given(process))))
+      this.built = context as Context.Context<never>
+      const { collector } = this
+      return yield* collector === undefined ? Effect.never : collector.join
+    }).pipe(Effect.scoped)
+    const logged = kernel.traced ? Effect.provide(running, Logger.layer([this.logger()])) : running
+    this.main = process.fork(logged)
+    this.main.addObserver((exit) => this.ended(process, exit))
+  }
+
+  private ended(process: Process, exit: Exit.Exit<unknown, unknown>): void {
+    if (!process.alive) return
+    const byItself = Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)
+    this.gone(process, byItself ? Cause.pretty(exit.cause) : undefined)
+    if (byItself) this.parts.kernel.after(restartAfter, undefined, () => this.start())
+  }
+
+  private gone(process: Process, problem: string | undefined): void {
+    this.current = undefined
+    this.isStopping = false
+    this.main = undefined
+    this.built = undefined
+    process.kill()
+    this.parts.kernel.note(this.name, "is gone", problem ?? "")
+    for (const watcher of this.parts.watchers) watcher.onGone?.(this, process, problem)
+  }
+
+  /** SIGKILL; a power cut as well loses what the disk had not synced. */
+  kill(disk: CrashKind = "process"): void {
+    const { current } = this
+    if (current === undefined) return
+    this.gone(current, undefined)
+    this.disk.crash(disk)
+  }
+
+  /** SIGTERM: a clean stop. */
+  stop(): void {
+    this.isStopping = true
+    this.main?.interruptUnsafe()
+  }
+
+  /** Whether it was asked to stop and has not ended yet. */
+  get stopping(): boolean {
+    return this.isStopping
+  }
+
+  /** Sets the wall clock off by so many milliseconds, for this process and those after it. */
+  skew(by: number): void {
+    this.skewNow = by
+    if (this.current !== undefined) this.current.skew = by
+  }
+}

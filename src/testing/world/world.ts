@@ -1,0 +1,163 @@
+/** A simulated world: replicas of an app, Redis, a host to call, faults; all under one virtual clock and one seed. */
+import { Duration, type Layer } from "effect"
+import { Disturbances } from "./disturbances.ts"
+import { describe, endOf, type Fault } from "./faults.ts"
+import { type Host, HttpNetwork, type HttpWatcher, type SimulatedRequest } from "./http.ts"
+import { Kernel, type TraceLine } from "./kernel.ts"
+import type { Process } from "./process.ts"
+import { RedisNetwork, type RedisWatcher } from "./redis.ts"
+import { type Bent, type Given, type ProcessWatcher, Replica } from "./replica.ts"
+
+/** Looks on at a world; a checker of a test's own is one. */
+export interface Watcher extends RedisWatcher, HttpWatcher, ProcessWatcher {
+  /** A fault begins, or its cause is over. */
+  readonly onFault?: (fault: Fault, phase: "begins" | "ends") => void
+}
+
+export interface WorldOptions {
+  readonly seed: number | string
+  /** When it begins, in epoch milliseconds; 1 January 2026 where not given. */
+  readonly start?: number
+  /** The replicas' names; one `replica-1` where not given. */
+  readonly replicas?: ReadonlyArray<string>
+  /** The app of a replica: `JobCollector.layer(…)`, or any layer that has it inside. */
+  readonly app: (replica: Replica) => Layer.Layer<never, unknown, Given>
+  /** What answers the app's HTTP requests. */
+  readonly host: Host
+  readonly faults?: ReadonlyArray<Fault>
+  readonly watchers?: ReadonlyArray<Watcher>
+  /** Keeps a readable trace. */
+  readonly trace?: boolean
+  /** Requests that a process does not live to send: it is killed by them, and started again after so many milliseconds. */
+  readonly poison?: (request: SimulatedRequest) => number | undefined
+  /** Bends what a process is given, to see whether a mistake would be found. */
+  readonly bent?: (process: Process) => Bent
+}
+
+const defaultStart = Date.UTC(2026, 0, 1)
+
+export class World {
+  readonly kernel: Kernel
+  readonly redis: RedisNetwork
+  readonly http: HttpNetwork
+  readonly replicas: ReadonlyArray<Replica>
+  private readonly startedAt: number
+  private readonly watchers: Array<Watcher>
+  private readonly disturbances = new Disturbances(this)
+
+  constructor(options: WorldOptions) {
+    const { app, bent, faults = [], host, poison, replicas = ["replica-1"], seed } = options
+    const watchers: Array<Watcher> = []
+    this.startedAt = options.start ?? defaultStart
+    this.watchers = watchers
+    this.kernel = new Kernel(String(seed), this.startedAt, options.trace ?? false)
+    this.redis = new RedisNetwork(this.kernel, watchers)
+    this.http = new HttpNetwork(this.kernel, host, watchers, (process, request) => {
+      const downFor = poison?.(request)
+      if (downFor === undefined) return false
+      const replica = this.replicas.find((candidate) => candidate.process === process)
+      if (replica !== undefined) this.crash(replica, downFor)
+      return true
+    })
+    const parts = { kernel: this.kernel, redis: this.redis, http: this.http, watchers, app, bent }
+    this.replicas = replicas.map((name, index) => new Replica(name, index, parts))
+    for (const watcher of options.watchers ?? []) this.watch(watcher)
+    for (const replica of this.replicas) this.kernel.after(0, undefined, () => replica.start())
+    for (const fault of faults) this.plan(fault)
+  }
+
+  /** Milliseconds since the world began. */
+  get elapsed(): number {
+    return this.kernel.millis - this.startedAt
+  }
+
+  /** The world's clock, in epoch milliseconds. */
+  get now(): number {
+    return this.kernel.millis
+  }
+
+  /** Equal for equal histories. */
+  get hash(): string {
+    return this.kernel.hash
+  }
+
+  get trace(): ReadonlyArray<TraceLine> {
+    return this.kernel.trace
+  }
+
+  /** Adds a watcher. */
+  watch(watcher: Watcher): void {
+    const looks = Object.entries(watcher).map(([name, look]) => [name, this.kernel.outside(look)])
+    this.watchers.push(Object.fromEntries(looks))
+  }
+
+  /** Lets time pass; a condition may end it before. */
+  run(duration: Duration.Input, until?: () => boolean): boolean {
+    return this.kernel.run(this.kernel.microseconds + Duration.toMillis(duration) * 1_000, until)
+  }
+
+  /** Something to do at a time, in milliseconds after the world's start. */
+  at(millis: number, run: () => void): void {
+    this.kernel.at((this.startedAt + millis) * 1_000, undefined, run)
+  }
+
+  /** Adds an entry to a stream, as a producer outside would: its id, or undefined where Redis is away or refuses. */
+  add(stream: string, fields: Readonly<Record<string, string>>): string | undefined {
+    if (!this.redis.isUp) return undefined
+    const id = this.redis.command("XADD", stream, "*", ...Object.entries(fields).flat())
+    return typeof id === "string" ? id : undefined
+  }
+
+  /** The entries of a stream, oldest first. */
+  entries(stream: string): ReadonlyArray<{ readonly id: string; readonly fields: Readonly<Record<string, string>> }> {
+    const found = this.redis.look("XRANGE", stream, "-", "+")
+    return (Array.isArray(found) ? found : []).map(([id, flat]: [string, ReadonlyArray<string>]) => ({
+      id,
+      fields: Object.fromEntries(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1] ?? ""]] : [])))
+    }))
+  }
+
+  /** How many entries of a stream a group has been given and not acknowledged. */
+  pending(stream: string, group = "job-collector-group"): number {
+    const found = this.redis.look("XPENDING", stream, group)
+    return Array.isArray(found) ? Number(found[0]) : 0
+  }
+
+  replica(name: string): Replica {
+    const found = this.replicas.find((candidate) => candidate.name === name)
+    if (found === undefined) throw new Error(`There is no replica ${name}`)
+    return found
+  }
+
+  /** Kills a replica's process and starts it again after so many milliseconds. */
+  crash(replica: Replica, downFor: number): void {
+    replica.kill()
+    this.kernel.after(downFor * 1_000, undefined, () => replica.start())
+  }
+
+  private plan(fault: Fault): void {
+    const tell = (phase: "begins" | "ends") => {
+      this.kernel.note("fault", phase, describe(fault))
+      for (const watcher of this.watchers) watcher.onFault?.(fault, phase)
+    }
+    if (fault.kind === "failover") {
+      this.at(Math.max(0, fault.at - fault.loses), () => {
+        const restore = this.redis.snapshot()
+        this.at(fault.at, () => {
+          this.disturbances.begin(fault)
+          restore()
+          tell("begins")
+        })
+      })
+    } else {
+      this.at(fault.at, () => {
+        this.disturbances.begin(fault)
+        tell("begins")
+      })
+    }
+    this.at(endOf(fault), () => {
+      this.disturbances.end(fault)
+      tell("ends")
+    })
+  }
+}

@@ -1,0 +1,31 @@
+/** A reduced set of seeds in the test command; `npm run simulate` runs as many as asked for. */
+import { assert, describe, it } from "@effect/vitest"
+import { simulate } from "../../src/testing/simulation/simulate.ts"
+
+/** Seeds 1 to 24, a minute and a half of traffic and faults each. */
+const seeds = Array.from({ length: 24 }, (_, index) => index + 1)
+const durationMs = 90_000
+
+describe("simulated worlds", () => {
+  it.each(seeds)("seed %i breaks no rule", (seed) => {
+    const { tally, violations } = simulate({ seed, durationMs })
+    assert.deepStrictEqual(violations, [])
+    assert.isAbove(tally.delivered, 0)
+    assert.strictEqual(tally.lost, 0)
+  })
+
+  it("the same seed is the same history, another seed another", () => {
+    const first = simulate({ seed: 3, durationMs })
+    const again = simulate({ seed: 3, durationMs })
+    assert.strictEqual(again.hash, first.hash)
+    assert.deepStrictEqual(again.tally, first.tally)
+    assert.notStrictEqual(simulate({ seed: 4, durationMs }).hash, first.hash)
+  })
+
+  it("looking on changes nothing: a traced world has the same history", () => {
+    const plain = simulate({ seed: 5, durationMs: 30_000 })
+    const traced = simulate({ seed: 5, durationMs: 30_000, trace: true })
+    assert.strictEqual(traced.hash, plain.hash)
+    assert.isAbove(traced.trace.length, 100)
+  })
+})
