@@ -99,7 +99,7 @@ export class Kernel {
   /** Something to happen at a time in microseconds since the epoch. */
   at(micros: number, turn: Turn | undefined, run: () => void): () => void {
     const appointment: Appointment = {
-      at: Math.max(this.micros, micros),
+      at: Math.max(this.micros, Math.round(micros)),
       tie: this.ties.next(),
       order: this.order++,
       run: turn === undefined ? run : () => turn.take(run)

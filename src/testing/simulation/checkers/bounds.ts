@@ -1,21 +1,26 @@
 /** What a process holds is bounded by its settings, never by the backlog. */
+import type { SimulatedRequest } from "../../world/http.ts"
 import type { Process } from "../../world/process.ts"
 import type { Checker, Scene } from "./checker.ts"
 
 /** Entries that readers and the taking over may bring in beyond the hold, at the same time. */
 const overlap = 256
 
+const isDelivery = ({ headers }: SimulatedRequest): boolean => headers["idempotency-key"] !== undefined
+
 export const bounds = ({ report, scenario, world }: Scene): Checker => {
   const { deliveryConcurrency, dlqHold } = scenario.settings
   const inFlight = new Map<Process, number>()
 
   return {
-    onSent: ({ process }) => {
+    onSent: ({ process, request }) => {
+      if (!isDelivery(request)) return
       const now = (inFlight.get(process) ?? 0) + 1
       inFlight.set(process, now)
       if (now > deliveryConcurrency) report("concurrency", `${process.name} has ${now} requests in flight`)
     },
-    onEnd: ({ process }) => {
+    onEnd: ({ process, request }) => {
+      if (!isDelivery(request)) return
       inFlight.set(process, (inFlight.get(process) ?? 1) - 1)
     },
     onSecond: () => {
