@@ -16,6 +16,7 @@ import { retryAfterMs } from "../domain/retryAfter.ts"
 import { authorizationHeader, signingString } from "../domain/signature.ts"
 import { type ConfigurationsAnswer, type Delivery, JobsApi, JobsApiError } from "../services/JobsApi.ts"
 import { Signer } from "../services/Signer.ts"
+import { makeTimeLimit } from "./jobsApi/timeLimit.ts"
 
 export interface Options {
   /** Where the API is, with or without a path of its own. */
@@ -103,7 +104,8 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
       const { serviceId } = options
       const baseUrl = options.baseUrl.replace(/\/+$/, "")
       const timeout = Duration.fromInputUnsafe(options.timeout)
-      const timedOut = failed("TIMEOUT", `no complete answer within ${Duration.format(timeout)}`)
+      const within = yield* makeTimeLimit(timeout)
+      const timedOut: AttemptResult = failed("TIMEOUT", `no complete answer within ${Duration.format(timeout)}`)
 
       /** Signs a body with the time it is now; the failed attempt where the key does not sign. */
       const authorize = (body: Uint8Array, clock: Clock.Clock) => {
@@ -117,7 +119,7 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
       const deliver = (delivery: Delivery): Effect.Effect<AttemptResult> =>
         Effect.clockWith((clock) => {
           const now = () => clock.currentTimeMillisUnsafe()
-          return authorize(delivery.body, clock).pipe(
+          const attempt = authorize(delivery.body, clock).pipe(
             Effect.flatMap((authorization) =>
               client.execute(
                 makeRequest(
@@ -135,12 +137,11 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
               )
             ),
             Effect.flatMap((response) => judge(response, now)),
-            Effect.catchTags({
-              HttpClientError: (error) => Effect.succeed(unanswered(error, now())),
-              SignerError: (error) => Effect.succeed(unsigned(error.problem))
-            }),
-            Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.succeed(timedOut) })
+            Effect.catch((error) =>
+              Effect.succeed(error._tag === "SignerError" ? unsigned(error.problem) : unanswered(error, now()))
+            )
           )
+          return within(attempt, timedOut)
         })
 
       const configurations = (etag: string | undefined): Effect.Effect<ConfigurationsAnswer, JobsApiError> =>

@@ -152,6 +152,73 @@ describe("a delivery", () => {
     })
   )
 
+  it.effect("times out 10 s after its own begin, whatever else is under way or was answered", () =>
+    Effect.gen(function* () {
+      const answers: ReadonlyArray<Effect.Effect<Response>> = [
+        Effect.never,
+        Effect.sleep("2 seconds").pipe(Effect.as(new Response(success))),
+        Effect.never,
+        Effect.sleep("9999 millis").pipe(Effect.as(new Response(success)))
+      ]
+      let next = 0
+      const { layer } = withApi(() => answers[next++] ?? Effect.never)
+      yield* Effect.gen(function* () {
+        const api = yield* JobsApi
+        const ends: Array<readonly [number, number, string]> = []
+        const begin = (n: number) =>
+          api.deliver(delivery()).pipe(
+            Effect.flatMap((result) =>
+              Effect.map(Clock.currentTimeMillis, (now) =>
+                ends.push([n, now, result._tag === "Failed" ? result.errorCode : "Accepted"])
+              )
+            ),
+            Effect.forkChild({ startImmediately: true })
+          )
+        for (const n of [0, 1, 2, 3]) {
+          yield* begin(n)
+          yield* TestClock.adjust("3 seconds")
+        }
+        yield* TestClock.adjust("30 seconds")
+        // After a while without any the watch begins anew.
+        yield* begin(4)
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(ends, [
+          [1, 5_000, "Accepted"],
+          [0, 10_000, "TIMEOUT"],
+          [2, 16_000, "TIMEOUT"],
+          [3, 18_999, "Accepted"],
+          [4, 52_000, "TIMEOUT"]
+        ])
+      }).pipe(Effect.provide(layer))
+    })
+  )
+
+  it.effect("that is interrupted interrupts its request, and no other", () =>
+    Effect.gen(function* () {
+      const interrupted: Array<string> = []
+      const { layer } = withApi((request) =>
+        Effect.onInterrupt(Effect.never, () =>
+          Effect.sync(() => interrupted.push(request.headers["idempotency-key"] ?? ""))
+        )
+      )
+      yield* Effect.gen(function* () {
+        const api = yield* JobsApi
+        const first = yield* Effect.forkChild(api.deliver(delivery({ idempotencyKey: "one" })), {
+          startImmediately: true
+        })
+        const second = yield* Effect.forkChild(api.deliver(delivery({ idempotencyKey: "two" })), {
+          startImmediately: true
+        })
+        yield* Fiber.interrupt(first)
+        assert.deepStrictEqual(interrupted, ["one"])
+        yield* TestClock.adjust("10 seconds")
+        const result = yield* Fiber.join(second)
+        assert(result._tag === "Failed" && result.errorCode === "TIMEOUT")
+        assert.deepStrictEqual(interrupted, ["one", "two"])
+      }).pipe(Effect.provide(layer))
+    })
+  )
+
   it.effect("is accepted by a 2xx with job_id and credits_deducted, and by a 409 with job_id", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* attempt(200, success), { _tag: "Accepted", jobId: "j1", creditsDeducted: 58 })
