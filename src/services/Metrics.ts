@@ -6,24 +6,37 @@ import { Effect, Metric, type Scope } from "effect"
 
 const prefix = "job_collector_"
 
-const counter = (name: string, description: string) =>
-  Metric.counter(`${prefix}${name}`, { description, incremental: true })
-const gauge = (name: string, description: string) => Metric.gauge(`${prefix}${name}`, { description })
+type Attributes = Readonly<Record<string, string>>
 
-/** A family of metrics over one label, one handle a value, made once so that hot paths allocate nothing. */
-const family = <const Label extends string, Input, State>(
-  metric: Metric.Metric<Input, State>,
+const counter = (name: string, description: string, attributes: Attributes = {}) =>
+  Metric.counter(`${prefix}${name}`, { description, incremental: true, attributes })
+const gauge = (name: string, description: string, attributes: Attributes = {}) =>
+  Metric.gauge(`${prefix}${name}`, { description, attributes })
+
+/**
+ * A family of metrics over one label, one handle a value, made once. Each handle has its label from the start:
+ * `Metric.withAttributes` would merge it into the context at every update.
+ */
+const family = <const Label extends string, M>(
+  make: (name: string, description: string, attributes: Attributes) => M,
+  name: string,
+  description: string,
   label: string
-): ((value: Label) => Metric.Metric<Input, State>) => {
-  const handles = new Map<string, Metric.Metric<Input, State>>()
+): ((value: Label) => M) => {
+  const handles = new Map<Label, M>()
   return (value) => {
     const known = handles.get(value)
     if (known !== undefined) return known
-    const made = Metric.withAttributes(metric, { [label]: value })
+    const made = make(name, description, { [label]: value })
     handles.set(value, made)
     return made
   }
 }
+
+const counters = <const Label extends string>(name: string, description: string, label: string) =>
+  family<Label, Metric.Counter<number>>(counter, name, description, label)
+const gauges = <const Label extends string>(name: string, description: string, label: string) =>
+  family<Label, Metric.Gauge<number>>(gauge, name, description, label)
 
 /** Where an entry was read: `transcribe`, `process`, `dlq` or the name of a host app's own event kind. */
 export type StreamLabel = string
@@ -33,18 +46,14 @@ export type LossCause = "trimmed" | "deleted"
 export type SyncOutcome = "changed" | "unchanged" | "failed" | "refused"
 export type ReloadOutcome = "signalled" | "applied" | "failed"
 
-export const eventsReceived = family<StreamLabel, number, Metric.CounterState<number>>(
-  counter("events_received_total", "Entries read for the first time"),
-  "stream"
-)
+export const eventsReceived = counters<StreamLabel>("events_received_total", "Entries read for the first time", "stream")
 
-const deliveriesTotal = counter("deliveries_total", "Attempts that ended, by what became of the event")
 const deliveriesBy = new Map<string, Metric.Counter<number>>()
 export const deliveries = (stream: StreamLabel, outcome: DeliveryOutcome): Metric.Counter<number> => {
   const key = `${stream} ${outcome}`
   const known = deliveriesBy.get(key)
   if (known !== undefined) return known
-  const made = Metric.withAttributes(deliveriesTotal, { stream, outcome })
+  const made = counter("deliveries_total", "Attempts that ended, by what became of the event", { stream, outcome })
   deliveriesBy.set(key, made)
   return made
 }
@@ -57,14 +66,12 @@ export const eventAge = Metric.histogram(`${prefix}event_age_seconds`, {
   description: "From the time in the original entry's id to the API's success, in seconds",
   boundaries: [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 900, 3_600, 21_600, 86_400]
 })
-export const retriesScheduled = family<"1" | "2" | "3", number, Metric.CounterState<number>>(
-  counter("retries_scheduled_total", "Events moved to the DLQ, by the attempts made so far"),
+export const retriesScheduled = counters<"1" | "2" | "3">(
+  "retries_scheduled_total",
+  "Events moved to the DLQ, by the attempts made so far",
   "attempt"
 )
-export const abandoned = family<AbandonReason, number, Metric.CounterState<number>>(
-  counter("abandoned_total", "Events moved to the abandoned stream"),
-  "reason"
-)
+export const abandoned = counters<AbandonReason>("abandoned_total", "Events moved to the abandoned stream", "reason")
 export const inFlight = gauge("in_flight", "Requests under way")
 export const held = gauge("held", "Entries held until they are due")
 export const circuitOpen = gauge("circuit_open", "1 while the circuit to the jobs API is open, else 0")
@@ -74,33 +81,32 @@ export const creditMismatches = counter(
   "Successes whose deducted credits differ from the expected"
 )
 export const ownershipLost = counter("ownership_lost_total", "Entries dropped because another consumer took them over")
-export const lostByRedis = family<LossCause, number, Metric.CounterState<number>>(
-  counter("lost_by_redis_total", "Entries Redis no longer has although nobody ended them"),
+export const lostByRedis = counters<LossCause>(
+  "lost_by_redis_total",
+  "Entries Redis no longer has although nobody ended them",
   "cause"
 )
-export const streamLength = family<StreamLabel, number, Metric.GaugeState<number>>(
-  gauge("stream_length", "Entries in the stream (XLEN)"),
+export const streamLength = gauges<StreamLabel>("stream_length", "Entries in the stream (XLEN)", "stream")
+export const streamGroupLag = gauges<StreamLabel>(
+  "stream_group_lag",
+  "Entries the group has not read yet (XINFO GROUPS lag); absent while Redis cannot tell",
   "stream"
 )
-export const streamGroupLag = family<StreamLabel, number, Metric.GaugeState<number>>(
-  gauge("stream_group_lag", "Entries the group has not read yet (XINFO GROUPS lag); absent while Redis cannot tell"),
+export const streamGroupPending = gauges<StreamLabel>(
+  "stream_group_pending",
+  "Entries read and not acknowledged yet, of all consumers",
   "stream"
 )
-export const streamGroupPending = family<StreamLabel, number, Metric.GaugeState<number>>(
-  gauge("stream_group_pending", "Entries read and not acknowledged yet, of all consumers"),
+export const oldestPending = gauges<StreamLabel>(
+  "oldest_pending_seconds",
+  "Age of the oldest pending entry by its id, in seconds; 0 where none is pending",
   "stream"
 )
-export const oldestPending = family<StreamLabel, number, Metric.GaugeState<number>>(
-  gauge("oldest_pending_seconds", "Age of the oldest pending entry by its id, in seconds; 0 where none is pending"),
-  "stream"
-)
-export const entriesClaimed = family<StreamLabel, number, Metric.CounterState<number>>(
-  counter("entries_claimed_total", "Idle entries taken over"),
-  "stream"
-)
+export const entriesClaimed = counters<StreamLabel>("entries_claimed_total", "Idle entries taken over", "stream")
 export const redisUp = gauge("redis_up", "1 while Redis answers, else 0")
-export const configSyncs = family<SyncOutcome, number, Metric.CounterState<number>>(
-  counter("config_syncs_total", "Configuration sync ticks, by outcome"),
+export const configSyncs = counters<SyncOutcome>(
+  "config_syncs_total",
+  "Configuration sync ticks, by outcome",
   "outcome"
 )
 export const configVersion = gauge(
@@ -111,12 +117,10 @@ export const configLastSuccess = gauge(
   "config_last_success_timestamp_seconds",
   "When configuration sync last succeeded, in Unix seconds; 0 before the first"
 )
-export const gatewayReloads = family<ReloadOutcome, number, Metric.CounterState<number>>(
-  counter("gateway_reloads_total", "Gateway reloads, by outcome"),
-  "outcome"
-)
-export const fiberRestarts = family<string, number, Metric.CounterState<number>>(
-  counter("fiber_restarts_total", "Supervised loops restarted after a failure"),
+export const gatewayReloads = counters<ReloadOutcome>("gateway_reloads_total", "Gateway reloads, by outcome", "outcome")
+export const fiberRestarts = counters<string>(
+  "fiber_restarts_total",
+  "Supervised loops restarted after a failure",
   "fiber"
 )
 
