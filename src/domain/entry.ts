@@ -30,7 +30,8 @@ const escapedByte = /[\udc80-\udcff]/
 const invalid = (field: string, rule: string) =>
   Result.fail(new InvalidEvent({ field: field === "" ? '""' : field, rule }))
 
-const notUtf8 = (text: string): boolean => escapedByte.test(text) && !text.isWellFormed()
+// Nearly every text is well-formed, and that is told without looking at its characters where all are ASCII.
+const notUtf8 = (text: string): boolean => !text.isWellFormed() && escapedByte.test(text)
 
 /** Bytes of a text in UTF-8, counting an escaped byte as the one it stands for. */
 const utf8Length = (text: string): number => {
@@ -47,10 +48,14 @@ const utf8Length = (text: string): number => {
   return bytes
 }
 
-const entryBytes = (fields: FlatFields): number => {
+const isTooLarge = (fields: FlatFields): boolean => {
+  let units = 0
+  for (const text of fields) units += text.length
+  // At most three bytes a UTF-16 unit: only an entry of that order is counted byte by byte.
+  if (units * 3 <= maxBytes) return false
   let bytes = 0
   for (const text of fields) bytes += utf8Length(text)
-  return bytes
+  return bytes > maxBytes
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -73,7 +78,7 @@ const parseData = (text: string): Result.Result<EventFields, InvalidEvent> => {
 /** The fields of an entry by name, or the structural rule that it breaks. */
 export const eventFields = (fields: FlatFields): Result.Result<EventFields, InvalidEvent> => {
   if (fields.length > 2 * maxFields) return invalid("entry", `must have at most ${maxFields} fields`)
-  if (entryBytes(fields) > maxBytes) return invalid("entry", "must be at most 1 MiB")
+  if (isTooLarge(fields)) return invalid("entry", "must be at most 1 MiB")
   const values: Record<string, unknown> = {}
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const name = fields[i] ?? ""

@@ -3,6 +3,7 @@
  * kinds; a host app adds its own with {@link make}.
  */
 import { Result, Schema, SchemaIssue } from "effect"
+import { utf8 } from "./bytes.ts"
 import { type EventFields, eventFields, type FlatFields, InvalidEvent } from "./entry.ts"
 
 /** Where an event first stood: part of its request's body. */
@@ -60,12 +61,10 @@ export const invalidEvent = (issue: SchemaIssue.Issue): InvalidEvent => {
   return new InvalidEvent({ field: String(name ?? "entry"), rule: first?.message ?? "is not valid" })
 }
 
-const encoder = new TextEncoder()
-
 /** A body's JSON bytes; a value that JSON cannot hold makes the event invalid. */
 export const encodeBody = (body: unknown): Result.Result<Uint8Array, InvalidEvent> => {
   try {
-    return Result.succeed(encoder.encode(JSON.stringify(body)))
+    return Result.succeed(utf8(JSON.stringify(body)))
   } catch {
     return Result.fail(new InvalidEvent({ field: "entry", rule: "must make a request: its JSON cannot be built" }))
   }

@@ -70,26 +70,38 @@ const iso = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?
 const timeRule = "must be an ISO 8601 time with an offset or Z, or integer epoch milliseconds"
 const maxTime = 8_640_000_000_000_000
 
-/** Epoch milliseconds of a day's begin; undefined for a day that does not exist. */
-const dayStart = (year: number, month: number, day: number): number | undefined => {
+/** A time as `Date.prototype.toISOString` writes it, which is how nearly all come: its digits stand at fixed places. */
+export const canonicalTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
+
+const daysIn = (year: number, month: number): number => {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
+}
+
+/** Epoch milliseconds of a time of day in UTC; undefined for a day or a time that does not exist. */
+const instant = (year: number, month: number, day: number, hour: number, minute: number, second: number) => {
+  if (month < 1 || month > 12 || day < 1 || day > daysIn(year, month)) return undefined
+  if (hour > 23 || minute > 59 || second > 59) return undefined
   // Date.UTC takes a year below 100 for one of the twentieth century.
-  const time = year < 100 ? new Date(0).setUTCFullYear(year, month - 1, day) : Date.UTC(year, month - 1, day)
-  const date = new Date(time)
-  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? time : undefined
+  const start = year < 100 ? new Date(0).setUTCFullYear(year, month - 1, day) : Date.UTC(year, month - 1, day)
+  return start + ((hour * 60 + minute) * 60 + second) * 1_000
 }
 
 const parseIso = (text: string): number | undefined => {
+  if (canonicalTime.test(text)) {
+    const digits = (from: number, to: number) => Number(text.slice(from, to))
+    const time = instant(digits(0, 4), digits(5, 7), digits(8, 10), digits(11, 13), digits(14, 16), digits(17, 19))
+    return time === undefined ? undefined : time + digits(20, 23)
+  }
   const match = iso.exec(text)
   if (match === null) return undefined
-  const day = dayStart(Number(match[1]), Number(match[2]), Number(match[3]))
-  const [hour, minute, second] = [Number(match[4]), Number(match[5]), Number(match[6] ?? 0)]
-  const [offsetHour, offsetMinute] = [Number(match[9] ?? 0), Number(match[10] ?? 0)]
-  if (day === undefined || hour > 23 || minute > 59 || second > 59 || offsetHour > 23 || offsetMinute > 59) {
-    return undefined
-  }
+  const number = (group: number) => Number(match[group] ?? 0)
+  const time = instant(number(1), number(2), number(3), number(4), number(5), number(6))
+  const [offsetHour, offsetMinute] = [number(9), number(10)]
+  if (time === undefined || offsetHour > 23 || offsetMinute > 59) return undefined
   const milliseconds = match[7] === undefined ? 0 : Number(match[7].slice(0, 3).padEnd(3, "0"))
   const offset = (offsetHour * 60 + offsetMinute) * (match[8] === "-" ? -60_000 : 60_000)
-  return day + ((hour * 60 + minute) * 60 + second) * 1_000 + milliseconds - offset
+  return time + milliseconds - offset
 }
 
 const parseEpoch = (time: number): number | undefined =>

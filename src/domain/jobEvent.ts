@@ -1,5 +1,6 @@
 /** The two kinds of the Models Gateway, transcribe and process: their schemas and the body of `POST /api/jobs/add`. */
 import { Result, Schema } from "effect"
+import { utf8 } from "./bytes.ts"
 import { creditsForAudio } from "./credits.ts"
 import { type EventFields, eventFields, type Form, InvalidEvent } from "./entry.ts"
 import { type EventKind, encodeBody, invalidEvent, type ReadContext, traceparentOf } from "./eventKind.ts"
@@ -35,9 +36,9 @@ export const ProcessEvent = (form: Form) =>
 export type TranscribeEvent = ReturnType<typeof TranscribeEvent>["Type"]
 export type ProcessEvent = ReturnType<typeof ProcessEvent>["Type"]
 
-const isoUtc = (time: number): string => new Date(time).toISOString()
-
-const encoder = new TextEncoder()
+/** A time as the request carries it: one that came in this form already is passed on as it is. */
+const isoUtc = (time: number, given: unknown): string =>
+  typeof given === "string" && F.canonicalTime.test(given) ? given : new Date(time).toISOString()
 
 const hex = (bytes: Uint8Array): string => {
   let text = ""
@@ -67,7 +68,7 @@ const crossCheck = (
   }
   if (event.metadata_sha256 !== undefined) {
     if (metadata === undefined) return broken("metadata_sha256", "must not be given without metadata")
-    if (form === "flat" && hex(context.sha256(encoder.encode(String(values.metadata)))) !== event.metadata_sha256) {
+    if (form === "flat" && hex(context.sha256(utf8(String(values.metadata)))) !== event.metadata_sha256) {
       return broken("metadata_sha256", "must be the SHA-256 of the metadata's bytes")
     }
   }
@@ -79,9 +80,10 @@ const crossCheck = (
 
 /** Everything a kind does not know, passed on as it came. */
 const attributesOf = (values: EventFields["values"], known: ReadonlySet<string>): Record<string, unknown> => {
-  const rest: Array<readonly [string, unknown]> = []
-  for (const name in values) if (!known.has(name)) rest.push([name, values[name]])
-  return Object.fromEntries(rest)
+  // No name is `__proto__`: such an entry is refused before.
+  const rest: Record<string, unknown> = {}
+  for (const name in values) if (!known.has(name)) rest[name] = values[name]
+  return rest
 }
 
 const path = "/api/jobs/add"
@@ -104,6 +106,7 @@ const kind = <E extends TranscribeEvent | ProcessEvent>(
       const decoded = decode[read.success.form](read.success.values)
       if (Result.isFailure(decoded)) return Result.fail(invalidEvent(decoded.failure.issue))
       const event = decoded.success
+      const { values } = read.success
       const broken = crossCheck(event, read.success, context)
       if (broken !== undefined) return Result.fail(broken)
       const body = encodeBody({
@@ -113,11 +116,11 @@ const kind = <E extends TranscribeEvent | ProcessEvent>(
         user_id: event.user_id,
         device_id: event.device_id,
         session_id: event.session_id,
-        started_at: isoUtc(event.started_at),
-        completed_at: isoUtc(event.completed_at),
+        started_at: isoUtc(event.started_at, values.started_at),
+        completed_at: isoUtc(event.completed_at, values.completed_at),
         ...own(event),
         metadata: event.metadata,
-        attributes: attributesOf(read.success.values, known)
+        attributes: attributesOf(values, known)
       })
       return Result.map(body, (bytes) => ({
         eventId: event.event_id,
