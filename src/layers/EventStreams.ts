@@ -30,6 +30,8 @@ const readPending = readReply(Pending, "XPENDING")
 const readClaimed = readReply(Claimed, "XAUTOCLAIM")
 const readRenewed = readReply(Schema.Tuple([Ids, Ids]), "EVAL renew")
 const readTaken = readReply(Flat, "EVAL take")
+const readText = readReply(Schema.String, "INFO")
+const readIds = readReply(Ids, "EVAL adopt")
 const readInfo = readReply(Flat, "XINFO")
 const readInfos = readReply(Schema.Array(Flat), "XINFO")
 const readSummary = readReply(PendingSummary, "XPENDING")
@@ -114,6 +116,16 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
 
     return EventStreams.of({
       ping: Effect.asVoid(redis.send("PING")),
+      serverInfo: Effect.map(
+        redis.send("INFO").pipe(Effect.flatMap(readText)),
+        (text) =>
+          new Map(
+            text.split("\r\n").flatMap((line): ReadonlyArray<readonly [string, string]> => {
+              const colon = line.indexOf(":")
+              return colon < 0 ? [] : [[line.slice(0, colon), line.slice(colon + 1)]]
+            })
+          )
+      ),
       reader: Effect.map(redis.reserve, (connection) => ({
         readNew: (stream, consumer, count, blockMs) =>
           connection
@@ -160,6 +172,12 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
           Effect.flatMap(readRenewed),
           Effect.map(([lost, deleted]) => ({ lost, deleted }))
         ),
+      adopt: (stream, consumer, entries) =>
+        run(
+          Scripts.adopt,
+          [stream],
+          [consumer.group, consumer.name, ...entries.flatMap(({ deliveries, id }) => [id, String(deliveries)])]
+        ).pipe(Effect.flatMap(readIds)),
       take: (stream, consumer, id, countHandOut) =>
         Effect.gen(function* () {
           const reply = yield* run(
@@ -249,6 +267,10 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
         Effect.asVoid(run(Scripts.unlease, [leaseKey(stream, consumer)], [token])),
       trim: (stream, floorId) => number(run(Scripts.trim, [stream], [floorId ?? ""])),
       range,
+      latest: (stream, count) =>
+        redis
+          .send("XREVRANGE", stream, "+", "-", "COUNT", String(count))
+          .pipe(Effect.flatMap(readEntries), Effect.map(presentEntries)),
       remove: (stream, ids) => number(redis.send("XDEL", stream, ...ids)),
       replay: (abandonedStream, abandonedId, originStream, fields) =>
         run(

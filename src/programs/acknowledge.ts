@@ -54,8 +54,10 @@ export const makeAcknowledge = (context: {
         )
         for (const { done } of now) done()
       }
+      // In the same step as the look above: who comes between the two would wait for a flush that is over.
+      batch.flushing = false
     }).pipe(
-      Effect.ensuring(
+      Effect.onInterrupt(() =>
         Effect.sync(() => {
           batch.flushing = false
         })

@@ -4,6 +4,7 @@ import type { CollectorOptions } from "../domain/options.ts"
 import { EventStreams } from "../services/EventStreams.ts"
 import { JobsApi } from "../services/JobsApi.ts"
 import * as Metrics from "../services/Metrics.ts"
+import type { RedisError } from "../services/Redis.ts"
 import { redisFailure, redisFailureMessage } from "../services/RedisFailure.ts"
 import { Signer } from "../services/Signer.ts"
 import { makeAcknowledge } from "./acknowledge.ts"
@@ -17,7 +18,8 @@ import * as Health from "./health.ts"
 import * as KeepAlive from "./keepAlive.ts"
 import * as Lease from "./lease.ts"
 import * as Monitor from "./monitor.ts"
-import { backoff, noteFailure } from "./persist.ts"
+import { noteFailure, untilDoneOrRefused } from "./persist.ts"
+import { advise } from "./redisAdvice.ts"
 import * as Retain from "./retain.ts"
 import { ApiRecord } from "./state/apiRecord.ts"
 import { Gate } from "./state/gate.ts"
@@ -37,6 +39,8 @@ export class RedisRefused extends Schema.TaggedError<RedisRefused>()("RedisRefus
     return `Redis refuses this user: ${this.problem}. Check REDIS_URL, REDIS_PASSWORD_FILE and the user's permissions.`
   }
 }
+
+const refused = (error: RedisError): RedisRefused => new RedisRefused({ problem: redisFailureMessage(error) })
 
 export type CollectorError = RedisRefused | TooManyDefects
 
@@ -58,26 +62,14 @@ export interface Collector {
 type Services = EventStreams | JobsApi | Signer
 
 /** Waits until Redis answers; only refused credentials are a reason to give up. */
-const awaitRedis = (streams: EventStreams["Service"], link: Link): Effect.Effect<void, RedisRefused> => {
-  const attempt = (failures: number): Effect.Effect<void, RedisRefused> =>
-    Effect.matchEffect(streams.ping, {
-      onSuccess: () => link.succeeded,
-      onFailure: (error) =>
-        redisFailure(error) === "refused"
-          ? Effect.fail(new RedisRefused({ problem: redisFailureMessage(error) }))
-          : noteFailure(link, "connect", error).pipe(
-              Effect.andThen(backoff(failures)),
-              Effect.andThen(attempt(failures + 1))
-            )
-    })
-  return attempt(0)
-}
+const awaitRedis = (streams: EventStreams["Service"], link: Link): Effect.Effect<void, RedisRefused> =>
+  untilDoneOrRefused(link, "connect", streams.ping).pipe(Effect.mapError(refused), Effect.andThen(link.succeeded))
 
 const freshLaneStates = (lanes: ReadonlyArray<Lane>): ReadonlyMap<Lane, LaneState> =>
   new Map(
     lanes.map((lane) => [
       lane,
-      { ready: false, lastSeenId: undefined, problem: undefined, figures: undefined, eaten: 0 }
+      { ready: false, grouped: false, lastSeenId: undefined, problem: undefined, figures: undefined, eaten: 0 }
     ])
   )
 
@@ -98,7 +90,7 @@ const openSession = (
   lasting: Lasting
 ): Effect.Effect<
   { readonly session: Session; readonly workers: FiberSet.FiberSet<void> },
-  never,
+  RedisRefused,
   Services | Scope.Scope
 > =>
   Effect.gen(function* () {
@@ -106,7 +98,9 @@ const openSession = (
     const streams = yield* EventStreams
     const { sha256 } = yield* Signer
     const wanted = { group: options.consumerGroup, name: options.consumerName }
-    const { consumer, lease } = yield* Lease.acquire(streams, link, Lease.leaseStream(lanes), wanted)
+    const { consumer, lease } = yield* Lease.acquire(streams, link, Lease.leaseStream(lanes), wanted).pipe(
+      Effect.mapError(refused)
+    )
     const workers = yield* FiberSet.make<void>()
     const fork = yield* FiberSet.runtime(workers)()
     const permits = new Permits(options.deliveryConcurrency)
@@ -155,7 +149,7 @@ const createGroups = (session: Session): Effect.Effect<void, RedisRefused> =>
     (lane) =>
       Effect.catch(ensureGroup(session, lane), (error) =>
         redisFailure(error) === "refused"
-          ? Effect.fail(new RedisRefused({ problem: redisFailureMessage(error) }))
+          ? Effect.fail(refused(error))
           : noteFailure(session.link, "create-groups", error)
       ),
     { discard: true }
@@ -265,6 +259,7 @@ export const makeCollector = <R>(
 
     const run = Effect.gen(function* () {
       yield* awaitRedis(streams, link)
+      yield* advise(streams, lanes)
       for (;;) {
         const lost = yield* runSession(lasting, (session) => {
           current = session

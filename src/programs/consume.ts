@@ -39,6 +39,8 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader) => {
   const patience = permits.total < 2 * sources ? shortBlockMs : blockMs
 
   const startOrHold = (entry: StreamEntry, flows: boolean, now: number): boolean => {
+    // Handed out again because its group was created anew: it is being worked on.
+    if (ledger.has(lane, entry.id)) return false
     const task = freshTask(lane, entry.id, entry.fields, now)
     if (flows) {
       ledger.run(task)
@@ -56,9 +58,14 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader) => {
       Effect.gen(function* () {
         const granted = yield* restore(permits.take(most))
         yield* session.beat(loopName(lane))
-        const entries = yield* Effect.onError(
-          restore(receiving(session, lane, reader.readNew(lane.key, session.consumer, granted, block ? patience : 0))),
-          () => Effect.sync(() => permits.release(granted))
+        const reading = receiving(
+          session,
+          lane,
+          reader.readNew(lane.key, session.consumer, granted, block ? patience : 0)
+        )
+        // A read that does not wait is seen to its end, so that a stop leaves nothing handed out unread.
+        const entries = yield* Effect.onError(block ? restore(reading) : reading, () =>
+          Effect.sync(() => permits.release(granted))
         )
         const now = yield* Clock.currentTimeMillis
         const flows = gate.flows(now)
@@ -91,7 +98,9 @@ const readDlq = (session: Session, lane: Lane, reader: StreamReader) => {
       const read = reader.readNew(lane.key, session.consumer, count, block ? blockMs : 0)
       const entries = yield* receiving(session, lane, read)
       const now = yield* Clock.currentTimeMillis
-      for (const entry of entries) session.ledger.hold(dueTask(entry, now))
+      for (const entry of entries) {
+        if (!session.ledger.has(lane, entry.id)) session.ledger.hold(dueTask(entry, now))
+      }
       yield* received(session, lane, entries)
       return entries.length
     })
@@ -129,6 +138,7 @@ export const consume = (session: Session, lane: Lane): Effect.Effect<never> => {
       const state = laneState(session, lane)
       state.ready = false
       state.problem = redisFailureMessage(error)
+      if (redisFailure(error) === "no-group") state.grouped = false
       yield* noteFailure(session.link, loopName(lane), error)
       const lasted = (yield* Clock.currentTimeMillis) - started
       // A group that is gone is created again at once; after that, and for anything else, the wait grows.

@@ -8,7 +8,7 @@ import type { EventKind, PreparedRequest } from "../domain/eventKind.ts"
 import * as Metrics from "../services/Metrics.ts"
 import { untilDone } from "./persist.ts"
 import { sayOfEntry } from "./say.ts"
-import { abandon, ageSeconds, drop, finish, lostByRedis, type Passage, retryLater } from "./settle.ts"
+import { abandon, ageSeconds, drop, finish, ownershipOf, type Passage, retryLater } from "./settle.ts"
 import type { Session } from "./state/session.ts"
 import type { Task } from "./state/task.ts"
 import { noteOutcome, noteRequest, type ProcessSpan, processing } from "./tracing.ts"
@@ -22,13 +22,13 @@ const takeUp = (session: Session, task: Task): Effect.Effect<FlatFields | undefi
     if (task.fields !== undefined) return task.fields
     const { consumer, link, streams } = session
     const overdrawn = task.deliveries + (task.countHandOut ? 1 : 0) > session.options.maxDeliveries
-    const taken = yield* untilDone(
-      link,
-      "take",
-      streams.take(task.lane.key, consumer, task.id, task.countHandOut && !overdrawn)
-    )
+    const take = streams.take(task.lane.key, consumer, task.id, task.countHandOut && !overdrawn)
+    const taken = yield* ownershipOf(session, task, untilDone(link, "take", take), ({ _tag }) => _tag !== "NotOwned")
     if (taken._tag === "NotOwned") return yield* Effect.as(drop(session, task), undefined)
-    if (taken._tag === "Deleted") return yield* Effect.as(lostByRedis(session, task), undefined)
+    if (taken._tag === "Deleted") {
+      task.gone = true
+      return yield* Effect.as(drop(session, task), undefined)
+    }
     task.deliveries = overdrawn ? session.options.maxDeliveries + 1 : taken.deliveries
     task.countHandOut = false
     return taken.fields
@@ -126,6 +126,7 @@ const settle = (
         return yield* noteSuccess(session, task, passage, request, decision.result, now)
       }
       case "Hold": {
+        if (task.gone) return yield* drop(session, task)
         task.fields = undefined
         task.dueAt = now
         if (!task.lost) session.ledger.hold(task)

@@ -2,8 +2,12 @@
 import { Effect } from "effect"
 import { greaterId, smallerId } from "../domain/streamId.ts"
 import type { RedisError } from "../services/Redis.ts"
+import { lostByRedis } from "./settle.ts"
 import { isDlq, type Lane } from "./state/lanes.ts"
 import { laneState, type Session } from "./state/session.ts"
+
+/** Entries in one script call, so that Redis is never busy for long. */
+const batch = 256
 
 /** Notes an id that the group has been given. */
 export const noteSeen = (session: Session, lane: Lane, id: string): void => {
@@ -17,17 +21,25 @@ const restartId = (session: Session, lane: Lane, lastSeenId: string): Effect.Eff
     info === undefined ? "0" : smallerId(lastSeenId, info.lastGeneratedId)
   )
 
-/** Makes sure of a lane's group. */
-export const ensureGroup = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =>
+/** A group that was lost took with it who owns what: what this process works on or holds becomes its own again. */
+const adoptOwn = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =>
+  Effect.gen(function* () {
+    const { consumer, ledger, streams } = session
+    const tasks = ledger.tasks(lane)
+    for (let at = 0; at < tasks.length; at += batch) {
+      const gone = yield* streams.adopt(lane.key, consumer, tasks.slice(at, at + batch))
+      for (const id of gone) {
+        const task = ledger.get(lane, id)
+        if (task !== undefined) yield* lostByRedis(session, task)
+      }
+    }
+  })
+
+const create = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =>
   Effect.gen(function* () {
     const { options, streams } = session
     const group = options.consumerGroup
     const state = laneState(session, lane)
-    const known = yield* streams.groupInfo(lane.key, group)
-    if (known !== undefined) {
-      if (state.lastSeenId === undefined) noteSeen(session, lane, known.lastDeliveredId)
-      return
-    }
     const { lastSeenId } = state
     const startId = isDlq(lane)
       ? "0"
@@ -43,4 +55,18 @@ export const ensureGroup = (session: Session, lane: Lane): Effect.Effect<void, R
     const made = yield* streams.groupInfo(lane.key, group)
     // An id seen before the stream was lost says nothing about the new one.
     if (made !== undefined) state.lastSeenId = made.lastDeliveredId
+  })
+
+/** Makes sure of a lane's group, and of what this process owns in it. */
+export const ensureGroup = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =>
+  Effect.gen(function* () {
+    const state = laneState(session, lane)
+    const known = yield* session.streams.groupInfo(lane.key, session.options.consumerGroup)
+    if (known === undefined) {
+      state.grouped = false
+      yield* create(session, lane)
+    } else if (state.lastSeenId === undefined) noteSeen(session, lane, known.lastDeliveredId)
+    if (state.grouped) return
+    yield* adoptOwn(session, lane)
+    state.grouped = true
   })

@@ -67,7 +67,7 @@ const consumerGroups = (sources: HealthSources): Check => {
     return {
       stream: lane.key,
       label: lane.label,
-      ready: session !== undefined && state?.ready === true,
+      ready: session !== undefined && state?.ready === true && state.grouped,
       problem: state?.problem,
       length: state?.figures?.length,
       lag: state?.figures?.lag,

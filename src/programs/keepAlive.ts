@@ -5,7 +5,7 @@ import { redisFailure } from "../services/RedisFailure.ts"
 import { backoff, noteFailure } from "./persist.ts"
 import { drop, lostByRedis } from "./settle.ts"
 import type { Lane } from "./state/lanes.ts"
-import type { Session } from "./state/session.ts"
+import { laneState, type Session } from "./state/session.ts"
 import { Watch } from "./state/signal.ts"
 
 export const loopName = "keep-alive"
@@ -16,6 +16,8 @@ const batch = 256
 const renewLane = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =>
   Effect.gen(function* () {
     const { consumer, ledger, streams } = session
+    // In a group just created again nothing is this process's own until it has been adopted.
+    if (!laneState(session, lane).grouped) return
     const ids = ledger.tasks(lane).map(({ id }) => id)
     for (let at = 0; at < ids.length; at += batch) {
       const { deleted, lost } = yield* streams.renew(lane.key, consumer, ids.slice(at, at + batch))

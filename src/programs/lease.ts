@@ -1,7 +1,8 @@
 /** The consumer name's lease: two processes under one name would settle each other's entries. */
 import { Clock, Effect, Random, Schema } from "effect"
 import type { Consumer, EventStreams } from "../services/EventStreams.ts"
-import { backoff, noteFailure, untilDone } from "./persist.ts"
+import type { RedisError } from "../services/Redis.ts"
+import { backoff, noteFailure, untilDoneOrRefused } from "./persist.ts"
 import type { Lane } from "./state/lanes.ts"
 import type { Link } from "./state/link.ts"
 import type { LeaseState, Session } from "./state/session.ts"
@@ -32,21 +33,21 @@ const newToken: Effect.Effect<string> = Effect.map(Effect.all([Random.next, Rand
 
 /**
  * Takes a name: the wanted one, for which it waits as long as a lease lasts (its last holder may have crashed), else
- * `<name>-2`, `<name>-3`, …
+ * `<name>-2`, `<name>-3`, … Fails only where Redis refuses this user.
  */
 export const acquire = (
   streams: EventStreams["Service"],
   link: Link,
   key: string,
   wanted: Consumer
-): Effect.Effect<Held> =>
+): Effect.Effect<Held, RedisError> =>
   Effect.gen(function* () {
     const token = yield* newToken
-    const tryName = (name: string): Effect.Effect<Held | undefined> =>
+    const tryName = (name: string): Effect.Effect<Held | undefined, RedisError> =>
       Effect.gen(function* () {
         const consumer = { group: wanted.group, name }
         const asked = yield* Clock.currentTimeMillis
-        const got = yield* untilDone(link, loopName, streams.renewLease(key, consumer, token, leaseTtlMs))
+        const got = yield* untilDoneOrRefused(link, loopName, streams.renewLease(key, consumer, token, leaseTtlMs))
         return got ? { consumer, lease: { token, changed: new Signal(), validUntil: asked + leaseTtlMs } } : undefined
       })
     const deadline = (yield* Clock.currentTimeMillis) + leaseTtlMs + retryEveryMs

@@ -35,11 +35,27 @@ const report = (link: Link, what: string, error: RedisError): Effect.Effect<void
 export const noteFailure = (link: Link, what: string, error: RedisError): Effect.Effect<void> =>
   Effect.andThen(isOutage(error) ? link.failed : Effect.void, report(link, what, error))
 
+const waitOut = (link: Link, what: string, error: RedisError, failures: number): Effect.Effect<void> =>
+  Effect.andThen(noteFailure(link, what, error), backoff(failures))
+
 /** Repeats an effect until Redis has done it. It must be safe to send twice. */
 export const untilDone = <A>(link: Link, what: string, effect: Effect.Effect<A, RedisError>): Effect.Effect<A> => {
   const attempt = (failures: number): Effect.Effect<A> =>
-    Effect.catch(effect, (error) =>
-      noteFailure(link, what, error).pipe(Effect.andThen(backoff(failures)), Effect.andThen(attempt(failures + 1)))
+    Effect.catch(effect, (error) => Effect.andThen(waitOut(link, what, error, failures), attempt(failures + 1)))
+  return attempt(0)
+}
+
+/** Repeats an effect until Redis has done it or refuses this user, which waiting does not mend. */
+export const untilDoneOrRefused = <A>(
+  link: Link,
+  what: string,
+  effect: Effect.Effect<A, RedisError>
+): Effect.Effect<A, RedisError> => {
+  const attempt = (failures: number): Effect.Effect<A, RedisError> =>
+    Effect.catchIf(
+      effect,
+      (error) => redisFailure(error) !== "refused",
+      (error) => Effect.andThen(waitOut(link, what, error, failures), attempt(failures + 1))
     )
   return attempt(0)
 }

@@ -5,10 +5,10 @@ import type { FlatFields } from "../domain/entry.ts"
 import type { Source } from "../domain/eventKind.ts"
 import { timeOfId } from "../domain/streamId.ts"
 import * as Metrics from "../services/Metrics.ts"
-import { untilDone } from "./persist.ts"
+import { backoff, untilDone } from "./persist.ts"
 import { sayOfEntry } from "./say.ts"
-import { isDlq } from "./state/lanes.ts"
-import type { Session } from "./state/session.ts"
+import { isDlq, type Lane } from "./state/lanes.ts"
+import { laneState, type Session } from "./state/session.ts"
 import { Watch } from "./state/signal.ts"
 import type { Task } from "./state/task.ts"
 import { acknowledging } from "./tracing.ts"
@@ -30,30 +30,34 @@ const nameIsOurs = (session: Session): Effect.Effect<void> =>
     )
   })
 
-/** Drops a task that another consumer took over. */
+/** Counts and logs an entry that Redis no longer has although nobody ended it. */
+export const noteDeleted = (session: Session, lane: Lane, id: string): Effect.Effect<void> =>
+  Effect.andThen(
+    Metric.update(Metrics.lostByRedis("deleted"), 1),
+    sayOfEntry(session, "entry.lost_by_redis", Effect.logError, { cause: "deleted", stream: lane.key, entry_id: id })
+  )
+
+/** Drops a task whose entry is another consumer's by now, or nobody's. */
 export const drop = (session: Session, task: Task): Effect.Effect<void> =>
   Effect.suspend(() => {
     session.ledger.remove(task)
     if (task.lost) return Effect.void
     task.lost = true
+    if (task.gone) return noteDeleted(session, task.lane, task.id)
     return Effect.andThen(
       Metric.update(Metrics.ownershipLost, 1),
       sayOfEntry(session, "entry.ownership_lost", Effect.logWarning, { stream: task.lane.key, entry_id: task.id })
     )
   })
 
-/** Notes an entry that Redis deleted while it was pending. */
+/** Takes in that Redis has lost an entry: the event is lost, unless its delivery is under way and succeeds. */
 export const lostByRedis = (session: Session, task: Task): Effect.Effect<void> =>
   Effect.suspend(() => {
+    const waits = task.state === "held"
+    task.gone = true
+    if (waits) return drop(session, task)
     session.ledger.remove(task)
-    return Effect.andThen(
-      Metric.update(Metrics.lostByRedis("deleted"), 1),
-      sayOfEntry(session, "entry.lost_by_redis", Effect.logError, {
-        cause: "deleted",
-        stream: task.lane.key,
-        entry_id: task.id
-      })
-    )
+    return Effect.void
   })
 
 /** Acknowledges an entry whose event is done, whoever owns the entry by now. */
@@ -66,19 +70,54 @@ export const finish = (session: Session, task: Task): Effect.Effect<void> =>
     )
   })
 
+/**
+ * What Redis says of an owned entry. While its group is being created again, "not owned" says nothing: it is asked
+ * again when what this process owned is its own again.
+ */
+export const ownershipOf = <A>(
+  session: Session,
+  task: Task,
+  ask: Effect.Effect<A>,
+  isOwned: (answer: A) => boolean
+): Effect.Effect<A> =>
+  Effect.filterOrElse(
+    ask,
+    (answer) => isOwned(answer) || laneState(session, task.lane).grouped,
+    () => Effect.andThen(backoff(0), ownershipOf(session, task, ask, isOwned))
+  )
+
+/** How many of a stream's last entries are looked through for a copy whose writing was not answered. */
+const lately = 256
+
+const stands = (session: Session, stream: string, fields: FlatFields): Effect.Effect<boolean> =>
+  Effect.map(untilDone(session.link, "move", session.streams.latest(stream, lately)), (entries) =>
+    entries.some(
+      (entry) => entry.fields.length === fields.length && entry.fields.every((text, i) => text === fields[i])
+    )
+  )
+
 const move = (session: Session, task: Task, to: string, fields: FlatFields): Effect.Effect<boolean> =>
   Effect.suspend(() => {
     task.state = "settling"
-    const attempt = session.streams.move({
-      from: task.lane.key,
-      to,
-      consumer: session.consumer,
-      id: task.id,
-      remove: isDlq(task.lane),
-      fields
-    })
+    let unsure = false
+    const attempt = session.streams
+      .move({ from: task.lane.key, to, consumer: session.consumer, id: task.id, remove: isDlq(task.lane), fields })
+      .pipe(
+        Effect.tapError(() =>
+          Effect.sync(() => {
+            unsure = true
+          })
+        )
+      )
+    const moving = ownershipOf(session, task, untilDone(session.link, "move", attempt), (moved) => moved).pipe(
+      // Redis may have moved it and the answer been lost: then it is not owned any more, and yet this was its move.
+      Effect.filterOrElse(
+        (moved) => moved || !unsure,
+        () => stands(session, to, fields)
+      )
+    )
     return nameIsOurs(session).pipe(
-      Effect.andThen(acknowledging(session, task, to, untilDone(session.link, "move", attempt))),
+      Effect.andThen(acknowledging(session, task, to, moving)),
       Effect.tap((moved) => (moved ? Effect.sync(() => session.ledger.remove(task)) : drop(session, task)))
     )
   })

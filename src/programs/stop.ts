@@ -2,7 +2,7 @@
 import { Duration, Effect, FiberSet } from "effect"
 import type { PendingEntry } from "../services/EventStreams.ts"
 import type { RedisError } from "../services/Redis.ts"
-import { leaseStream } from "./lease.ts"
+import { leaseStream, leaseTtlMs } from "./lease.ts"
 import type { Lane } from "./state/lanes.ts"
 import type { Session } from "./state/session.ts"
 import type { Task } from "./state/task.ts"
@@ -18,6 +18,10 @@ const restored = (task: Task | undefined, deliveries: number): number => {
   return Math.max(0, deliveries - (counted ? 1 : 0))
 }
 
+/** Whether the name is this process's own still; another's entries under it are not ours to release. */
+const holdsName = ({ consumer, lanes, lease, streams }: Session): Effect.Effect<boolean, RedisError> =>
+  streams.renewLease(leaseStream(lanes), consumer, lease.token, leaseTtlMs)
+
 const releaseLane = (session: Session, lane: Lane): Effect.Effect<number, RedisError> =>
   Effect.gen(function* () {
     const { consumer, ledger, options, streams } = session
@@ -27,9 +31,12 @@ const releaseLane = (session: Session, lane: Lane): Effect.Effect<number, RedisE
       const pending = yield* streams.pendingOf(lane.key, consumer, after, page)
       const last = pending.at(-1)
       if (last === undefined) return released
-      const entries = pending.map(
-        ({ deliveries, id }): PendingEntry => ({ id, deliveries: restored(ledger.get(lane, id), deliveries) })
-      )
+      const entries = pending.map(({ deliveries, id }): PendingEntry => {
+        const task = ledger.get(lane, id)
+        // Forgotten first, so that it is not kept alive after its release.
+        if (task !== undefined) ledger.remove(task)
+        return { id, deliveries: restored(task, deliveries) }
+      })
       released += yield* streams.release(lane.key, consumer, Duration.toMillis(options.claimIdle), entries)
       after = last.id
     }
@@ -46,7 +53,10 @@ export const stopSession = (session: Session, workers: FiberSet.FiberSet<void>):
       yield* Effect.logWarning("stop.timed_out").pipe(Effect.annotateLogs({ in_flight: left }))
       yield* FiberSet.clear(workers)
     }
-    const released = yield* Effect.forEach(session.lanes, (lane) => releaseLane(session, lane)).pipe(
+    const released = yield* holdsName(session).pipe(
+      Effect.flatMap((ours) =>
+        ours ? Effect.forEach(session.lanes, (lane) => releaseLane(session, lane)) : Effect.succeed([])
+      ),
       Effect.timeoutOption(patience),
       Effect.catch(() => Effect.succeedNone)
     )

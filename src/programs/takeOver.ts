@@ -5,7 +5,7 @@ import type { RedisError } from "../services/Redis.ts"
 import { redisFailure } from "../services/RedisFailure.ts"
 import { holdPending, roomFor } from "./ownPending.ts"
 import { noteFailure } from "./persist.ts"
-import { sayOfEntry } from "./say.ts"
+import { lostByRedis, noteDeleted } from "./settle.ts"
 import type { Lane } from "./state/lanes.ts"
 import type { Session } from "./state/session.ts"
 
@@ -14,30 +14,26 @@ export const loopName = "take-over"
 /** XAUTOCLAIM looks at ten times as many pending entries as it may claim. */
 const batch = 100
 
-const noteDeleted = (session: Session, lane: Lane, ids: ReadonlyArray<string>): Effect.Effect<void> =>
+/** Entries that Redis lost while they were pending, this process's own among them. */
+const takeIn = (session: Session, lane: Lane, deleted: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.forEach(
-    ids,
-    (id) =>
-      Effect.andThen(
-        Metric.update(Metrics.lostByRedis("deleted"), 1),
-        sayOfEntry(session, "entry.lost_by_redis", Effect.logError, {
-          cause: "deleted",
-          stream: lane.key,
-          entry_id: id
-        })
-      ),
+    deleted,
+    (id) => {
+      const task = session.ledger.get(lane, id)
+      return task === undefined ? noteDeleted(session, lane, id) : lostByRedis(session, task)
+    },
     { discard: true }
   )
 
-/** One step through a lane's pending entries: where to go on. */
-const step = (session: Session, lane: Lane, cursor: string): Effect.Effect<string, RedisError> =>
+/** One step through a lane's pending entries: where to go on, or undefined where there is no room for more. */
+const step = (session: Session, lane: Lane, cursor: string): Effect.Effect<string | undefined, RedisError> =>
   Effect.gen(function* () {
     const { consumer, ledger, streams } = session
     const count = Math.min(batch, roomFor(session, lane))
-    if (count <= 0) return cursor
+    if (count <= 0) return undefined
     const minIdle = Duration.toMillis(session.options.claimIdle)
     const claimed = yield* streams.claimIdle(lane.key, consumer, minIdle, cursor, count)
-    yield* noteDeleted(session, lane, claimed.deleted)
+    yield* takeIn(session, lane, claimed.deleted)
     const wanted = new Set(claimed.ids.filter((id) => !ledger.has(lane, id)))
     if (wanted.size === 0) return claimed.cursor
     const pending = yield* Effect.forEach(wanted, (id) => streams.pendingOf(lane.key, consumer, before(id), 1), {
@@ -62,13 +58,29 @@ const before = (id: string): string => {
   return time === "0" ? "-" : `${BigInt(time) - 1n}-18446744073709551615`
 }
 
+/** Most steps through one lane in a row, so that no lane waits long for another. */
+const mostSteps = 20
+
+/** Goes through a lane's pending entries from a cursor on, for as long as there is room: where to go on next time. */
+const scan = (session: Session, lane: Lane, from: string): Effect.Effect<string, RedisError> =>
+  Effect.gen(function* () {
+    let cursor = from
+    for (let steps = 0; steps < mostSteps; steps++) {
+      const next = yield* step(session, lane, cursor)
+      if (next === undefined) return cursor
+      cursor = next
+      if (cursor === "0-0") return cursor
+    }
+    return cursor
+  })
+
 /** After Redis was away, every replica is given the time to renew its own before anything is taken over. */
 const mayTake = (session: Session, now: number): boolean => {
   const since = session.link.upAgainSince
   return session.link.up && (since === undefined || now >= since + Duration.toMillis(session.options.claimIdle))
 }
 
-/** Scans each stream's pending entries again and again, its cursor kept, thirty steps within `CLAIM_IDLE`. */
+/** Scans each stream's pending entries again and again, its cursor kept, thirty times within `CLAIM_IDLE`. */
 export const takeOver = (session: Session): Effect.Effect<never> =>
   Effect.gen(function* () {
     const everyMs = Math.min(10_000, Duration.toMillis(session.options.claimIdle) / 30)
@@ -78,8 +90,8 @@ export const takeOver = (session: Session): Effect.Effect<never> =>
       if (mayTake(session, yield* Clock.currentTimeMillis)) {
         for (const lane of session.lanes) {
           yield* session.beat(loopName)
-          const stepped = step(session, lane, cursors.get(lane) ?? "0-0")
-          const cursor = yield* Effect.catch(stepped, (error) =>
+          const scanned = scan(session, lane, cursors.get(lane) ?? "0-0")
+          const cursor = yield* Effect.catch(scanned, (error) =>
             Effect.gen(function* () {
               if (redisFailure(error) !== "no-group") {
                 yield* noteFailure(session.link, loopName, error)

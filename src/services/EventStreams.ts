@@ -88,6 +88,8 @@ export class EventStreams extends Context.Service<
   EventStreams,
   {
     readonly ping: Effect.Effect<void, RedisError>
+    /** What the server says of itself (INFO), by name; in a Cluster that of any one node. */
+    readonly serverInfo: Effect.Effect<ReadonlyMap<string, string>, RedisError>
     /** Opens a reader with a connection of its own; the scope closes it. */
     readonly reader: Effect.Effect<StreamReader, RedisError, Scope.Scope>
     /** XGROUP CREATE … MKSTREAM: false where the group exists. */
@@ -108,6 +110,15 @@ export class EventStreams extends Context.Service<
       consumer: Consumer,
       ids: ReadonlyArray<string>
     ) => Effect.Effect<{ readonly lost: ReadonlyArray<string>; readonly deleted: ReadonlyArray<string> }, RedisError>
+    /**
+     * Makes entries pending for this consumer again after their group was lost, unless another has them by now: those
+     * that the stream no longer has.
+     */
+    readonly adopt: (
+      stream: string,
+      consumer: Consumer,
+      entries: ReadonlyArray<PendingEntry>
+    ) => Effect.Effect<ReadonlyArray<string>, RedisError>
     /** Takes up an owned entry for work, counting one more hand-out if asked. */
     readonly take: (
       stream: string,
@@ -166,6 +177,8 @@ export class EventStreams extends Context.Service<
       to: string,
       count: number
     ) => Effect.Effect<ReadonlyArray<StreamEntry>, RedisError>
+    /** The last entries, the latest first (XREVRANGE). */
+    readonly latest: (stream: string, count: number) => Effect.Effect<ReadonlyArray<StreamEntry>, RedisError>
     /** XDEL: how many there were. */
     readonly remove: (stream: string, ids: ReadonlyArray<string>) => Effect.Effect<number, RedisError>
     /** Puts an abandoned event back at its origin stream's end; undefined where the abandoned entry is gone. */

@@ -69,6 +69,27 @@ return {lost, deleted}
 )
 
 /**
+ * Makes entries pending for this consumer again after their group was lost and created anew: those that still stand in
+ * the stream and that no consumer has been given meanwhile.
+ *
+ * KEYS: stream. ARGV: group, consumer, then pairs of id and delivery count. Returns the ids the stream no longer has.
+ */
+export const adopt = script(
+  "adopt",
+  `
+local gone = {}
+for i = 3, #ARGV, 2 do
+  if #redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i]) == 0 then
+    gone[#gone + 1] = ARGV[i]
+  elseif #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1) == 0 then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'RETRYCOUNT', ARGV[i + 1], 'FORCE', 'JUSTID')
+  end
+end
+return gone
+`
+)
+
+/**
  * Takes an owned entry up for work: its delivery count and its fields.
  *
  * KEYS: stream. ARGV: group, consumer, id, "1" to count one hand-out more else "0".
@@ -209,4 +230,16 @@ return redis.call('XTRIM', KEYS[1], 'MINID', '=', least)
 )
 
 /** Every script, by name. */
-export const all: ReadonlyArray<Script> = [move, finish, renew, take, release, lease, unlease, retire, replay, trim]
+export const all: ReadonlyArray<Script> = [
+  move,
+  finish,
+  renew,
+  adopt,
+  take,
+  release,
+  lease,
+  unlease,
+  retire,
+  replay,
+  trim
+]

@@ -342,7 +342,7 @@ export class RandomCommands {
       this.queued.push(command)
       return ["XADD", target, FAR_FUTURE, "seed", "1"]
     }
-    switch (chance.between(1, 10)) {
+    switch (chance.between(1, 11)) {
       case 1:
       case 2: {
         const removes = chance.pick(["0", "1"])
@@ -364,6 +364,8 @@ export class RandomCommands {
           : run(Scripts.unlease, [chance.oneIn(9) ? key : "lease"], [this.token()])
       case 8:
         return run(Scripts.retire, [key], [...owner, chance.pick(["0", HOUR])])
+      case 10:
+        return run(Scripts.adopt, [key], [...owner, ...ids.flatMap((adopted) => [adopted, `${chance.between(0, 5)}`])])
       case 9: {
         const replayed = chance.oneIn(9) ? "text" : "replayed"
         return intoTarget(run(Scripts.replay, [key, target, replayed], [this.id(), "86400", ...this.fields()]))

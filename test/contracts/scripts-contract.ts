@@ -30,6 +30,7 @@ const farFuture = (key: string) => send(`XADD ${key} 9999999999999-0 seed 1`)
 
 const move = (argv: string, to = "d", group = "g") => call(Scripts.move, ["s", to], [group, ...argv.split(" ")])
 const renew = (argv: string) => call(Scripts.renew, ["s"], argv.split(" "))
+const adopt = (argv: string) => call(Scripts.adopt, ["s"], argv.split(" "))
 const take = (argv: string) => call(Scripts.take, ["s"], argv.split(" "))
 const release = (argv: string) => call(Scripts.release, ["s"], argv.split(" "))
 const retire = (argv: string) => call(Scripts.retire, ["s"], argv.split(" "))
@@ -38,6 +39,22 @@ const trim = (floor: string) => call(Scripts.trim, ["s"], [floor])
 
 /** The project's scripts: the Lua on a server, the twin in the engine. */
 export const scriptsContract = (it: Vitest.MethodsNonLive<Redis>): void => {
+  it.effect("adopt: what nobody has been given becomes pending again, with its count", () =>
+    Effect.gen(function* () {
+      yield* handedOut(4)
+      yield* steps(
+        ["XGROUP DESTROY s g", 1],
+        [adopt("g a 1-1 1"), refused("NOGROUP No such key 's' or consumer group 'g'")],
+        ["XGROUP CREATE s g 2-1", "OK"],
+        ["XREADGROUP GROUP g b COUNT 1 STREAMS s >", [["s", [entry(3)]]]],
+        ["XDEL s 4-1", 1],
+        [adopt("g a 1-1 5 2-1 0 3-1 2 4-1 1 9-9 1"), ["4-1", "9-9"]],
+        [adopt("g c 1-1 9"), []]
+      )
+      assert.deepStrictEqual(yield* pending, ["1-1 a 5", "2-1 a 0", "3-1 b 1"])
+    })
+  )
+
   it.effect("move: only its owner moves an entry, in one step", () =>
     Effect.gen(function* () {
       yield* handedOut(3)

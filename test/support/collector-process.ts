@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
+import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { waitUntil } from "./redis-server.ts"
 
@@ -48,20 +49,55 @@ export class CollectorProcess {
     return this.lines.some((line) => line.includes(text))
   }
 
-  /** Waits until it reads its streams. */
-  collecting(): Promise<void> {
+  /** The lines that log a message. */
+  logged(message: string): ReadonlyArray<string> {
+    return this.lines.filter((line) => line.includes(`"message":"${message}"`))
+  }
+
+  /** Waits until it has logged a message, so often. */
+  logs(message: string, times = 1, deadlineMs = 20_000): Promise<void> {
     return waitUntil(
-      "the collector is collecting",
+      `the collector logs ${message}`,
       () => {
         if (this.child.exitCode !== null) throw new Error(`it ended:\n${this.lines.join("\n")}`)
-        return this.said('"message":"collecting"')
+        return this.logged(message).length >= times
       },
-      20_000
+      deadlineMs
     )
+  }
+
+  /** Waits until it reads its streams. */
+  collecting(): Promise<void> {
+    return this.logs("collecting")
+  }
+
+  get running(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null
+  }
+
+  /** The status with which it answers at a path; 0 where it does not answer. */
+  async status(path: string): Promise<number> {
+    const [, address] = /"address":"([^"]+)"/.exec(this.logged("listening")[0] ?? "") ?? []
+    if (address === undefined) return 0
+    try {
+      const response = await fetch(new URL(path, address), { signal: AbortSignal.timeout(2_000) })
+      await response.arrayBuffer()
+      return response.status
+    } catch {
+      return 0
+    }
+  }
+
+  /** Resident memory, in MB. */
+  get rssMb(): number {
+    const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.child.pid}/status`, "utf8")) ?? []
+    return Number(kilobytes) / 1_024
   }
 
   /** Sends a signal and waits for the end: the exit status, or the signal's name. */
   async end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null> {
+    // A stopped process gets no signal but SIGKILL until it goes on.
+    this.child.kill("SIGCONT")
     this.child.kill(signal)
     return this.exit()
   }

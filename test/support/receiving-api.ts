@@ -18,6 +18,8 @@ export interface Answer {
   readonly delay?: number
   /** Cuts the connection instead of answering. */
   readonly reset?: boolean
+  /** Charges all the same, as an API does whose answer is lost on the way. */
+  readonly charge?: boolean
 }
 
 const spki = (raw: Uint8Array): KeyObject =>
@@ -37,12 +39,15 @@ const credits = (seconds: unknown): number =>
  */
 export class ReceivingApi {
   readonly requests: Array<ReceivedRequest> = []
-  /** Charges by event id: each must end at 1. */
+  /** Charges by the signed body's event id: each must end at 1. A known `Idempotency-Key` is not charged again. */
   readonly charges = new Map<string, number>()
   /** Requests for the configurations, which health makes while nothing else is asked; not among `requests`. */
   readonly polls: Array<{ readonly verified: boolean }> = []
   /** What to answer those. */
   answerPoll: () => Answer = () => ({ status: 200 })
+  /** The attempt numbers of each event, in the order they came. */
+  readonly attempts = new Map<string, Array<number>>()
+  private readonly keys = new Set<string>()
   /** What to answer instead of success; undefined for success. */
   answer: (request: ReceivedRequest) => Answer | undefined = () => undefined
   /** Whether to keep whole requests (a long run keeps only the ledger). */
@@ -108,7 +113,9 @@ export class ReceivingApi {
 
   private post(headers: IncomingHttpHeaders, bytes: Buffer): Answer {
     const received = this.receive(headers, bytes)
-    return this.answer(received) ?? this.succeed(received)
+    const told = this.answer(received)
+    if (told?.charge) this.succeed(received)
+    return told ?? this.succeed(received)
   }
 
   private receive(headers: IncomingHttpHeaders, bytes: Buffer): ReceivedRequest {
@@ -125,13 +132,19 @@ export class ReceivingApi {
       verified
     }
     if (this.keep) this.requests.push(received)
+    const attempts = this.attempts.get(received.eventId)
+    if (attempts === undefined) this.attempts.set(received.eventId, [received.attempt])
+    else attempts.push(received.attempt)
     return received
   }
 
   private succeed(request: ReceivedRequest): Answer {
     if (!request.verified) return { status: 401, body: { error_code: "BAD_SIGNATURE", error_message: "no" } }
-    const known = this.charges.get(request.eventId)
-    if (known === undefined) this.charges.set(request.eventId, 1)
+    if (!this.keys.has(request.eventId)) {
+      this.keys.add(request.eventId)
+      const charged = String(request.body.event_id)
+      this.charges.set(charged, (this.charges.get(charged) ?? 0) + 1)
+    }
     return {
       status: 200,
       body: { job_id: `job-${request.eventId}`, credits_deducted: credits(request.body.audio_seconds) }

@@ -51,6 +51,18 @@ const renew: Twin = (call, [stream = ""], [group = "", consumer = "", ...ids]) =
   return [lost, deleted]
 }
 
+const adopt: Twin = (call, [stream = ""], [group = "", consumer = "", ...pairs]) => {
+  const gone: Array<string> = []
+  for (let at = 0; at < pairs.length; at += 2) {
+    const id = pairs[at] ?? ""
+    if (isEmpty(call("XRANGE", stream, id, id))) gone.push(id)
+    else if (isEmpty(call("XPENDING", stream, group, id, id, "1"))) {
+      call("XCLAIM", stream, group, consumer, "0", id, "RETRYCOUNT", pairs[at + 1] ?? "", "FORCE", "JUSTID")
+    }
+  }
+  return gone
+}
+
 const take: Twin = (call, [stream = ""], [group = "", consumer = "", id = "", more = ""]) => {
   const [pending] = list(owned(call, stream, group, consumer, id))
   if (pending === undefined) return []
@@ -138,6 +150,7 @@ const twins: Readonly<Record<string, Twin>> = {
   move,
   finish,
   renew,
+  adopt,
   take,
   release,
   lease,

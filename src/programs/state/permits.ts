@@ -9,6 +9,7 @@ interface Waiter {
 
 /**
  * Delivery permits, handed out first come, first served: no stream can starve another, nor the retries that are due.
+ * Only who needs several at once goes before the others, or idle readers would make it wait for each of their reads.
  * (Effect's semaphore takes an exact number; a reader wants whatever is free, at least one.)
  */
 export class Permits {
@@ -32,7 +33,8 @@ export class Permits {
       const waiter: Waiter = { least, most, granted: 0, wake: () => {} }
       return Effect.callback<number>((resume) => {
         waiter.wake = () => resume(Effect.sync(() => waiter.granted))
-        this.queue.push(waiter)
+        if (least > 1) this.queue.unshift(waiter)
+        else this.queue.push(waiter)
         this.serve()
       }).pipe(Effect.onInterrupt(() => Effect.sync(() => this.forget(waiter))))
     })

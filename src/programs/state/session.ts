@@ -28,6 +28,8 @@ export interface LaneFigures {
 export interface LaneState {
   /** The group exists and the own pending entries were read again. */
   ready: boolean
+  /** The group was there when last looked at, and what this process owned in one that was lost is its own again. */
+  grouped: boolean
   /** The greatest id known to be delivered to the group: where a group that is gone is created again. */
   lastSeenId: string | undefined
   /** Why the stream or its group could not be read when last tried. */

@@ -19,6 +19,8 @@ export interface Task {
   dueAt: number
   /** Another consumer took it over: it is dropped without a move. */
   lost: boolean
+  /** Redis lost the entry while it was worked on: unless that ends in success, the event is lost. */
+  gone: boolean
 }
 
 /** From its third hand-out on an entry is processed alone, so that one that kills the process takes no neighbours along. */
@@ -36,7 +38,8 @@ export const freshTask = (lane: Lane, id: string, fields: FlatFields | undefined
   deliveries: 1,
   countHandOut: false,
   dueAt,
-  lost: false
+  lost: false,
+  gone: false
 })
 
 /** An entry found pending, own or taken over: it counts as handed out again only when work on it begins. */
@@ -49,5 +52,6 @@ export const pendingTask = (lane: Lane, id: string, deliveries: number, dueAt: n
   deliveries,
   countHandOut: true,
   dueAt,
-  lost: false
+  lost: false,
+  gone: false
 })

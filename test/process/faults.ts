@@ -1,0 +1,53 @@
+/** `npm run faults -- --seed 1 --runs 20 --events 5000 [--faults 12] [--parallel 1] [--data-loss never|some|always]` */
+import { parseArgs } from "node:util"
+import { ensureRedisServer } from "../support/redis-binary.ts"
+import { describeReport, type FaultRunReport, isGood, runFaults } from "./fault-run.ts"
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string", default: "1" },
+    runs: { type: "string", default: "20" },
+    events: { type: "string", default: "5000" },
+    faults: { type: "string", default: "12" },
+    parallel: { type: "string", default: "1" },
+    "data-loss": { type: "string", default: "some" }
+  }
+})
+
+process.env.REDIS_SERVER_BINARY = ensureRedisServer()
+
+const seeds = Array.from({ length: Number(values.runs) }, (_, i) => Number(values.seed) + i)
+const reports: Array<FaultRunReport> = []
+
+/** Every fourth run takes Redis's data away, unless told otherwise. */
+const losesData = (seed: number): boolean =>
+  values["data-loss"] === "always" || (values["data-loss"] === "some" && seed % 4 === 0)
+
+const work = async (): Promise<void> => {
+  for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
+    const report = await runFaults({
+      seed,
+      events: Number(values.events),
+      faults: Number(values.faults),
+      dataLoss: losesData(seed)
+    })
+    reports.push(report)
+    console.log(describeReport(report))
+  }
+}
+
+await Promise.all(Array.from({ length: Number(values.parallel) }, work))
+
+const total = (of: (report: FaultRunReport) => number): number => reports.reduce((sum, each) => sum + of(each), 0)
+console.log(
+  [
+    `${reports.length} runs, ${reports.filter(isGood).length} good`,
+    `${total(({ account }) => account.produced)} events produced`,
+    `${total(({ account }) => account.delivered)} delivered`,
+    `${total(({ account }) => Object.values(account.abandoned).reduce((sum, n) => sum + n, 0))} abandoned with a reason`,
+    `${total(({ account }) => account.lostByRedis.length)} lost by Redis`,
+    `${total(({ account }) => account.lost.length)} lost`,
+    `${total(({ account }) => account.chargedTwice.length)} charged twice`
+  ].join(", ")
+)
+process.exitCode = reports.every(isGood) ? 0 : 1
