@@ -111,7 +111,8 @@ export class Child {
   async until(what: string, condition: () => Promise<boolean>, deadlineMs = 20_000): Promise<void> {
     const end = Date.now() + deadlineMs
     for (;;) {
-      if (await condition().catch(() => false)) return
+      // A condition that asks somebody who never answers is asked again.
+      if (await Promise.race([condition().catch(() => false), sleep(2_000, false)])) return
       if (!this.isRunning || Date.now() > end) {
         throw new Error(
           `${this.name}: not ${what}${this.isRunning ? ` within ${deadlineMs} ms` : ", it ended"}\n${this.said}`

@@ -29,13 +29,13 @@ export const scripts: Readonly<Record<"full" | "quick", Script>> = {
     doneBy: 102
   },
   quick: {
-    events: 600,
+    events: 450,
     rate: 50,
     priceChangeAt: 1,
     collectorKilledAt: 2,
     topUpAt: 4,
-    apiKilledAt: 9,
-    apiDownFor: 2,
+    apiKilledAt: 8.5,
+    apiDownFor: 1.5,
     doneBy: 60
   }
 }
