@@ -4,15 +4,19 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Exit, type Runtime } from "effect"
 import { CliError, Command } from "effect/cli"
 import { version } from "./layers/Host.ts"
+import { abandoned } from "./programs/cli/abandoned.ts"
+import { check } from "./programs/cli/check.ts"
 import { config } from "./programs/cli/config.ts"
+import { dlq } from "./programs/cli/dlq.ts"
 import { keygen } from "./programs/cli/keygen.ts"
 import { run } from "./programs/cli/run.ts"
+import { why } from "./programs/cli/why.ts"
 
 const root = Command.make("job-collector").pipe(
   Command.withDescription(
     "Delivers events from Redis Streams to the jobs API, signed, and keeps the gateway's configuration"
   ),
-  Command.withSubcommands([run, keygen, config])
+  Command.withSubcommands([run, check, keygen, dlq, abandoned, why, config])
 )
 
 /** One plain line (or one a setting) for what ended the command: no stack, no secret. */

@@ -2,6 +2,7 @@ import { Effect, Layer, Result, Schema } from "effect"
 import type { FlatFields } from "../domain/entry.ts"
 import { type Consumer, companionKey, EventStreams, type Move, type StreamEntry } from "../services/EventStreams.ts"
 import { Redis, RedisError } from "../services/Redis.ts"
+import { redisFailure } from "../services/RedisFailure.ts"
 import * as Scripts from "../services/Scripts.ts"
 
 const Entry = Schema.Tuple([Schema.String, Schema.NullOr(Schema.Array(Schema.String))])
@@ -206,6 +207,19 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
       pendingOf: (stream, consumer, after, count) =>
         Effect.map(pendingRange(stream, consumer, after === "-" ? "-" : `(${after}`, "+", count), (pending) =>
           pending.map(([id, , , deliveries]) => ({ id, deliveries }))
+        ),
+      holding: (stream, group, id) =>
+        redis.send("XPENDING", stream, group, id, id, "1").pipe(
+          Effect.flatMap(readPending),
+          Effect.map(([first]) => {
+            if (first === undefined) return undefined
+            const [, consumer, idle, deliveries] = first
+            return { consumer, idle, deliveries }
+          }),
+          Effect.catchIf(
+            (error) => redisFailure(error) === "no-group",
+            () => Effect.undefined
+          )
         ),
       claimIdle: (stream, { group, name }, minIdleMs, cursor, count) =>
         redis.send("XAUTOCLAIM", stream, group, name, String(minIdleMs), cursor, "COUNT", String(count), "JUSTID").pipe(

@@ -31,6 +31,14 @@ export interface PendingEntry {
   readonly deliveries: number
 }
 
+/** Who holds a pending entry. */
+export interface Holding {
+  readonly consumer: string
+  /** Milliseconds since it was handed out or last kept alive. */
+  readonly idle: number
+  readonly deliveries: number
+}
+
 export interface StreamInfo {
   readonly length: number
   readonly firstId: string | undefined
@@ -140,6 +148,8 @@ export class EventStreams extends Context.Service<
       after: string,
       count: number
     ) => Effect.Effect<ReadonlyArray<PendingEntry>, RedisError>
+    /** Who holds an entry of a group; undefined where it is not pending, or there is no such group. */
+    readonly holding: (stream: string, group: string, id: string) => Effect.Effect<Holding | undefined, RedisError>
     /** Takes over entries idle for `minIdleMs`, from a cursor on (XAUTOCLAIM … JUSTID: delivery counts stay). */
     readonly claimIdle: (
       stream: string,

@@ -1,0 +1,229 @@
+/** `job-collector abandoned …`: see what was given up, put it back, or delete it. */
+import { Clock, Console, Effect, Option, Stream } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { AbandonReason } from "../../domain/dlq.ts"
+import { fieldsToObject } from "../../domain/entry.ts"
+import {
+  type AbandonedItem,
+  abandonedItem,
+  drop as dropAll,
+  noProgress,
+  type Progress,
+  replay as replayAll,
+  scan
+} from "../redrive.ts"
+import {
+  boundsOf,
+  dryRun,
+  type Filters,
+  filters,
+  instant,
+  isOrigin,
+  json,
+  limit,
+  Misused,
+  type Operated,
+  operating,
+  printable
+} from "./operator.ts"
+
+const reason = Flag.Literals("reason", AbandonReason.literals).pipe(
+  Flag.withDescription("Only what was given up for this reason"),
+  Flag.optional,
+  Flag.map(Option.getOrUndefined)
+)
+
+const ids = Argument.variadic(
+  Argument.String("id").pipe(Argument.withDescription("Ids of abandoned entries, or event ids"))
+)
+
+interface Selection extends Filters {
+  readonly reason: typeof AbandonReason.Type | undefined
+  readonly ids: ReadonlyArray<string>
+}
+
+/** What the filters and ids select, of every shard. */
+const selected = ({ sets, streams }: Operated, selection: Selection) =>
+  Effect.map(boundsOf(selection), (bounds) => {
+    const wanted = new Set(selection.ids)
+    return Stream.fromIterable(sets).pipe(
+      Stream.flatMap(({ abandoned }) =>
+        Stream.map(scan(streams, abandoned, bounds), (entry) => abandonedItem(abandoned, entry))
+      ),
+      Stream.filter(
+        ({ abandoned, eventId, id }) =>
+          (wanted.size === 0 || wanted.has(id) || (eventId !== undefined && wanted.has(eventId))) &&
+          (selection.reason === undefined || abandoned?.reason === selection.reason) &&
+          isOrigin(sets, selection.stream, abandoned?.origin_stream)
+      )
+    )
+  })
+
+const objectOf = ({ abandoned, event, eventId, id, stream }: AbandonedItem) => ({
+  stream,
+  id,
+  event_id: eventId ?? null,
+  abandoned: abandoned ?? null,
+  event: fieldsToObject(event)
+})
+
+const lineOf = ({ abandoned, eventId, id }: AbandonedItem): string =>
+  abandoned === undefined
+    ? `${id}  unreadable: it does not decode`
+    : printable(
+        `${id}  ${eventId ?? "-"}  ${abandoned.reason} ${instant(abandoned.abandoned_at)}  attempts ${abandoned.attempts}  ` +
+          `${abandoned.origin_stream} ${abandoned.origin_id}  ${abandoned.error_code}: ${abandoned.error_message}`
+      )
+
+const list = Command.make("list", { ids, reason, ...filters, limit, json }, (flags) =>
+  operating((operated) =>
+    Effect.gen(function* () {
+      let shown = 0
+      yield* Stream.runForEach(Stream.take(yield* selected(operated, flags), flags.limit), (item) => {
+        shown += 1
+        return Console.log(flags.json ? JSON.stringify(objectOf(item)) : lineOf(item))
+      })
+      if (!flags.json) yield* Console.log(shown === 0 ? "nothing was given up" : `${shown} abandoned`)
+    })
+  )
+).pipe(Command.withDescription("Shows what was given up, and why; with --json one object a line"))
+
+const show = Command.make(
+  "show",
+  { id: Argument.String("id").pipe(Argument.withDescription("Id of an abandoned entry, or an event id")), json },
+  (flags) =>
+    operating((operated) =>
+      Effect.gen(function* () {
+        const none = { reason: undefined, stream: undefined, olderThan: undefined, newerThan: undefined }
+        const found = yield* Stream.runCollect(yield* selected(operated, { ...none, ids: [flags.id] }))
+        if (found.length === 0) return yield* new Misused({ problem: `no abandoned entry has the id ${flags.id}` })
+        yield* Effect.forEach(
+          found,
+          (item) => {
+            if (flags.json) return Console.log(JSON.stringify(objectOf(item), null, 2))
+            const rows = Object.entries({ ...item.abandoned, ...fieldsToObject(item.event) })
+            const times = new Set(["first_failed_at", "abandoned_at"])
+            const lines = rows.map(([name, value]) =>
+              printable(`  ${name.padEnd(18)} ${times.has(name) && typeof value === "number" ? instant(value) : value}`)
+            )
+            return Console.log([`${item.stream} ${item.id}`, ...lines].join("\n"))
+          },
+          { discard: true }
+        )
+      })
+    )
+).pipe(Command.withDescription("Shows one abandoned entry with its whole event"))
+
+/** Says on stderr how far it is, at most once a second, and what a stop left. */
+const reporter = (verb: string) => {
+  let last: Progress = noProgress
+  let saidAt: number | undefined
+  return {
+    step: (progress: Progress): Effect.Effect<void> =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        last = progress
+        saidAt ??= now
+        if (now < saidAt + 1_000) return Effect.void
+        saidAt = now
+        return Console.error(`${verb} ${progress.done} …`)
+      }),
+    interrupted: Effect.suspend(() =>
+      Console.error(`stopped: ${last.done} ${verb}, none lost or doubled; the same command again goes on with the rest`)
+    )
+  }
+}
+
+const summaryOf = (verb: string, { done, gone, unreadable }: Progress): string =>
+  [
+    `${done} ${verb}`,
+    ...(gone > 0 ? [`${gone} gone before their turn`] : []),
+    ...(unreadable > 0 ? [`${unreadable} unreadable, left where they are`] : [])
+  ].join(", ")
+
+/** Replay and drop differ in what they do to each entry. */
+const redrive = (
+  verb: string,
+  flags: Selection & { readonly dryRun: boolean; readonly json: boolean },
+  work: (
+    operated: Operated,
+    items: Effect.Success<ReturnType<typeof selected>>,
+    step: (progress: Progress) => Effect.Effect<void>
+  ) => ReturnType<typeof dropAll>
+) =>
+  operating((operated) =>
+    Effect.gen(function* () {
+      const items = yield* selected(operated, flags)
+      const say = (progress: Progress) =>
+        Console.log(
+          flags.json
+            ? JSON.stringify({
+                dry_run: flags.dryRun,
+                [verb]: progress.done,
+                gone: progress.gone,
+                unreadable: progress.unreadable
+              })
+            : flags.dryRun
+              ? `would be: ${summaryOf(verb, progress)}`
+              : summaryOf(verb, progress)
+        )
+      if (flags.dryRun) {
+        let done = 0
+        let unreadable = 0
+        yield* Stream.runForEach(items, (item) => {
+          if (item.abandoned === undefined && verb === "replayed") unreadable += 1
+          else done += 1
+          return flags.json ? Effect.void : Console.log(lineOf(item))
+        })
+        return yield* say({ ...noProgress, done, unreadable })
+      }
+      const { interrupted, step } = reporter(verb)
+      yield* say(yield* Effect.onInterrupt(work(operated, items, step), () => interrupted))
+    })
+  )
+
+const replay = Command.make(
+  "replay",
+  {
+    ids,
+    reason,
+    ...filters,
+    rate: Flag.Int("rate").pipe(
+      Flag.filter(
+        (rate) => rate >= 1,
+        () => "must be at least 1"
+      ),
+      Flag.withDescription("At most so many a second"),
+      Flag.withDefault(100)
+    ),
+    dryRun,
+    json
+  },
+  (flags) => redrive("replayed", flags, ({ streams }, items, step) => replayAll(streams, items, flags.rate, step))
+).pipe(
+  Command.withDescription(
+    "Puts events back at their streams' ends, their attempts starting over; may be stopped and run again"
+  )
+)
+
+const drop = Command.make(
+  "drop",
+  {
+    ids,
+    reason,
+    ...filters,
+    all: Flag.Boolean("all").pipe(Flag.withDescription("Everything, without a filter"), Flag.withDefault(false)),
+    dryRun,
+    json
+  },
+  (flags) =>
+    flags.ids.length === 0 &&
+    !flags.all &&
+    [flags.reason, flags.stream, flags.olderThan, flags.newerThan].every((filter) => filter === undefined)
+      ? Effect.fail(new Misused({ problem: "drop deletes for good: name ids or a filter, or say --all" }))
+      : redrive("dropped", flags, ({ streams }, items, step) => dropAll(streams, items, step))
+).pipe(Command.withDescription("Deletes abandoned events for good; export them first with list --json"))
+
+export const abandoned = Command.make("abandoned").pipe(
+  Command.withDescription("See and redrive what was given up"),
+  Command.withSubcommands([list, show, replay, drop])
+)

@@ -1,0 +1,129 @@
+/** What the operator's commands on Redis have in common: settings, connection, flags and output. */
+import { Clock, Console, DateTime, Duration, Effect, Layer, Option, Schedule, Schema } from "effect"
+import { Flag } from "effect/cli"
+import type { StreamSet } from "../../domain/options.ts"
+import * as Environment from "../../layers/Environment.ts"
+import * as EventStreamsLayer from "../../layers/EventStreams.ts"
+import { hostName } from "../../layers/Host.ts"
+import * as IoRedis from "../../layers/IoRedis.ts"
+import { EventStreams } from "../../services/EventStreams.ts"
+import { type Redis, RedisError } from "../../services/Redis.ts"
+import { redisFailure, redisFailureMessage } from "../../services/RedisFailure.ts"
+import type { Bounds } from "../redrive.ts"
+
+/** Redis cannot be asked, or refuses. */
+export class RedisUnusable extends Schema.TaggedError<RedisUnusable>()("RedisUnusable", { problem: Schema.String }) {
+  override get message(): string {
+    return `Redis: ${this.problem}`
+  }
+}
+
+/** Arguments that cannot be meant. */
+export class Misused extends Schema.TaggedError<Misused>()("Misused", { problem: Schema.String }) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+export const unusable = (error: RedisError): RedisUnusable => new RedisUnusable({ problem: redisFailureMessage(error) })
+
+/** Says why a command cannot use the engine that lives in the service's own process. */
+export const memoryProblem = "memory: lives inside the service's process; this command needs redis:// or rediss://"
+
+/** Waits up to five seconds for the first answer; a refusal is final. */
+export const awaitAnswer = (streams: EventStreams["Service"]): Effect.Effect<void, RedisError> =>
+  Effect.retry(streams.ping, {
+    schedule: Schedule.max([Schedule.spaced("100 millis"), Schedule.recurs(50)]),
+    while: (error) => redisFailure(error) !== "refused"
+  })
+
+export interface Operated {
+  readonly streams: EventStreams["Service"]
+  readonly sets: ReadonlyArray<StreamSet>
+  readonly group: string
+}
+
+/** The layer of a server's Redis, from its settings. */
+export const redisLayer = (options: IoRedis.IoRedisOptions): Layer.Layer<Redis | EventStreams, RedisError> =>
+  EventStreamsLayer.layer.pipe(Layer.provideMerge(IoRedis.layer(options)))
+
+/** Runs a command on Redis with only the settings that it needs: `REDIS_*` and `STREAM_*`. */
+export const operating = <A, E, R>(command: (operated: Operated) => Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const groups = Environment.all({ redis: Environment.redis, streams: Environment.streams(yield* hostName) })
+    const { settings, warnings } = yield* Environment.load(groups)
+    yield* Effect.forEach(warnings, (warning) => Console.error(`warning: ${warning}`), { discard: true })
+    const { redis, streams } = settings
+    if (redis._tag === "Memory") {
+      return yield* new Environment.SettingsError({ problems: [{ variable: "REDIS_URL", problem: memoryProblem }] })
+    }
+    const run = Effect.gen(function* () {
+      const service = yield* EventStreams
+      yield* awaitAnswer(service)
+      return yield* command({ streams: service, sets: streams.streams, group: streams.consumerGroup })
+    })
+    return yield* Effect.provide(run, redisLayer(redis.options))
+  }).pipe(Effect.mapError((error) => (error instanceof RedisError ? unusable(error) : error)))
+
+export const json = Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
+
+export const dryRun = Flag.Boolean("dry-run").pipe(
+  Flag.withDescription("Say what would be done, and do nothing"),
+  Flag.withDefault(false)
+)
+
+const Span = Schema.DurationFromString.check(
+  Schema.makeFilter((duration: Duration.Duration) => Duration.isFinite(duration) && Duration.toMillis(duration) > 0, {
+    message: 'Expected a duration such as "2 hours"'
+  })
+)
+
+/** A flag that takes a duration, finite and above 0. */
+export const DurationFlag = (name: string, description: string) =>
+  Flag.String(name).pipe(Flag.withSchema(Span), Flag.withDescription(description))
+
+const age = (name: string, description: string) =>
+  DurationFlag(name, description).pipe(Flag.optional, Flag.map(Option.getOrUndefined))
+
+const optionalText = (name: string, description: string) =>
+  Flag.String(name).pipe(Flag.withDescription(description), Flag.optional, Flag.map(Option.getOrUndefined))
+
+/** Filters by origin and age. */
+export const filters = {
+  stream: optionalText("stream", "Only events of this stream: transcribe, process, or a stream's key"),
+  olderThan: age("older-than", 'Only what is older than, such as "2 hours"'),
+  newerThan: age("newer-than", 'Only what is newer than, such as "30 minutes"')
+}
+
+/** At most so many lines. */
+export const limit = Flag.Int("limit").pipe(
+  Flag.withSchema(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))),
+  Flag.withDescription("At most so many"),
+  Flag.withDefault(Number.MAX_SAFE_INTEGER)
+)
+
+export interface Filters {
+  readonly stream: string | undefined
+  readonly olderThan: Duration.Duration | undefined
+  readonly newerThan: Duration.Duration | undefined
+}
+
+/** Ages as bounds of ids: an entry's id tells when it came to its stream. */
+export const boundsOf = ({ newerThan, olderThan }: Filters): Effect.Effect<Bounds> =>
+  Effect.map(Clock.currentTimeMillis, (now) => ({
+    from: newerThan === undefined ? undefined : Math.max(0, now - Duration.toMillis(newerThan)),
+    to: olderThan === undefined ? undefined : Math.max(0, now - Duration.toMillis(olderThan))
+  }))
+
+/** Whether an origin is the one asked for, by key or by its role. */
+export const isOrigin = (sets: ReadonlyArray<StreamSet>, wanted: string | undefined, origin: string | undefined) =>
+  wanted === undefined ||
+  origin === wanted ||
+  (origin !== undefined &&
+    (wanted === "transcribe" || wanted === "process" || wanted === "dlq") &&
+    sets.some((set) => set[wanted] === origin))
+
+export const instant = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
+
+/** What came from outside must not steer the terminal it is shown on. */
+export const printable = (text: string): string => text.replace(/\p{Cc}/gu, " ").toWellFormed()

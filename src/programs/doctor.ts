@@ -1,0 +1,192 @@
+/** What `check` finds: one finding a thing that must be right, read-only (contract section 1). */
+import { Clock, Effect, FileSystem, Path } from "effect"
+import { Hex } from "effect/encoding"
+import type { StreamSet } from "../domain/options.ts"
+import type { EventStreams } from "../services/EventStreams.ts"
+import type { JobsApi } from "../services/JobsApi.ts"
+import { Redis, type RedisError } from "../services/Redis.ts"
+import { redisFailure, redisFailureMessage } from "../services/RedisFailure.ts"
+import type { Signer } from "../services/Signer.ts"
+
+export interface Finding {
+  readonly check: string
+  readonly ok: boolean
+  /** What was found. */
+  readonly found: string
+  /** What to do; undefined where all is well. */
+  readonly remedy: string | undefined
+}
+
+export const good = (check: string, found: string): Finding => ({ check, ok: true, found, remedy: undefined })
+export const bad = (check: string, found: string, remedy: string): Finding => ({ check, ok: false, found, remedy })
+
+/** Signs and verifies with the key as the service does. */
+export const checkKey = (signer: Signer["Service"]): Effect.Effect<Finding> => {
+  const sample = new TextEncoder().encode("job-collector check")
+  return signer.sign(sample).pipe(
+    Effect.flatMap((signature) => signer.verify(sample, signature)),
+    Effect.match({
+      onFailure: ({ problem }) =>
+        bad("key", problem, "restore the right key, or make a pair with `job-collector keygen`"),
+      onSuccess: (valid) =>
+        valid
+          ? good("key", `signs and verifies; its public key is ${Hex.encode(signer.publicKey)}`)
+          : bad("key", "a signature just made does not verify", "restore the right key")
+    })
+  )
+}
+
+/** A section of `INFO`, by name. */
+const info = (redis: Redis["Service"], section: string): Effect.Effect<ReadonlyMap<string, string>, RedisError> =>
+  Effect.map(redis.send("INFO", section), (reply) => {
+    const lines = String(reply).split(/\r?\n/)
+    return new Map(
+      lines.flatMap((line) => (line.includes(":") ? [line.split(/:(.*)/s).slice(0, 2) as [string, string]] : []))
+    )
+  })
+
+const refusedRemedy = "check the user and password of REDIS_URL or REDIS_PASSWORD_FILE, and the user's permissions"
+const awayRemedy = "check REDIS_URL (host, port, TLS), that the server runs, and the firewall"
+
+export const redisAway = (error: RedisError): Finding =>
+  bad("redis connection", redisFailureMessage(error), redisFailure(error) === "refused" ? refusedRemedy : awayRemedy)
+
+const versionFinding = (server: ReadonlyMap<string, string>): Finding => {
+  const valkey = server.get("valkey_version")
+  if (valkey !== undefined) return good("redis version", `Valkey ${valkey}`)
+  const version = server.get("redis_version")
+  return Number(version?.split(".")[0]) >= 7
+    ? good("redis version", `Redis ${version}`)
+    : bad("redis version", `Redis ${version ?? "of an unknown version"}`, "use Redis 7.0 or Valkey at least")
+}
+
+const persistenceFinding = (persistence: ReadonlyMap<string, string>): Finding =>
+  persistence.get("aof_enabled") === "1"
+    ? persistence.get("aof_last_write_status") === "err"
+      ? bad(
+          "redis persistence",
+          "the append-only file cannot be written",
+          "free space on the server's disk and see its log"
+        )
+      : good("redis persistence", "the append-only file is on")
+    : bad(
+        "redis persistence",
+        "the append-only file is off: a crash of Redis loses the last events",
+        "redis-cli CONFIG SET appendonly yes, and the same in its configuration file"
+      )
+
+const evictionFinding = (memory: ReadonlyMap<string, string>): Finding => {
+  const policy = memory.get("maxmemory_policy")
+  return policy === "noeviction"
+    ? good("redis eviction policy", policy)
+    : bad(
+        "redis eviction policy",
+        `${policy ?? "unknown"}: a whole stream may be deleted when memory runs short`,
+        "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in its configuration file"
+      )
+}
+
+/** Connection, version, persistence and eviction policy. */
+export const checkRedis = (
+  streams: EventStreams["Service"]
+): Effect.Effect<ReadonlyArray<Finding>, RedisError, Redis> =>
+  Effect.gen(function* () {
+    const redis = yield* Redis
+    const asked = yield* Clock.currentTimeNanos
+    yield* streams.ping
+    const micros = Number(((yield* Clock.currentTimeNanos) - asked) / 1_000n)
+    const sections = yield* Effect.result(
+      Effect.all([info(redis, "server"), info(redis, "persistence"), info(redis, "memory")])
+    )
+    const connection = good("redis connection", `answers within ${micros / 1_000} ms`)
+    if (sections._tag === "Failure") {
+      const unknown = bad(
+        "redis settings",
+        redisFailureMessage(sections.failure),
+        "let the user run INFO, or ask the server's operator"
+      )
+      return [connection, unknown]
+    }
+    const [server, persistence, memory] = sections.success
+    return [connection, versionFinding(server), persistenceFinding(persistence), evictionFinding(memory)]
+  })
+
+const groupFinding = (streams: EventStreams["Service"], stream: string, group: string): Effect.Effect<Finding> => {
+  const check = `group of ${stream}`
+  return Effect.gen(function* () {
+    if ((yield* streams.streamInfo(stream)) === undefined) return good(check, "will be created, with its stream")
+    const known = yield* streams.groupInfo(stream, group)
+    if (known === undefined) return good(check, "will be created")
+    const lag = known.lag === undefined ? "unknown" : String(known.lag)
+    return good(check, `exists: lag ${lag}, pending ${known.pending}, consumers ${known.consumers}`)
+  }).pipe(
+    Effect.catch((error) =>
+      Effect.succeed(
+        bad(
+          check,
+          redisFailureMessage(error),
+          redisFailure(error) === "wrong-type"
+            ? "another program uses this key: set STREAM_… to another name"
+            : "give the user XINFO and XGROUP on this key"
+        )
+      )
+    )
+  )
+}
+
+/** Whether every stream's group is there, or can be created. */
+export const checkGroups = (
+  streams: EventStreams["Service"],
+  sets: ReadonlyArray<StreamSet>,
+  group: string
+): Effect.Effect<ReadonlyArray<Finding>> =>
+  Effect.forEach(
+    sets.flatMap(({ dlq, process, transcribe }) => [transcribe, process, dlq]),
+    (stream) => groupFinding(streams, stream, group)
+  )
+
+const apiRemedy = (code: string): string => {
+  switch (code) {
+    case "HTTP_401":
+    case "HTTP_403":
+      return "register the public key and SERVICE_ID with the API, and compare the clocks: 5 minutes apart is too much"
+    case "HTTP_404":
+      return "check the path of API_BASE_URL: /api/models/configurations must be below it"
+    case "TIMEOUT":
+      return "check that the API answers within API_TIMEOUT"
+    case "NETWORK":
+      return "check API_BASE_URL, DNS, the firewall and the API's certificate"
+    default:
+      return "see the API's own log"
+  }
+}
+
+/** The signed GET of the configurations. */
+export const checkApi = (api: JobsApi["Service"], url: string, configSync: boolean): Effect.Effect<Finding> =>
+  Effect.match(api.configurations(undefined), {
+    onSuccess: () => good("api", `${url} takes signed requests`),
+    onFailure: ({ errorCode, message }) =>
+      errorCode === "HTTP_404" && !configSync
+        ? good("api", `${url} answers; it has no configurations, and CONFIG_SYNC is off`)
+        : bad("api", `${url}: ${message}`, apiRemedy(errorCode))
+  })
+
+const directoryRemedy = "make CONFIG_DIR a directory of the service's user, on a file system it may write to"
+
+/** Whether the configuration files can be put where they belong; the service makes a directory that is missing. */
+export const checkDirectory = (path: string): Effect.Effect<Finding, never, FileSystem.FileSystem | Path.Path> =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const paths = yield* Path.Path
+    const check = "config directory"
+    let at = paths.resolve(path)
+    while (!(yield* fs.exists(at)) && paths.dirname(at) !== at) at = paths.dirname(at)
+    const { type } = yield* fs.stat(at)
+    if (type !== "Directory") return bad(check, `${at} is no directory`, directoryRemedy)
+    yield* fs.access(at, { readable: true, writable: true })
+    return good(check, at === paths.resolve(path) ? `${path} can be written` : `${path} will be created`)
+  }).pipe(
+    Effect.catch(({ reason }) =>
+      Effect.succeed(bad("config directory", `${path} cannot be used: ${reason._tag}`, directoryRemedy))
+    )
+  )

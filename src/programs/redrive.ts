@@ -1,0 +1,146 @@
+/** What waits in the DLQ or was abandoned: looked through page by page, put back, or deleted (contract sections 1 and 5). */
+import { Clock, Effect, Option, Result, Stream } from "effect"
+import { type Abandoned, decodeAbandonedEntry, decodeDlqEntry, type Retry } from "../domain/dlq.ts"
+import { claimedEventId, type FlatFields } from "../domain/entry.ts"
+import { compareIds } from "../domain/streamId.ts"
+import type { EventStreams, StreamEntry } from "../services/EventStreams.ts"
+import type { RedisError } from "../services/Redis.ts"
+
+type Streams = EventStreams["Service"]
+
+const page = 200
+
+/** Bounds of a scan, both inclusive: ids, or epoch milliseconds of which every id counts. */
+export interface Bounds {
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+}
+
+/**
+ * The entries of a stream that stand there now, in order; what is added meanwhile is left out. No more than a page is held
+ * at a time.
+ */
+export const scan = (
+  streams: Streams,
+  key: string,
+  { from, to }: Bounds = {}
+): Stream.Stream<StreamEntry, RedisError> =>
+  Stream.unwrap(
+    Effect.map(streams.streamInfo(key), (info) => {
+      if (info === undefined) return Stream.empty
+      const bounded = to === undefined ? undefined : `${to}-18446744073709551615`
+      const last =
+        bounded === undefined || compareIds(info.lastGeneratedId, bounded) < 0 ? info.lastGeneratedId : bounded
+      return Stream.paginate(from === undefined ? "-" : `${from}-0`, (after) =>
+        Effect.map(streams.range(key, after, last, page), (entries) => {
+          const end = entries.at(-1)
+          const next = end === undefined || entries.length < page ? Option.none() : Option.some(`(${end.id}`)
+          return [entries, next] as const
+        })
+      )
+    })
+  )
+
+/** An entry of the abandoned stream; `abandoned` is undefined where it does not decode. */
+export interface AbandonedItem {
+  readonly stream: string
+  readonly id: string
+  readonly abandoned: Abandoned | undefined
+  readonly event: FlatFields
+  readonly eventId: string | undefined
+}
+
+export const abandonedItem = (stream: string, { fields, id }: StreamEntry): AbandonedItem => {
+  const decoded = decodeAbandonedEntry(fields)
+  if (Result.isFailure(decoded)) return { stream, id, abandoned: undefined, event: fields, eventId: undefined }
+  const { abandoned, event } = decoded.success
+  return { stream, id, abandoned, event, eventId: claimedEventId(event) }
+}
+
+/** An entry of the DLQ; `retry` is undefined where it does not decode. */
+export interface DlqItem {
+  readonly stream: string
+  readonly id: string
+  readonly retry: Retry | undefined
+  readonly event: FlatFields
+  readonly eventId: string | undefined
+}
+
+export const dlqItem = (stream: string, { fields, id }: StreamEntry): DlqItem => {
+  const decoded = decodeDlqEntry(fields)
+  if (Result.isFailure(decoded)) return { stream, id, retry: undefined, event: fields, eventId: undefined }
+  const { event, retry } = decoded.success
+  return { stream, id, retry, event, eventId: claimedEventId(event) }
+}
+
+/** How far a replay or a drop has come. */
+export interface Progress {
+  /** Put back, or deleted. */
+  readonly done: number
+  /** Gone before it was their turn: another replay, or a drop, was quicker. */
+  readonly gone: number
+  /** Left where they are, because they do not decode: there is no knowing where they came from. */
+  readonly unreadable: number
+}
+
+export const noProgress: Progress = { done: 0, gone: 0, unreadable: 0 }
+
+/**
+ * Puts abandoned events back at their origin streams' ends, at most `rate` a second. Each is one step in Redis, and an
+ * interruption waits for the step under way: a replay that was stopped, or died, is resumed by running it again.
+ */
+export const replay = <E>(
+  streams: Streams,
+  items: Stream.Stream<AbandonedItem, E>,
+  rate: number,
+  onStep: (progress: Progress) => Effect.Effect<void>
+): Effect.Effect<Progress, E | RedisError> =>
+  Effect.gen(function* () {
+    const started = yield* Clock.currentTimeMillis
+    let progress = noProgress
+    let steps = 0
+    yield* Stream.runForEach(items, ({ abandoned, event, id, stream }) =>
+      Effect.gen(function* () {
+        const due = started + (steps * 1_000) / rate
+        const wait = due - (yield* Clock.currentTimeMillis)
+        if (wait > 0) yield* Effect.sleep(wait)
+        steps += 1
+        if (abandoned === undefined) {
+          progress = { ...progress, unreadable: progress.unreadable + 1 }
+        } else {
+          yield* Effect.uninterruptible(
+            Effect.map(streams.replay(stream, id, abandoned.origin_stream, event), (newId) => {
+              progress =
+                newId === undefined
+                  ? { ...progress, gone: progress.gone + 1 }
+                  : { ...progress, done: progress.done + 1 }
+            })
+          )
+        }
+        yield* onStep(progress)
+      })
+    )
+    return progress
+  })
+
+/** Deletes abandoned entries for good, readable or not. */
+export const drop = <E>(
+  streams: Streams,
+  items: Stream.Stream<Pick<AbandonedItem, "stream" | "id">, E>,
+  onStep: (progress: Progress) => Effect.Effect<void>
+): Effect.Effect<Progress, E | RedisError> =>
+  Effect.gen(function* () {
+    let progress = noProgress
+    yield* Stream.runForEach(items, ({ id, stream }) =>
+      Effect.gen(function* () {
+        yield* Effect.uninterruptible(
+          Effect.map(streams.remove(stream, [id]), (removed) => {
+            progress =
+              removed === 0 ? { ...progress, gone: progress.gone + 1 } : { ...progress, done: progress.done + 1 }
+          })
+        )
+        yield* onStep(progress)
+      })
+    )
+    return progress
+  })
