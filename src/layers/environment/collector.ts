@@ -195,12 +195,12 @@ export const lifecycle = all({
 export const collector = (hostName: string) =>
   map(
     all({ api, streams: streams(hostName), delivery, lifecycle, configSync, kinds: constant(defaultOptions.kinds) }),
-    (groups): CollectorOptions => ({
+    ({ configSync: { enabled, ...sync }, ...groups }): CollectorOptions => ({
       ...groups.api,
       ...groups.streams,
       ...groups.delivery,
       ...groups.lifecycle,
-      configSync: groups.configSync.enabled ? groups.configSync : undefined,
+      configSync: enabled ? sync : undefined,
       kinds: groups.kinds
     })
   )

@@ -22,6 +22,12 @@ describe("defaults", () => {
       expect(warnings).toEqual([])
       expect(settings.collector).toEqual({
         ...defaultOptions,
+        configSync: {
+          interval: Duration.seconds(60),
+          directory: "/config",
+          drift: "repair",
+          fileGroup: undefined
+        },
         apiBaseUrl: "https://api.example",
         consumerName: "host-1"
       })
