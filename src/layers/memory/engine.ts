@@ -29,6 +29,8 @@ export interface MemoryConnection {
 export interface MemoryEngine {
   /** A connection of its own. Any number may share an engine; they see the same keys. */
   readonly connection: () => MemoryConnection
+  /** Keeps the keys as they stand now; running what it gives brings them back: a failover that lost the writes since. */
+  readonly snapshot: Effect.Effect<Effect.Effect<void>>
 }
 
 type Result = Reply | Blocked
@@ -153,5 +155,14 @@ const sendTo = (db: Keyspace): MemoryConnection["send"] => {
 export const makeEngine: Effect.Effect<MemoryEngine> = Effect.sync(() => {
   const db = new Keyspace()
   const send = sendTo(db)
-  return { connection: () => ({ send }) }
+  const snapshot = Effect.sync(() => {
+    const restore = db.snapshot()
+    return Clock.clockWith((clock) =>
+      Effect.sync(() => {
+        restore()
+        db.serve(Math.floor(clock.currentTimeMillisUnsafe()))
+      })
+    )
+  })
+  return { connection: () => ({ send }), snapshot }
 })

@@ -119,6 +119,22 @@ export class Keyspace {
     return true
   }
 
+  /** Keeps the keys as they stand now; the function returned brings them back, as often as it is called. */
+  snapshot(): () => void {
+    const copied = ({ expiresAt, value }: Slot): Slot => ({
+      value: value instanceof Stream ? value.copy() : value instanceof Set ? new Set(value) : value,
+      expiresAt
+    })
+    const kept = [...this.slots].map(([key, slot]) => [key, copied(slot)] as const)
+    return () => {
+      this.clear()
+      for (const [key, slot] of kept) {
+        this.slots.set(key, copied(slot))
+        this.touch(key)
+      }
+    }
+  }
+
   clear(): void {
     for (const key of this.slots.keys()) this.touch(key)
     this.slots.clear()

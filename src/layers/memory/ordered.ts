@@ -95,6 +95,14 @@ export class Ordered<T extends { readonly id: Id }> {
     return item
   }
 
+  /** The items in order. */
+  *[Symbol.iterator](): Iterator<T> {
+    for (let position = this.head; position < this.slots.length; position++) {
+      const item = this.slots[position]
+      if (item !== undefined) yield item
+    }
+  }
+
   private closeGaps(): void {
     const { ids, slots } = this
     while (slots.length > this.head && slots[slots.length - 1] === undefined) {

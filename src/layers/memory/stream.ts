@@ -125,6 +125,24 @@ export class Stream {
     return found
   }
 
+  /** The same stream as it stands now, changed by nothing that befalls this one. */
+  copy(): Stream {
+    const copied = new Stream()
+    const nodes = new Map<MacroNode, MacroNode>()
+    const nodeOf = (node: MacroNode): MacroNode => {
+      const known = nodes.get(node) ?? { ...node }
+      nodes.set(node, known)
+      return known
+    }
+    for (const entry of this.entries) copied.entries.add({ ...entry, node: nodeOf(entry.node) })
+    for (const group of this.groups.values()) copied.groups.set(group.name, copyGroup(group))
+    copied.lastId = this.lastId
+    copied.maxDeletedId = this.maxDeletedId
+    copied.entriesAdded = this.entriesAdded
+    copied.node = nodeOf(this.node)
+    return copied
+  }
+
   /** Entries of a range in order, as `[id, fields]`; `count` 0 means all. */
   range(start: Id, end: Id, count: number, reverse = false): Array<Reply> {
     const { entries } = this
@@ -189,6 +207,18 @@ export class Stream {
     if (toFirst < 0) return this.entriesAdded - this.entries.size
     return toFirst === 0 ? this.entriesAdded - this.entries.size + 1 : undefined
   }
+}
+
+const copyGroup = ({ consumers, entriesRead, lastId, name, pending }: Group): Group => {
+  const copied: Group = { name, pending: new Ordered(), consumers: new Map(), lastId, entriesRead }
+  for (const consumer of consumers.values()) visitConsumer(copied, consumer.name, consumer.seenAt)
+  for (const item of pending) {
+    const consumer = visitConsumer(copied, item.consumer.name, item.consumer.seenAt)
+    const own: Pending = { ...item, consumer }
+    copied.pending.add(own)
+    consumer.pending.add(own)
+  }
+  return copied
 }
 
 /** An entry as a reply: `[id, [field, value, …]]`. */
