@@ -1,5 +1,5 @@
 /** Durable file operations over Effect's `FileSystem`: nothing here returns before its bytes are on the disk. */
-import { Effect, type FileSystem, type PlatformError, Schema } from "effect"
+import { Effect, type FileSystem, Option, type PlatformError, Schema } from "effect"
 import { parseJson } from "../../domain/config/bundle.ts"
 import { ConfigStoreError } from "../../services/ConfigStore.ts"
 
@@ -29,6 +29,10 @@ export const storeError = (error: PlatformError.PlatformError): ConfigStoreError
 }
 
 export const isNotFound = (error: PlatformError.PlatformError): boolean => error.reason._tag === "NotFound"
+
+/** A text that changes whenever a file is written or replaced, within the grain of the file system's clock. */
+export const stampOf = (info: FileSystem.File.Info): string =>
+  `${Option.getOrUndefined(info.ino)} ${Option.getOrUndefined(info.mtime)?.getTime()} ${info.size} ${info.mode}`
 
 /** Undefined instead of "no such file". */
 export const orMissing = <A>(

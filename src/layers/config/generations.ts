@@ -3,7 +3,7 @@ import { Effect, type FileSystem } from "effect"
 import { bundleOfFiles, type Contents, type FileName, fileNames, sameFile } from "../../domain/config/files.ts"
 import { type ConfigState, GenerationRecord } from "../../domain/config/state.ts"
 import { ConfigStoreError } from "../../services/ConfigStore.ts"
-import { type Durable, type FileAttributes, jsonFile, orMissing } from "./durable.ts"
+import { type Durable, type FileAttributes, jsonFile, orMissing, stampOf } from "./durable.ts"
 
 const RECORD = "generation.json"
 const KEPT = 3
@@ -20,11 +20,23 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
       .sort((a, b) => b - a)
   )
 
-  /** Undefined where it is gone or not readable as a record of that generation. */
+  const read = new Map<string, GenerationRecord>()
+
+  /** Undefined where it is gone or not readable as a record of that generation. A record is parsed once. */
   const record = (generation: number) =>
-    Effect.map(orMissing(fs.readFile(`${folder(generation)}/${RECORD}`)), (bytes) => {
+    Effect.gen(function* () {
+      const path = `${folder(generation)}/${RECORD}`
+      const info = yield* orMissing(fs.stat(path))
+      if (info === undefined) return undefined
+      const stamp = `${generation} ${stampOf(info)}`
+      const known = read.get(stamp)
+      if (known !== undefined) return known
+      const bytes = yield* orMissing(fs.readFile(path))
       const parsed = bytes === undefined ? undefined : recordFile.parse(bytes)
-      return parsed?.generation === generation ? parsed : undefined
+      if (parsed?.generation !== generation) return undefined
+      if (read.size > 2 * KEPT) read.clear()
+      read.set(stamp, parsed)
+      return parsed
     })
 
   /** The files as they stand in a folder, through links. */

@@ -5,7 +5,7 @@ import { describeEdits } from "../../domain/config/drift.ts"
 import { bundleOfFiles, type FileName, fileNames } from "../../domain/config/files.ts"
 import { ConfigState, contentsOfRecord, type GenerationRecord } from "../../domain/config/state.ts"
 import { ConfigStoreError, type Installed } from "../../services/ConfigStore.ts"
-import { jsonFile, orMissing } from "./durable.ts"
+import { jsonFile, orMissing, stampOf } from "./durable.ts"
 import type { Generations } from "./generations.ts"
 import type { makeJournal } from "./journal.ts"
 import { CURRENT, generationOfLink, linkOfName, readLinkOf } from "./links.ts"
@@ -22,9 +22,6 @@ export interface Pointer {
 
 /** Where a file was changed too lately, the same stamp may hide a second change within the clock's grain. */
 const GRAIN = 2_000
-
-const stampOf = (info: FileSystem.File.Info): string =>
-  `${Option.getOrUndefined(info.ino)} ${Option.getOrUndefined(info.mtime)?.getTime()} ${info.size} ${info.mode}`
 
 const modeText = (mode: number): string => (mode & 0o777).toString(8).padStart(4, "0")
 
