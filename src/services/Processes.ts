@@ -11,6 +11,7 @@ export class ProcessesError extends Schema.TaggedError<ProcessesError>()("Proces
 
 /** This process, as a lock names its holder. */
 export interface ProcessIdentity {
+  /** Where pids mean the same processes: a host, or a container's process space on it. */
   readonly host: string
   /** Differs from one boot of the machine to the next; undefined where it cannot be told. */
   readonly bootId: string | undefined

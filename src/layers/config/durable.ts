@@ -62,6 +62,8 @@ export const makeDurable = (fs: FileSystem.FileSystem) => {
       const above = path.replace(/\/[^/]*$/, "") || "/"
       yield* ensureFolder(above)
       yield* fs.makeDirectory(path, { recursive: true })
+      // Whatever the umask: the gateway reads through it.
+      yield* fs.chmod(path, 0o755)
       yield* syncFolder(above)
     })
 

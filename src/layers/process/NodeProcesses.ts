@@ -60,9 +60,11 @@ const make = Effect.gen(function* () {
       }
     })
 
+  // Containers of one host name on one machine do not see each other's processes.
+  const space = yield* fs.readLink("/proc/self/ns/pid").pipe(Effect.orElseSucceed(() => ""))
   return Processes.of({
     self: {
-      host: hostname(),
+      host: `${hostname()} ${space}`.trim(),
       bootId: (yield* text("/proc/sys/kernel/random/boot_id"))?.trim(),
       pid: process.pid,
       startTime: (yield* stat(process.pid))?.startTime
