@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto"
-import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Redacted } from "effect"
 import * as fc from "fast-check"
-import { Redis as IoRedisClient } from "ioredis"
 import { decodeAbandonedEntry } from "../../src/domain/dlq.ts"
 import { JobCollector } from "../../src/JobCollector.ts"
 import * as IoRedis from "../../src/layers/IoRedis.ts"
@@ -10,8 +9,8 @@ import * as LeanHttpClient from "../../src/layers/LeanHttpClient.ts"
 import * as NativeSigner from "../../src/layers/NativeSigner.ts"
 import { testKey } from "../support/collector-process.ts"
 import { transcribeFields } from "../support/events.ts"
-import { ReceivingApi } from "../support/receiving-api.ts"
-import { RedisServer, waitUntil } from "../support/redis-server.ts"
+import { type RealParts, realParts } from "../support/real-parts.ts"
+import { waitUntil } from "../support/redis-server.ts"
 
 const stream = "modelsgateway:events:transcribe"
 const dlq = "modelsgateway:events:dlq"
@@ -64,23 +63,7 @@ const cases: ReadonlyArray<Case> = [
 ]
 
 describe("whatever stands in the streams", () => {
-  let redis: RedisServer
-  let api: ReceivingApi
-  let client: IoRedisClient
-
-  beforeAll(async () => {
-    redis = await RedisServer.start()
-    api = await ReceivingApi.start(testKey.public)
-    client = new IoRedisClient(redis.url)
-  })
-
-  afterAll(async () => {
-    client.disconnect()
-    await api.close()
-    await redis.stop()
-  })
-
-  const collector = () =>
+  const collector = ({ api, redis }: RealParts) =>
     JobCollector.layer({ apiBaseUrl: api.url, groupStartId: "0" }).pipe(
       Layer.provide([
         IoRedis.layer({ url: Redacted.make(redis.url) }),
@@ -90,7 +73,7 @@ describe("whatever stands in the streams", () => {
       Layer.provide(Logger.layer([]))
     )
 
-  const nothingPending = async () => {
+  const nothingPending = async (client: RealParts["client"]) => {
     for (const key of [stream, dlq]) {
       const [count] = (await client.xpending(key, "job-collector-group")) as [number]
       if (count > 0) return false
@@ -98,7 +81,7 @@ describe("whatever stands in the streams", () => {
     return true
   }
 
-  const abandoned = async () => {
+  const abandoned = async (client: RealParts["client"]) => {
     const entries = await client.xrange(abandonedStream, "-", "+")
     return entries.map(([, fields]) => {
       const decoded = decodeAbandonedEntry(fields)
@@ -111,7 +94,9 @@ describe("whatever stands in the streams", () => {
     "is delivered, or stands in the abandoned stream with the field and the rule; neighbours are unaffected",
     () =>
       Effect.gen(function* () {
-        yield* Layer.build(collector())
+        const parts = yield* realParts
+        const { api, client } = parts
+        yield* Layer.build(collector(parts))
         yield* Effect.promise(async () => {
           const ids = new Map<string, Case>()
           for (const entry of cases) {
@@ -120,8 +105,8 @@ describe("whatever stands in the streams", () => {
           }
           const bad = cases.filter(({ refused }) => refused !== undefined)
           await waitUntil("all bad ones are abandoned", async () => (await client.xlen(abandonedStream)) === bad.length)
-          await waitUntil("nothing is pending", nothingPending)
-          for (const { abandoned: end } of await abandoned()) {
+          await waitUntil("nothing is pending", () => nothingPending(client))
+          for (const { abandoned: end } of await abandoned(client)) {
             const entry = ids.get(`${end.origin_stream} ${end.origin_id}`)
             assert.strictEqual(end.reason, "invalid", entry?.name)
             assert.strictEqual(end.error_code, "INVALID")
@@ -131,7 +116,7 @@ describe("whatever stands in the streams", () => {
           assert.deepStrictEqual(api.requests.map(({ eventId }) => eventId).sort(), ["valid-1", "valid-2", "valid-3"])
           assert.strictEqual(await client.xlen(dlq), 0)
           // Bytes that are no text are kept as escapes, so that they can be told.
-          const kept = (await abandoned()).find(({ event: [, id] }) => id === "x-7")
+          const kept = (await abandoned(client)).find(({ event: [, id] }) => id === "x-7")
           assert.include(kept?.event ?? [], "a\udcff\udcfeb")
         })
       }).pipe(Effect.scoped)
@@ -139,9 +124,9 @@ describe("whatever stands in the streams", () => {
 
   it.live("arbitrary entries among valid ones: every one ends, once", () =>
     Effect.gen(function* () {
-      api.requests.length = 0
-      yield* Effect.promise(() => client.flushall())
-      yield* Layer.build(collector())
+      const parts = yield* realParts
+      const { api, client } = parts
+      yield* Layer.build(collector(parts))
       yield* Effect.promise(async () => {
         const bytes = fc.uint8Array({ maxLength: 12 }).map((array) => Buffer.from(array))
         const name = fc.oneof(fc.constantFrom(...event("e").filter((_, i) => i % 2 === 0)), fc.string(), bytes)
@@ -157,10 +142,10 @@ describe("whatever stands in the streams", () => {
         const good = Math.ceil(random.length / 10)
         const ended = async () => api.charges.size + (await client.xlen(abandonedStream))
         await waitUntil("every entry has ended", async () => (await ended()) >= random.length + good, 20_000)
-        await waitUntil("nothing is pending", nothingPending)
+        await waitUntil("nothing is pending", () => nothingPending(client))
         const delivered = new Set(api.requests.map(({ eventId }) => eventId))
         for (let i = 0; i < random.length; i += 10) assert.isTrue(delivered.has(`good-${i}`), `good-${i}`)
-        for (const { abandoned: end } of await abandoned()) {
+        for (const { abandoned: end } of await abandoned(client)) {
           assert.strictEqual(end.reason, "invalid")
           assert.match(end.error_message, /^.+: (must|is|its) /s)
         }

@@ -1,15 +1,12 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Redis as IoRedisClient } from "ioredis"
 import { makeCollector } from "../../examples/compose.ts"
-import { ReceivingApi } from "../support/receiving-api.ts"
-import { RedisServer, waitUntil } from "../support/redis-server.ts"
+import { testKey } from "../support/collector-process.ts"
+import { realParts } from "../support/real-parts.ts"
+import { waitUntil } from "../support/redis-server.ts"
 
 const file = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8")
-
-const privateKey = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
-const publicKey = Buffer.from("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "hex")
 
 describe("the README", () => {
   it("shows the composition example as it stands and is compiled", () => {
@@ -27,19 +24,8 @@ describe("the README", () => {
 describe("the composition example", () => {
   it.live("delivers events of its own kind, and abandons what its schema refuses", () =>
     Effect.gen(function* () {
-      const redis = yield* Effect.acquireRelease(
-        Effect.promise(() => RedisServer.start()),
-        (server) => Effect.promise(() => server.stop())
-      )
-      const api = yield* Effect.acquireRelease(
-        Effect.promise(() => ReceivingApi.start(publicKey)),
-        (server) => Effect.promise(() => server.close())
-      )
-      const client = yield* Effect.acquireRelease(
-        Effect.sync(() => new IoRedisClient(redis.url)),
-        (it) => Effect.sync(() => it.disconnect())
-      )
-      yield* Layer.build(makeCollector({ redisUrl: redis.url, apiBaseUrl: api.url, privateKey }))
+      const { api, client, redis } = yield* realParts
+      yield* Layer.build(makeCollector({ redisUrl: redis.url, apiBaseUrl: api.url, privateKey: testKey.private }))
       yield* Effect.promise(async () => {
         await client.xadd("shop:events:refund", "*", "event_id", "r-1", "cents", "1250")
         await client.xadd("shop:events:refund", "*", "event_id", "r-2", "cents", "plenty")

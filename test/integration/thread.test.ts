@@ -1,34 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
-import { Redis as IoRedisClient } from "ioredis"
 import { JobCollector } from "../../src/JobCollector.ts"
 import * as IoRedis from "../../src/layers/IoRedis.ts"
 import * as LeanHttpClient from "../../src/layers/LeanHttpClient.ts"
 import * as NativeSigner from "../../src/layers/NativeSigner.ts"
+import { testKey } from "../support/collector-process.ts"
 import { processFields, transcribeFields } from "../support/events.ts"
-import { ReceivingApi } from "../support/receiving-api.ts"
-import { RedisServer, waitUntil } from "../support/redis-server.ts"
-
-const privateKey = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
-const publicKey = Buffer.from("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "hex")
+import { realParts } from "../support/real-parts.ts"
+import { waitUntil } from "../support/redis-server.ts"
 
 describe("the way of an event, on real parts", () => {
   it.live(
     "10,000 mixed events are delivered once each, signed, and acknowledged",
     () =>
       Effect.gen(function* () {
-        const redis = yield* Effect.acquireRelease(
-          Effect.promise(() => RedisServer.start()),
-          (server) => Effect.promise(() => server.stop())
-        )
-        const api = yield* Effect.acquireRelease(
-          Effect.promise(() => ReceivingApi.start(publicKey)),
-          (server) => Effect.promise(() => server.close())
-        )
-        const client = yield* Effect.acquireRelease(
-          Effect.sync(() => new IoRedisClient(redis.url)),
-          (it) => Effect.sync(() => it.disconnect())
-        )
+        const { api, client, redis } = yield* realParts
         yield* Effect.promise(async () => {
           for (let at = 0; at < 10_000; at += 500) {
             const pipeline = client.pipeline()
@@ -45,7 +31,7 @@ describe("the way of an event, on real parts", () => {
             Layer.mergeAll(
               IoRedis.layer({ url: Redacted.make(redis.url) }),
               LeanHttpClient.layer({ connections: 64 }),
-              NativeSigner.layer(Redacted.make(privateKey))
+              NativeSigner.layer(Redacted.make(testKey.private))
             )
           )
         )
