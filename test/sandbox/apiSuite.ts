@@ -184,6 +184,7 @@ export const apiSuite = (name: string, start: () => Promise<RestartableDatabase>
         await post(event("x"), { skew: -300 }),
         await post(event("x"), { skew: 301 }),
         await post(event("x"), { serviceId: "someone-else" }),
+        await post("{", { serviceId: "someone-else" }),
         await post(event("x"), { sentBody: JSON.stringify(event("x", { audio_seconds: 1 })) }),
         await post(event("x"), { headers: stranger }),
         await post(event("x"), { headers: { authorization: "Bearer abc" } })
@@ -193,6 +194,7 @@ export const apiSuite = (name: string, start: () => Promise<RestartableDatabase>
         [
           [401, "STALE_TIMESTAMP"],
           [401, "STALE_TIMESTAMP"],
+          [401, "UNKNOWN_SERVICE"],
           [401, "UNKNOWN_SERVICE"],
           [401, "WRONG_SIGNATURE"],
           [401, "WRONG_SIGNATURE"],
@@ -215,6 +217,12 @@ export const apiSuite = (name: string, start: () => Promise<RestartableDatabase>
         [event(randomUUID(), { device_id: "a\u0000b" }), 422, "UNSTORABLE"],
         [event(randomUUID(), { user_id: "poor" }), 402, "INSUFFICIENT_BALANCE"]
       ]
+      const unnamed = JSON.stringify(event("a"))
+      const headers = { "content-type": "application/json", ...signedHeaders(key, unnamed) }
+      const keyless = await answer(await fetch(`${api.url}/api/jobs/add`, { method: "POST", headers, body: unnamed }))
+      assert.deepStrictEqual([keyless.status, keyless.body.error_code], [400, "INVALID_REQUEST"])
+      const huge = await post(event("a", { attributes: { text: "x".repeat(5_000_000) } }))
+      assert.deepStrictEqual([huge.status, huge.body.error_code], [413, "BODY_TOO_LARGE"])
       for (const [body, status, code] of cases) {
         const refused = await post(body)
         assert.deepStrictEqual([refused.status, refused.body.error_code], [status, code])
