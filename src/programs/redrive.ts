@@ -107,17 +107,16 @@ export const replay = <E>(
         steps += 1
         if (abandoned === undefined) {
           progress = { ...progress, unreadable: progress.unreadable + 1 }
-        } else {
-          yield* Effect.uninterruptible(
-            Effect.map(streams.replay(stream, id, abandoned.origin_stream, event), (newId) => {
-              progress =
-                newId === undefined
-                  ? { ...progress, gone: progress.gone + 1 }
-                  : { ...progress, done: progress.done + 1 }
-            })
-          )
+          return yield* onStep(progress)
         }
-        yield* onStep(progress)
+        // Done and counted, or neither.
+        yield* Effect.uninterruptible(
+          Effect.flatMap(streams.replay(stream, id, abandoned.origin_stream, event), (newId) => {
+            progress =
+              newId === undefined ? { ...progress, gone: progress.gone + 1 } : { ...progress, done: progress.done + 1 }
+            return onStep(progress)
+          })
+        )
       })
     )
     return progress
@@ -132,15 +131,12 @@ export const drop = <E>(
   Effect.gen(function* () {
     let progress = noProgress
     yield* Stream.runForEach(items, ({ id, stream }) =>
-      Effect.gen(function* () {
-        yield* Effect.uninterruptible(
-          Effect.map(streams.remove(stream, [id]), (removed) => {
-            progress =
-              removed === 0 ? { ...progress, gone: progress.gone + 1 } : { ...progress, done: progress.done + 1 }
-          })
-        )
-        yield* onStep(progress)
-      })
+      Effect.uninterruptible(
+        Effect.flatMap(streams.remove(stream, [id]), (removed) => {
+          progress = removed === 0 ? { ...progress, gone: progress.gone + 1 } : { ...progress, done: progress.done + 1 }
+          return onStep(progress)
+        })
+      )
     )
     return progress
   })

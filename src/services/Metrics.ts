@@ -46,7 +46,11 @@ export type LossCause = "trimmed" | "deleted"
 export type SyncOutcome = "changed" | "unchanged" | "failed" | "refused"
 export type ReloadOutcome = "signalled" | "applied" | "failed"
 
-export const eventsReceived = counters<StreamLabel>("events_received_total", "Entries read for the first time", "stream")
+export const eventsReceived = counters<StreamLabel>(
+  "events_received_total",
+  "Entries read for the first time",
+  "stream"
+)
 
 const deliveriesBy = new Map<string, Metric.Counter<number>>()
 export const deliveries = (stream: StreamLabel, outcome: DeliveryOutcome): Metric.Counter<number> => {

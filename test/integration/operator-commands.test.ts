@@ -1,0 +1,416 @@
+import { spawn } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Redis as IoRedisClient } from "ioredis"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { encodeAbandonedEntry, encodeDlqEntry } from "../../src/domain/dlq.ts"
+import { privateKey, publicKey } from "../support/collector-http.ts"
+import { commandLine } from "../support/command-line.ts"
+import { transcribeFields } from "../support/events.ts"
+import { ReceivingApi } from "../support/receiving-api.ts"
+import { freePort, RedisServer, waitUntil } from "../support/redis-server.ts"
+
+const transcribe = "modelsgateway:events:transcribe"
+const process_ = "modelsgateway:events:process"
+const dlq = "modelsgateway:events:dlq"
+const abandoned = "modelsgateway:events:abandoned"
+const group = "job-collector-group"
+const hour = 3_600_000
+
+let redis: RedisServer
+let client: IoRedisClient
+
+beforeAll(async () => {
+  redis = await RedisServer.start(["--appendonly", "yes"])
+  client = new IoRedisClient(redis.url)
+})
+beforeEach(() => client.flushall())
+afterAll(async () => {
+  client.disconnect()
+  await redis.stop()
+})
+
+const run = (...args: ReadonlyArray<string>) => commandLine({ REDIS_URL: redis.url }, ...args)
+
+const give = (eventId: string, more: Partial<Parameters<typeof encodeAbandonedEntry>[0]> = {}, id = "*") =>
+  client.xadd(
+    abandoned,
+    id,
+    ...encodeAbandonedEntry(
+      {
+        reason: "exhausted",
+        attempts: 4,
+        origin_stream: transcribe,
+        origin_id: "1700000000000-0",
+        first_failed_at: Date.now() - 65_000,
+        abandoned_at: Date.now(),
+        error_code: "HTTP_500",
+        error_message: "BROKEN: try later",
+        ...more
+      },
+      transcribeFields(eventId, Date.now())
+    )
+  ) as Promise<string>
+
+const defer = (eventId: string, code = "HTTP_503", origin = transcribe) =>
+  client.xadd(
+    dlq,
+    "*",
+    ...encodeDlqEntry(
+      {
+        attempt: 2,
+        not_before: Date.now() + 15_000,
+        origin_stream: origin,
+        origin_id: "1700000000000-0",
+        first_failed_at: Date.now() - 5_000,
+        last_failed_at: Date.now(),
+        error_code: code,
+        error_message: "BUSY: \u001b[31mred"
+      },
+      transcribeFields(eventId, Date.now())
+    )
+  ) as Promise<string>
+
+const eventIds = (lines: ReadonlyArray<string>) => lines.map((line) => JSON.parse(line).event_id)
+
+describe("dlq list", () => {
+  it("shows what waits, with its attempt and error, nothing of which steers the terminal", async () => {
+    const id = await defer("e-1")
+    const { ok, out } = await run("dlq", "list")
+    expect(ok).toBe(true)
+    expect(out[0]).toMatch(
+      new RegExp(`^${id}  e-1  attempt 2 failed .*, due in 1[45] s  ${transcribe} .*HTTP_503: BUSY:`)
+    )
+    expect(out[0]).not.toContain("\u001b")
+    expect(out[1]).toBe("1 waiting")
+  })
+
+  it("takes filters by error code, stream and age, and gives JSON, one object a line", async () => {
+    await defer("e-1", "HTTP_503")
+    await defer("e-2", "TIMEOUT")
+    await defer("e-3", "TIMEOUT", process_)
+    expect(eventIds((await run("dlq", "list", "--json")).out)).toEqual(["e-1", "e-2", "e-3"])
+    expect(eventIds((await run("dlq", "list", "--json", "--reason", "TIMEOUT")).out)).toEqual(["e-2", "e-3"])
+    expect(eventIds((await run("dlq", "list", "--json", "--stream", "process")).out)).toEqual(["e-3"])
+    expect(eventIds((await run("dlq", "list", "--json", "--limit", "1")).out)).toEqual(["e-1"])
+    expect((await run("dlq", "list", "--older-than", "1 hour")).out).toEqual(["nothing waits"])
+    const [first] = (await run("dlq", "list", "--json")).out
+    expect(JSON.parse(first!)).toMatchObject({
+      stream: dlq,
+      retry: { attempt: 2, origin_stream: transcribe, error_code: "HTTP_503" },
+      event: { event_id: "e-1", audio_seconds: "10.5" }
+    })
+  })
+})
+
+describe("abandoned", () => {
+  it("list and show: filters by reason, stream and age, by id and event id", async () => {
+    const old = await give("e-old", {}, `${Date.now() - 2 * hour}-0`)
+    const rejected = await give("e-1", { reason: "rejected", error_code: "HTTP_422" })
+    await give("e-2", { origin_stream: process_ })
+    await client.xadd(abandoned, "*", "junk", "1")
+    const { out } = await run("abandoned", "list")
+    expect(out).toHaveLength(5)
+    expect(out[1]).toContain(`${rejected}  e-1  rejected`)
+    expect(out[1]).toContain("attempts 4")
+    expect(out[1]).toContain("HTTP_422: BROKEN: try later")
+    expect(out[3]).toContain("unreadable")
+    expect(out[4]).toBe("4 abandoned")
+    expect(eventIds((await run("abandoned", "list", "--json", "--reason", "rejected")).out)).toEqual(["e-1"])
+    expect(eventIds((await run("abandoned", "list", "--json", "--stream", process_)).out)).toEqual(["e-2"])
+    expect(eventIds((await run("abandoned", "list", "--json", "--older-than", "1 hour")).out)).toEqual(["e-old"])
+    expect(eventIds((await run("abandoned", "list", "--json", "--newer-than", "1 hour")).out)).toEqual([
+      "e-1",
+      "e-2",
+      null
+    ])
+    expect(eventIds((await run("abandoned", "list", "--json", "e-2", old)).out)).toEqual(["e-old", "e-2"])
+    const shown = (await run("abandoned", "show", rejected)).out.join("\n")
+    expect(shown).toContain(`${abandoned} ${rejected}`)
+    expect(shown).toMatch(/reason +rejected/)
+    expect(shown).toMatch(/audio_seconds +10\.5/)
+    expect(JSON.parse((await run("abandoned", "show", "e-1", "--json")).out.join("\n"))).toMatchObject({
+      id: rejected,
+      abandoned: { reason: "rejected", attempts: 4 },
+      event: { user_id: "user-1" }
+    })
+    expect(await run("abandoned", "show", "e-9")).toMatchObject({
+      ok: false,
+      err: ["no abandoned entry has the id e-9"]
+    })
+  })
+
+  it("replay puts the fields back unchanged at the origin's end, once, and remembers that it did", async () => {
+    await give("e-1", { reason: "rejected" })
+    await give("e-2")
+    const dry = await run("abandoned", "replay", "--reason", "rejected", "--dry-run")
+    expect(dry.out.at(-1)).toBe("would be: 1 replayed")
+    expect(await client.xlen(abandoned)).toBe(2)
+    expect(await client.exists(transcribe)).toBe(0)
+    expect((await run("abandoned", "replay", "--reason", "rejected")).out).toEqual(["1 replayed"])
+    const [[id, fields] = ["", []]] = await client.xrange(transcribe, "-", "+")
+    expect(fields.slice(0, 2)).toEqual(["event_id", "e-1"])
+    expect(fields).toHaveLength(transcribeFields("e-1", 0).length)
+    expect(await client.sismember(`{${transcribe}}:replayed`, id)).toBe(1)
+    expect(await client.xlen(abandoned)).toBe(1)
+    const json = await run("abandoned", "replay", "--json")
+    expect(JSON.parse(json.out[0]!)).toEqual({ dry_run: false, replayed: 1, gone: 0, unreadable: 0 })
+    expect((await run("abandoned", "list")).out).toEqual(["nothing was given up"])
+  })
+
+  it("replay leaves what cannot be read, and keeps to its rate", async () => {
+    await client.xadd(abandoned, "*", "junk", "1")
+    for (let i = 0; i < 5; i++) await give(`e-${i}`)
+    const began = Date.now()
+    expect((await run("abandoned", "replay", "--rate", "10")).out).toEqual([
+      "5 replayed, 1 unreadable, left where they are"
+    ])
+    expect(Date.now() - began).toBeGreaterThanOrEqual(500)
+    expect(await client.xlen(abandoned)).toBe(1)
+  })
+
+  it("drop deletes what is named, and nothing by accident", async () => {
+    const id = await give("e-1")
+    await give("e-2", { reason: "poison", error_code: "POISON" })
+    await client.xadd(abandoned, "*", "junk", "1")
+    expect(await run("abandoned", "drop")).toMatchObject({ ok: false, err: [expect.stringContaining("--all")] })
+    expect((await run("abandoned", "drop", "--all", "--dry-run")).out.at(-1)).toBe("would be: 3 dropped")
+    expect(await client.xlen(abandoned)).toBe(3)
+    expect((await run("abandoned", "drop", id)).out).toEqual(["1 dropped"])
+    expect((await run("abandoned", "drop", "--reason", "poison")).out).toEqual(["1 dropped"])
+    expect((await run("abandoned", "drop", "--all")).out).toEqual(["1 dropped"])
+    expect(await client.exists(transcribe)).toBe(0)
+  })
+
+  it("a replay of 10,000, stopped by Ctrl-C and killed on the way: each event once at the end", async () => {
+    for (let at = 0; at < 10_000; at += 1_000) {
+      const pipeline = client.pipeline()
+      for (let i = at; i < at + 1_000; i++) {
+        pipeline.xadd(
+          abandoned,
+          "*",
+          ...encodeAbandonedEntry(
+            {
+              reason: "exhausted",
+              attempts: 4,
+              origin_stream: transcribe,
+              origin_id: `1700000000000-${i}`,
+              first_failed_at: 1_700_000_000_000,
+              abandoned_at: 1_700_000_065_000,
+              error_code: "HTTP_500",
+              error_message: "BROKEN"
+            },
+            ["event_id", `e-${i}`]
+          )
+        )
+      }
+      await pipeline.exec()
+    }
+    const replaying = (signal: NodeJS.Signals, whenBack: number) =>
+      new Promise<{ readonly code: number | null; readonly err: string }>((resolve, reject) => {
+        const child = spawn(process.execPath, ["src/bin.ts", "abandoned", "replay", "--rate", "100000"], {
+          env: { ...process.env, REDIS_URL: redis.url },
+          stdio: ["ignore", "ignore", "pipe"]
+        })
+        let err = ""
+        child.stderr.on("data", (data) => {
+          err += data
+        })
+        child.once("error", reject)
+        child.once("exit", (code) => resolve({ code, err }))
+        waitUntil("it is on its way", async () => (await client.xlen(transcribe)) >= whenBack, 30_000).then(
+          () => child.kill(signal),
+          reject
+        )
+      })
+    const stopped = await replaying("SIGINT", 500)
+    expect(stopped.code).toBe(0)
+    const first = await client.xlen(transcribe)
+    expect(stopped.err).toContain(`stopped: ${first} replayed`)
+    expect(first).toBeLessThan(10_000)
+    expect(first + (await client.xlen(abandoned))).toBe(10_000)
+    await replaying("SIGKILL", first + 500)
+    expect((await client.xlen(transcribe)) + (await client.xlen(abandoned))).toBe(10_000)
+    const left = await client.xlen(abandoned)
+    expect(left).toBeGreaterThan(0)
+    expect((await run("abandoned", "replay", "--rate", "100000")).out).toEqual([`${left} replayed`])
+    const back = (await client.xrange(transcribe, "-", "+")).map(([, fields]) => fields[1])
+    expect(back).toHaveLength(10_000)
+    expect(new Set(back).size).toBe(10_000)
+    expect(await client.xlen(abandoned)).toBe(0)
+  }, 90_000)
+})
+
+describe("why", () => {
+  const story = async (eventId: string) => JSON.parse((await run("why", eventId, "--json")).out.join("\n"))
+
+  it("tells where an event stands: waiting, in hand, ended, deferred, given up, unknown", async () => {
+    for (const id of ["e-1", "e-2", "e-3"]) await client.xadd(transcribe, "*", ...transcribeFields(id, Date.now()))
+    await client.xgroup("CREATE", transcribe, group, "0")
+    const [[, [[first] = [""]] = []] = []] = (await client.xreadgroup(
+      "GROUP",
+      group,
+      "c-1",
+      "COUNT",
+      2,
+      "STREAMS",
+      transcribe,
+      ">"
+    )) as Array<[string, Array<[string]>]>
+    await client.xack(transcribe, group, first)
+    const deferred = await defer("d-1")
+    const given = await give("a-1")
+    expect(await story("e-1")).toMatchObject({
+      event_id: "e-1",
+      chapters: [{ place: "source", stream: transcribe, id: first, state: "ended", replayed: false }],
+      verdict: expect.stringContaining("acknowledged")
+    })
+    expect(await story("e-2")).toMatchObject({
+      chapters: [{ state: "pending", holding: { consumer: "c-1", deliveries: 1 } }],
+      verdict: expect.stringContaining("in the hands of c-1")
+    })
+    expect(await story("e-3")).toMatchObject({ chapters: [{ state: "waiting" }], verdict: "it waits to be read" })
+    expect(await story("d-1")).toMatchObject({
+      chapters: [{ place: "dlq", id: deferred, retry: { attempt: 2, error_code: "HTTP_503" } }],
+      verdict: expect.stringContaining("attempt 2 failed with HTTP_503; the next is due in")
+    })
+    expect(await story("a-1")).toMatchObject({
+      chapters: [{ place: "abandoned", id: given, abandoned: { reason: "exhausted" } }],
+      verdict: expect.stringContaining(`abandoned replay ${given}`)
+    })
+    expect(await story("nobody")).toMatchObject({ chapters: [], verdict: expect.stringContaining("nothing of it") })
+    const text = (await run("why", "a-1")).out.join("\n")
+    expect(text).toContain("given up")
+    expect(text).toContain("event.abandoned")
+  })
+})
+
+describe("what a command needs", () => {
+  it("only its own settings, each offending one named in a line of its own", async () => {
+    const bad = await commandLine({ REDIS_URL: "nonsense", STREAM_DLQ: " ", API_BASE_URL: "also bad" }, "dlq", "list")
+    expect(bad.ok).toBe(false)
+    expect(
+      bad.err
+        .at(-1)
+        ?.split("\n")
+        .map((line) => line.split(":")[0])
+    ).toEqual(["REDIS_URL", "STREAM_DLQ"])
+  })
+
+  it("a server: not the engine in the service's own memory, and one that answers", async () => {
+    expect(await commandLine({ REDIS_URL: "memory:" }, "abandoned", "list")).toMatchObject({
+      ok: false,
+      err: [expect.stringContaining("REDIS_URL: memory: lives inside the service's process")]
+    })
+    const nobody = await commandLine({ REDIS_URL: `redis://127.0.0.1:${await freePort()}` }, "dlq", "list")
+    expect(nobody).toMatchObject({ ok: false, err: [expect.stringMatching(/^Redis: .*ECONNREFUSED/)] })
+    const refused = await commandLine({ REDIS_URL: redis.url.replace("//", "//who:secret-word@") }, "dlq", "list")
+    expect(refused).toMatchObject({ ok: false, err: [expect.stringContaining("WRONGPASS")] })
+    expect(JSON.stringify(refused)).not.toContain("secret-word")
+  })
+})
+
+describe("check", () => {
+  let api: ReceivingApi
+  let folder: string
+  beforeEach(async () => {
+    api = await ReceivingApi.start(publicKey)
+    folder = mkdtempSync(join(tmpdir(), "job-collector-check-"))
+  })
+  afterEach(async () => {
+    await api.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const healthy = () => ({
+    REDIS_URL: redis.url,
+    API_BASE_URL: api.url,
+    ED25519_PRIVATE_KEY: privateKey,
+    ED25519_PUBLIC_KEY: publicKey.toString("hex"),
+    CONFIG_DIR: folder
+  })
+
+  const failing = (out: ReadonlyArray<string>) => out.filter((line) => !line.startsWith("✓ "))
+
+  it("is content with a healthy setup, and changes nothing", async () => {
+    const { err, ok, out } = await commandLine(healthy(), "check")
+    expect(failing(out)).toEqual([])
+    expect(ok).toBe(true)
+    expect(err).toEqual([])
+    const text = out.join("\n")
+    for (const said of ["settings", "key", "redis connection", "redis version", "redis persistence"]) {
+      expect(text).toContain(`✓ ${said}: `)
+    }
+    expect(text).toContain(`✓ group of ${transcribe}: will be created`)
+    expect(text).toContain("✓ redis eviction policy: noeviction")
+    expect(text).toContain(`✓ api: ${api.url} takes signed requests`)
+    expect(text).toContain("✓ config directory: ")
+    expect(text).toContain("✓ gateway: ")
+    expect(api.polls).toEqual([{ verified: true }])
+    expect(await client.keys("*")).toEqual([])
+  })
+
+  it("says of everything broken what is wrong and what to do", async () => {
+    await client.set(transcribe, "taken")
+    await client.config("SET", "appendonly", "no")
+    await client.config("SET", "maxmemory-policy", "allkeys-lru")
+    const pidFile = join(folder, "gateway.pid")
+    writeFileSync(pidFile, "999999999")
+    api.answerPoll = () => ({ status: 401 })
+    const broken = {
+      ...healthy(),
+      // Another key of the same curve: RFC 8032's second test vector.
+      ED25519_PUBLIC_KEY: "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+      CONFIG_DIR: pidFile,
+      GATEWAY_PID_FILE: pidFile,
+      GATEWAY_STATUS_FILE: join(folder, "nothing"),
+      CLAIM_IDLE: "60s"
+    }
+    try {
+      const { err, ok, out } = await commandLine(broken, "check")
+      expect(ok).toBe(false)
+      expect(failing(out).map((line) => line.split(": ")[0])).toEqual([
+        "✗ settings",
+        "✗ key",
+        "✗ redis persistence",
+        "✗ redis eviction policy",
+        `✗ group of ${transcribe}`,
+        "✗ config directory",
+        "✗ gateway",
+        "✗ gateway version"
+      ])
+      for (const line of failing(out)) expect(line).toContain(" → ")
+      expect(err).toEqual(["8 things must be mended"])
+    } finally {
+      await client.config("SET", "appendonly", "yes")
+      await client.config("SET", "maxmemory-policy", "noeviction")
+    }
+  })
+
+  it("names a Redis and an API that are away, and one that does not know the key", async () => {
+    api.answerPoll = () => ({ status: 401 })
+    const unknown = await commandLine(healthy(), "check")
+    expect(failing(unknown.out)).toEqual([expect.stringMatching(/✗ api: .*HTTP_401.*register the public key/)])
+    await api.close()
+    const away = await commandLine({ ...healthy(), REDIS_URL: `redis://127.0.0.1:${await freePort()}` }, "check")
+    expect(failing(away.out)).toEqual([
+      expect.stringMatching(/✗ redis connection: .*ECONNREFUSED/),
+      expect.stringMatching(/✗ api: .*NETWORK/)
+    ])
+    await api.listen()
+  })
+
+  it("gives JSON, and no secret whatever the setup", async () => {
+    const { out } = await commandLine({ ...healthy(), CONFIG_SYNC: "maybe" }, "check", "--json")
+    const said = JSON.parse(out.join("\n"))
+    expect(said.ok).toBe(false)
+    expect(said.checks[0]).toEqual({
+      check: "settings: CONFIG_SYNC",
+      ok: false,
+      found: expect.stringContaining("on"),
+      remedy: "correct it"
+    })
+    expect(JSON.stringify(out)).not.toContain(privateKey)
+  })
+})

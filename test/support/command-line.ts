@@ -1,0 +1,42 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { ConfigProvider, Effect, Exit, Layer } from "effect"
+import { Command } from "effect/cli"
+import { TestConsole } from "effect/testing"
+import { abandoned } from "../../src/programs/cli/abandoned.ts"
+import { check } from "../../src/programs/cli/check.ts"
+import { dlq } from "../../src/programs/cli/dlq.ts"
+import { why } from "../../src/programs/cli/why.ts"
+
+const root = Command.make("job-collector").pipe(Command.withSubcommands([dlq, abandoned, why, check]))
+
+export interface Ran {
+  readonly ok: boolean
+  readonly out: ReadonlyArray<string>
+  /** What was said on stderr, with the error's message at its end, as `main.ts` prints it. */
+  readonly err: ReadonlyArray<string>
+}
+
+/** Runs one of the operator's commands in this process, its environment as given. */
+export const commandLine = (environment: Record<string, string>, ...args: ReadonlyArray<string>): Promise<Ran> =>
+  Effect.gen(function* () {
+    const exit = yield* Effect.exit(Command.runWith(root, { version: "0.0.0" })(args))
+    const out = (yield* TestConsole.logLines).map(String)
+    const err = (yield* TestConsole.errorLines).map(String)
+    if (Exit.isSuccess(exit)) return { ok: true, out: out.flatMap((text) => text.split("\n")), err }
+    const [reason] = exit.cause.reasons
+    const error: unknown = reason?._tag === "Fail" ? reason.error : reason
+    return {
+      ok: false,
+      out: out.flatMap((text) => text.split("\n")),
+      err: [...err, error instanceof Error ? error.message : String(error)]
+    }
+  }).pipe(
+    Effect.provide(
+      Layer.mergeAll(
+        NodeServices.layer,
+        TestConsole.layer,
+        ConfigProvider.layer(ConfigProvider.fromEnvRecord(environment))
+      )
+    ),
+    Effect.runPromise
+  )
