@@ -16,6 +16,7 @@ export class Watch {
   private readonly planned: number | undefined
   private readonly timer: NodeJS.Timeout
   private looking = false
+  private circuitOpen = false
   private last: Omit<Progress, "processes" | "planned">
 
   constructor(world: World, screen: Screen, planned: number | undefined) {
@@ -61,6 +62,7 @@ export class Watch {
       const { credits_charged, jobs } = ledger.value
       this.last = { ...this.last, delivered: jobs ?? 0, credits: credits_charged ?? 0 }
     }
+    await this.lookAtCircuit()
     this.looking = false
     this.screen.show({
       ...this.last,
@@ -73,6 +75,22 @@ export class Watch {
         { name: "Database", up: true, state: world.databaseKind }
       ]
     })
+  }
+
+  /** The collector's circuit breaker, from its metrics. */
+  private async lookAtCircuit(): Promise<void> {
+    const metrics = await fetch(`${this.world.collectorUrl}/metrics`, { signal: AbortSignal.timeout(1_000) }).then(
+      (response) => response.text(),
+      () => ""
+    )
+    const open = /^job_collector_circuit_open(?:\{.*\})? ([01])$/m.exec(metrics)?.[1]
+    if (open === undefined || (open === "1") === this.circuitOpen) return
+    this.circuitOpen = open === "1"
+    this.screen.announce(
+      this.circuitOpen
+        ? "          The collector's circuit opens: it reads nothing more and burns no attempts, a probe now and then."
+        : "          The collector's circuit closes: what waited is delivered."
+    )
   }
 
   stop(): void {
