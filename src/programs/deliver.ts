@@ -1,5 +1,5 @@
 /** The work on one entry: decode and validate, deliver, decide, settle. */
-import { Clock, Duration, Effect, Metric, Result } from "effect"
+import { Clock, type Context, Duration, Effect, Metric, Result } from "effect"
 import type { Accepted, AttemptResult } from "../domain/attempt.ts"
 import { type Decision, decide, isRejected } from "../domain/decide.ts"
 import { decodeDlqEntry } from "../domain/dlq.ts"
@@ -16,10 +16,9 @@ import { noteOutcome, noteRequest, type ProcessSpan, processing } from "./tracin
 const outcome = (task: Task, name: Metrics.DeliveryOutcome) =>
   Metric.update(Metrics.deliveries(task.lane.label, name), 1)
 
-/** The entry's fields, fetched again where they are not at hand; undefined where there is nothing left to work on. */
+/** Fetches the entry's fields again; undefined where there is nothing left to work on. */
 const takeUp = (session: Session, task: Task): Effect.Effect<FlatFields | undefined> =>
   Effect.gen(function* () {
-    if (task.fields !== undefined) return task.fields
     const { consumer, link, streams } = session
     const overdrawn = task.deliveries + (task.countHandOut ? 1 : 0) > session.options.maxDeliveries
     const take = streams.take(task.lane.key, consumer, task.id, task.countHandOut && !overdrawn)
@@ -57,26 +56,27 @@ const openEntry = (session: Session, task: Task, fields: FlatFields): Result.Res
   })
 }
 
-const prepare = (session: Session, task: Task, { kind, passage }: Readable) =>
-  Effect.gen(function* () {
-    const { options, sha256, streams } = session
-    const now = yield* Clock.currentTimeMillis
-    const context = {
-      source: passage.source,
-      now,
-      firstReading: passage.retry === undefined,
-      maxAgeMs: Duration.toMillis(options.eventMaxAge),
-      maxSkewMs: Duration.toMillis(options.eventMaxSkew),
-      sha256
-    }
-    const prepared = kind.prepare(passage.event, context)
-    if (Result.isSuccess(prepared) || !context.firstReading) return prepared
-    // Only a broken time bound can be a replayed event's right; nothing else is worth the look-up.
-    const unbounded = kind.prepare(passage.event, { ...context, firstReading: false })
-    if (Result.isFailure(unbounded)) return prepared
-    const replayed = yield* untilDone(session.link, "replayed", streams.isReplayed(task.lane.key, task.id))
-    return replayed ? unbounded : prepared
-  })
+type Prepared = Result.Result<PreparedRequest, InvalidEvent>
+
+const prepare = (session: Session, task: Task, { kind, passage }: Readable, now: number): Effect.Effect<Prepared> => {
+  const { options, sha256, streams } = session
+  const context = {
+    source: passage.source,
+    now,
+    firstReading: passage.retry === undefined,
+    maxAgeMs: Duration.toMillis(options.eventMaxAge),
+    maxSkewMs: Duration.toMillis(options.eventMaxSkew),
+    sha256
+  }
+  const prepared = kind.prepare(passage.event, context)
+  if (Result.isSuccess(prepared) || !context.firstReading) return Effect.succeed(prepared)
+  // Only a broken time bound can be a replayed event's right; nothing else is worth the look-up.
+  const unbounded = kind.prepare(passage.event, { ...context, firstReading: false })
+  if (Result.isFailure(unbounded)) return Effect.succeed(prepared)
+  return Effect.map(untilDone(session.link, "replayed", streams.isReplayed(task.lane.key, task.id)), (replayed) =>
+    replayed ? unbounded : prepared
+  )
+}
 
 const notePause = (session: Session, result: AttemptResult, now: number): void => {
   if (result._tag === "Failed" && result.status === 429 && result.retryAfterMs !== undefined) {
@@ -84,6 +84,7 @@ const notePause = (session: Session, result: AttemptResult, now: number): void =
   }
 }
 
+/** Counts a success, all in one step: every event comes by here. */
 const noteSuccess = (
   session: Session,
   task: Task,
@@ -92,39 +93,33 @@ const noteSuccess = (
   { creditsDeducted, jobId }: Accepted,
   now: number
 ): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    yield* outcome(task, "delivered")
-    yield* Metric.update(Metrics.eventAge, ageSeconds(passage.source, now))
-    if (creditsDeducted !== undefined) {
-      if (creditsDeducted > 0) yield* Metric.update(Metrics.creditsDeducted, creditsDeducted)
-      if (expectedCredits !== undefined && creditsDeducted !== expectedCredits) {
-        yield* Metric.update(Metrics.creditMismatches, 1)
-        yield* sayOfEntry(session, "credits.mismatch", Effect.logWarning, {
-          event_id: eventId,
-          stream: passage.source.stream,
-          entry_id: passage.source.id,
-          job_id: jobId,
-          expected: expectedCredits,
-          deducted: creditsDeducted
-        })
-      }
-    }
+  Effect.contextWith((metrics: Context.Context<never>) => {
+    Metrics.deliveries(task.lane.label, "delivered").updateUnsafe(1, metrics)
+    Metrics.eventAge.updateUnsafe(ageSeconds(passage.source, now), metrics)
+    if (creditsDeducted === undefined) return Effect.void
+    if (creditsDeducted > 0) Metrics.creditsDeducted.updateUnsafe(creditsDeducted, metrics)
+    if (expectedCredits === undefined || creditsDeducted === expectedCredits) return Effect.void
+    Metrics.creditMismatches.updateUnsafe(1, metrics)
+    return sayOfEntry(session, "credits.mismatch", Effect.logWarning, {
+      event_id: eventId,
+      stream: passage.source.stream,
+      entry_id: passage.source.id,
+      job_id: jobId,
+      expected: expectedCredits,
+      deducted: creditsDeducted
+    })
   })
 
-const settle = (
+const settleFailed = (
   session: Session,
   task: Task,
   passage: Passage,
   request: PreparedRequest,
-  decision: Decision,
+  decision: Exclude<Decision, { readonly _tag: "Delivered" }>,
   now: number
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     switch (decision._tag) {
-      case "Delivered": {
-        yield* finish(session, task)
-        return yield* noteSuccess(session, task, passage, request, decision.result, now)
-      }
       case "Hold": {
         if (task.gone) return yield* drop(session, task)
         task.fields = undefined
@@ -184,63 +179,77 @@ const attempt = (
   request: PreparedRequest,
   span: ProcessSpan
 ): Effect.Effect<void> =>
-  Effect.gen(function* () {
+  Effect.clockWith((clock) => {
     const attemptsBefore = passage.retry?.attempt ?? 0
     noteRequest(span, request, attemptsBefore + 1)
-    const started = yield* Clock.currentTimeMillis
+    const started = clock.currentTimeMillisUnsafe()
+    const { path, body, eventId } = request
     session.requests.inFlight += 1
-    const delivery = session.api.deliver({
-      path: request.path,
-      body: request.body,
-      idempotencyKey: request.eventId,
-      attempt: attemptsBefore + 1
-    })
-    const result = yield* Effect.ensuring(
-      delivery,
-      Effect.sync(() => {
+    const delivery = Effect.onExit(
+      session.api.deliver({ path, body, idempotencyKey: eventId, attempt: attemptsBefore + 1 }),
+      () => {
         session.requests.inFlight -= 1
-      })
+        return Effect.void
+      }
     )
-    const now = yield* Clock.currentTimeMillis
-    yield* Metric.update(Metrics.deliveryDuration, (now - started) / 1_000)
-    const { rejectStatuses } = session.options
-    const rejected = isRejected(result, rejectStatuses)
-    const change = session.gate.record({ eventId: request.eventId, result, rejected, now })
-    session.apiRecord.note(result, now)
-    if (change !== undefined) yield* announce(change, result)
-    notePause(session, result, now)
-    const decision = decide({ attemptsBefore, result, circuitOpen: session.gate.open, now, rejectStatuses })
-    noteOutcome(span, outcomes[decision._tag], result._tag === "Failed" ? result : undefined)
-    yield* settle(session, task, passage, request, decision, now)
+    const conclude = (result: AttemptResult, metrics: Context.Context<never>): Effect.Effect<void> => {
+      const now = clock.currentTimeMillisUnsafe()
+      Metrics.deliveryDuration.updateUnsafe((now - started) / 1_000, metrics)
+      const { rejectStatuses } = session.options
+      const rejected = isRejected(result, rejectStatuses)
+      const change = session.gate.record({ eventId, result, rejected, now })
+      session.apiRecord.note(result, now)
+      notePause(session, result, now)
+      const decision = decide({ attemptsBefore, result, circuitOpen: session.gate.open, now, rejectStatuses })
+      noteOutcome(span, outcomes[decision._tag], result._tag === "Failed" ? result : undefined)
+      const settled =
+        decision._tag === "Delivered"
+          ? Effect.flatMap(finish(session, task), () =>
+              noteSuccess(session, task, passage, request, decision.result, now)
+            )
+          : settleFailed(session, task, passage, request, decision, now)
+      return change === undefined ? settled : Effect.andThen(announce(change, result), settled)
+    }
+    return Effect.flatMap(delivery, (result) =>
+      Effect.contextWith((metrics: Context.Context<never>) => conclude(result, metrics))
+    )
   })
 
-const work = (session: Session, task: Task, span: ProcessSpan): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const fields = yield* takeUp(session, task)
-    if (fields === undefined) return
-    const opened = openEntry(session, task, fields)
-    const ownPassage: Passage = { source: { stream: task.lane.key, id: task.id }, event: fields, retry: undefined }
-    const passage = Result.isSuccess(opened) ? opened.success.passage : ownPassage
-    const attempts = passage.retry?.attempt ?? 0
-    const giveUp = (reason: "poison" | "invalid", errorMessage: string): Effect.Effect<void> => {
-      const errorCode = reason.toUpperCase()
-      noteOutcome(span, "abandoned", { errorCode })
-      const eventId = claimedEventId(passage.event)
-      return Effect.flatMap(
-        abandon(session, task, passage, { reason, attempts, errorCode, errorMessage, eventId }),
-        (moved) => (moved ? outcome(task, "abandoned") : Effect.void)
-      )
-    }
-    const { maxDeliveries } = session.options
-    if (task.deliveries > maxDeliveries) {
-      return yield* giveUp("poison", `handed out more than ${maxDeliveries} times without an end`)
-    }
-    if (Result.isFailure(opened)) return yield* giveUp("invalid", opened.failure.message)
-    const prepared = yield* prepare(session, task, opened.success)
-    if (Result.isFailure(prepared)) return yield* giveUp("invalid", prepared.failure.message)
-    yield* attempt(session, task, passage, prepared.success, span)
-  })
+// No generator on the way of an event that is delivered at once: its steps take as long as all else that is done here.
+const work = (session: Session, task: Task, fields: FlatFields, span: ProcessSpan): Effect.Effect<void> => {
+  const opened = openEntry(session, task, fields)
+  const ownPassage: Passage = { source: { stream: task.lane.key, id: task.id }, event: fields, retry: undefined }
+  const passage = Result.isSuccess(opened) ? opened.success.passage : ownPassage
+  const attempts = passage.retry?.attempt ?? 0
+  const giveUp = (reason: "poison" | "invalid", errorMessage: string): Effect.Effect<void> => {
+    const errorCode = reason.toUpperCase()
+    noteOutcome(span, "abandoned", { errorCode })
+    const eventId = claimedEventId(passage.event)
+    return Effect.flatMap(
+      abandon(session, task, passage, { reason, attempts, errorCode, errorMessage, eventId }),
+      (moved) => (moved ? outcome(task, "abandoned") : Effect.void)
+    )
+  }
+  const { maxDeliveries } = session.options
+  if (task.deliveries > maxDeliveries) {
+    return giveUp("poison", `handed out more than ${maxDeliveries} times without an end`)
+  }
+  if (Result.isFailure(opened)) return giveUp("invalid", opened.failure.message)
+  return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.flatMap(prepare(session, task, opened.success, now), (prepared) =>
+      Result.isFailure(prepared)
+        ? giveUp("invalid", prepared.failure.message)
+        : attempt(session, task, passage, prepared.success, span)
+    )
+  )
+}
 
 /** Works on a task to its end: delivered, moved, held again, or dropped because it is another consumer's. */
 export const deliver = (session: Session, task: Task): Effect.Effect<void> =>
-  processing(session, task, (span) => work(session, task, span))
+  processing(session, task, (span) =>
+    task.fields === undefined
+      ? Effect.flatMap(takeUp(session, task), (fields) =>
+          fields === undefined ? Effect.void : work(session, task, fields, span)
+        )
+      : work(session, task, task.fields, span)
+  )

@@ -64,9 +64,8 @@ export const lostByRedis = (session: Session, task: Task): Effect.Effect<void> =
 export const finish = (session: Session, task: Task): Effect.Effect<void> =>
   Effect.suspend(() => {
     task.state = "settling"
-    return Effect.andThen(
-      acknowledging(session, task, undefined, session.acknowledge(task)),
-      Effect.sync(() => session.ledger.remove(task))
+    return Effect.map(acknowledging(session, task, undefined, session.acknowledge(task)), () =>
+      session.ledger.remove(task)
     )
   })
 
