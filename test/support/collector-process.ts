@@ -75,17 +75,27 @@ export class CollectorProcess {
     return this.child.exitCode === null && this.child.signalCode === null
   }
 
-  /** The status with which it answers at a path; 0 where it does not answer. */
-  async status(path: string): Promise<number> {
+  /** What it answers at a path; undefined where it does not answer. */
+  private async get(path: string): Promise<{ readonly status: number; readonly text: string } | undefined> {
     const [, address] = /"address":"([^"]+)"/.exec(this.logged("listening")[0] ?? "") ?? []
-    if (address === undefined) return 0
+    if (address === undefined) return undefined
     try {
       const response = await fetch(new URL(path, address), { signal: AbortSignal.timeout(2_000) })
-      await response.arrayBuffer()
-      return response.status
+      return { status: response.status, text: await response.text() }
     } catch {
-      return 0
+      return undefined
     }
+  }
+
+  /** The status with which it answers at a path; 0 where it does not answer. */
+  async status(path: string): Promise<number> {
+    return (await this.get(path))?.status ?? 0
+  }
+
+  /** The JSON that it answers at a path; undefined where it does not answer. */
+  async json(path: string): Promise<unknown> {
+    const answer = await this.get(path)
+    return answer === undefined ? undefined : JSON.parse(answer.text)
   }
 
   /** Resident memory, in MB. */
