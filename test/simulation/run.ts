@@ -1,0 +1,191 @@
+/**
+ * `npm run simulate`: runs seeds of the simulated world, or one of them with its trace, or the table of deliberate bugs.
+ *
+ *     npm run simulate -- --seed 1 --seeds 1000 --time 10m --jobs 2
+ *     npm run simulate -- --seed 17 --time 10m --faults 3,7 --trace good-42
+ *     npm run simulate -- --bugs
+ */
+import { once } from "node:events"
+import { parseArgs } from "node:util"
+import { Worker } from "node:worker_threads"
+import { bugs } from "../../src/testing/simulation/bugs.ts"
+import { shrink } from "../../src/testing/simulation/shrink.ts"
+import { simulate } from "../../src/testing/simulation/simulate.ts"
+import { describe } from "../../src/testing/world/faults.ts"
+import { optionsOf, type Result, type Task } from "./worker.ts"
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string", default: "1" },
+    seeds: { type: "string" },
+    time: { type: "string", default: "10m" },
+    jobs: { type: "string", default: "1" },
+    faults: { type: "string" },
+    trace: { type: "string" },
+    bug: { type: "string" },
+    bugs: { type: "boolean", default: false },
+    twice: { type: "boolean", default: false },
+    hashes: { type: "boolean", default: false }
+  }
+})
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+const millis = (text: string): number => {
+  const [, amount = "", unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? []
+  const factor = units[unit]
+  if (factor === undefined) throw new Error(`--time must be a number and ms, s, m, h or d: ${text}`)
+  return Number(amount) * factor
+}
+
+const count = (name: string, text: string): number => {
+  const number = Number(text)
+  if (!Number.isSafeInteger(number) || number < 0) throw new Error(`--${name} must be a whole number: ${text}`)
+  return number
+}
+
+const first = count("seed", values.seed)
+const durationMs = millis(values.time)
+const faults = values.faults
+  ?.split(",")
+  .filter((text) => text !== "")
+  .map((text) => count("faults", text))
+const jobs = Math.max(1, count("jobs", values.jobs))
+
+const print = (line: string) => console.log(line)
+
+/** Runs tasks in threads, `jobs` at a time; `onResult` may end it by returning true. */
+const inThreads = async (tasks: Iterator<Task>, onResult: (result: Result) => boolean): Promise<void> => {
+  let ended = false
+  await Promise.all(
+    Array.from({ length: jobs }, async () => {
+      const worker = new Worker(new URL("./worker.ts", import.meta.url))
+      try {
+        while (!ended) {
+          const next = tasks.next()
+          if (next.done === true) break
+          worker.postMessage(next.value)
+          const [result] = (await once(worker, "message")) as [Result]
+          if (onResult(result)) ended = true
+        }
+      } finally {
+        await worker.terminate()
+      }
+    })
+  )
+}
+
+const command = (task: Task, kept: ReadonlyArray<number> | undefined, event: string | undefined): string =>
+  [
+    `npm run simulate -- --seed ${task.seed} --time ${values.time}`,
+    ...(kept === undefined ? [] : [`--faults ${kept.length === 0 ? "''" : kept.join(",")}`]),
+    ...(task.bug === undefined ? [] : [`--bug ${task.bug}`]),
+    `--trace ${event ?? "all"}`
+  ].join(" ")
+
+const explain = (result: Result): void => {
+  const { task, violations } = result
+  print(`\nseed ${task.seed} breaks ${new Set(violations.map(({ rule }) => rule)).size} rules:`)
+  for (const { at, detail, rule } of violations.slice(0, 10))
+    print(`  ${(at / 1_000).toFixed(3)} s  ${rule}: ${detail}`)
+  const [violation] = violations
+  if (violation === undefined) return
+  const event = /\b(?:good|rejected|failing|invalid|garbled|poison)-\d+\b/.exec(violation.detail)?.[0]
+  print(`  again: ${command(task, task.faults, event)}`)
+  print(`  looking for the faults it needs, of ${result.faults} …`)
+  const kept = shrink(optionsOf(task), violation.rule, result.faults)
+  const { scenario } = simulate({ ...optionsOf(task), faults: kept })
+  print(`  it needs ${kept.length}:`)
+  for (const fault of scenario.faults) print(`    ${describe(fault)}`)
+  print(`  again: ${command(task, kept, event)}`)
+}
+
+const traceOne = (): boolean => {
+  const task: Task = { seed: first, durationMs, faults, bug: values.bug, twice: false }
+  const { hash, tally, trace, violations } = simulate({ ...optionsOf(task), trace: true })
+  const wanted = values.trace === "all" || values.trace === undefined ? undefined : values.trace
+  const start = trace[0]?.at ?? 0
+  // The events whose ids merely begin with the wanted one are others.
+  const named = wanted === undefined ? undefined : new RegExp(`${wanted.replace(/[^\w-]/g, "\\$&")}(?!\\d)`)
+  for (const { at, detail, what, who } of trace) {
+    if (named !== undefined && what !== "begins" && what !== "ends" && what !== "starts" && !named.test(detail))
+      continue
+    print(
+      `${((at - start) / 1_000).toFixed(6).padStart(13)}  ${who.padEnd(10)}  ${what.padEnd(10)}  ${detail.slice(0, 500)}`
+    )
+  }
+  print(JSON.stringify({ seed: first, hash, ...tally }))
+  for (const { at, detail, rule } of violations) print(`${(at / 1_000).toFixed(3)} s  ${rule}: ${detail}`)
+  return violations.length === 0
+}
+
+function* tasksOf(seeds: number, bug: string | undefined): Generator<Task> {
+  for (let seed = first; seed < first + seeds; seed++) {
+    yield { seed, durationMs, faults, bug, twice: values.twice || (seed - first) % 10 === 0 }
+  }
+}
+
+const manySeeds = async (seeds: number): Promise<boolean> => {
+  const started = Date.now()
+  let shown = started
+  let done = 0
+  let simulatedMs = 0
+  let cpuMs = 0
+  const sums = { produced: 0, delivered: 0, abandoned: 0, lostByRedis: 0, repeated: 0, commands: 0, faults: 0 }
+  const failing: Array<Result> = []
+  const figures = () => {
+    const perCpu = cpuMs / 1_000
+    return `${Math.round(simulatedMs / 1_000 / perCpu)} × real time, ${Math.round(sums.delivered / perCpu)} deliveries and ${Math.round(sums.commands / perCpu)} commands a second of CPU`
+  }
+  await inThreads(tasksOf(seeds, values.bug), (result) => {
+    done += 1
+    simulatedMs += result.tally.elapsedMs
+    cpuMs += result.cpuMs
+    sums.faults += result.faults
+    for (const name of ["produced", "delivered", "abandoned", "lostByRedis", "repeated", "commands"] as const) {
+      sums[name] += result.tally[name]
+    }
+    if (values.hashes) print(`${result.task.seed} ${result.hash}`)
+    if (result.violations.length > 0) {
+      failing.push(result)
+      print(`seed ${result.task.seed}: ${result.violations[0]?.rule}: ${result.violations[0]?.detail}`)
+    }
+    if (Date.now() - shown >= 10_000) {
+      shown = Date.now()
+      print(
+        `${done} of ${seeds} seeds, ${failing.length} failing, ${Math.round((shown - started) / 1_000)} s; ${figures()}`
+      )
+    }
+    return failing.length >= 10
+  })
+  print(`${done} seeds of ${values.time}: ${failing.length} failing, ${((Date.now() - started) / 1_000).toFixed(1)} s`)
+  print(`${(simulatedMs / 3_600_000).toFixed(2)} simulated hours; ${figures()}`)
+  print(JSON.stringify(sums))
+  for (const result of failing.sort((a, b) => a.task.seed - b.task.seed).slice(0, 3)) explain(result)
+  return failing.length === 0
+}
+
+const bugTable = async (seeds: number): Promise<boolean> => {
+  let missed = 0
+  for (const bug of bugs) {
+    if (values.bug !== undefined && bug.name !== values.bug) continue
+    let found: Result | undefined
+    await inThreads(tasksOf(seeds, bug.name), (result) => {
+      if (result.violations.length > 0 && (found === undefined || result.task.seed < found.task.seed)) found = result
+      return found !== undefined
+    })
+    const rule = found?.violations[0]
+    if (rule === undefined) missed += 1
+    const verdict = rule === undefined ? `NOT FOUND in ${seeds} seeds` : `seed ${found?.task.seed}: ${rule.rule}`
+    print(`${bug.name.padEnd(26)} ${verdict.padEnd(36)} ${bug.wrong}`)
+  }
+  return missed === 0
+}
+
+const good =
+  values.trace !== undefined
+    ? traceOne()
+    : values.bugs
+      ? await bugTable(count("seeds", values.seeds ?? "200"))
+      : await manySeeds(count("seeds", values.seeds ?? "1"))
+process.exitCode = good ? 0 : 1
