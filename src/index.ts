@@ -4,6 +4,7 @@
 export type { Ed25519 } from "./domain/ed25519.ts"
 export { InvalidEvent } from "./domain/entry.ts"
 export * as EventKind from "./domain/eventKind.ts"
+export type { Check, CheckStatus, HealthReport, Liveness, Readiness } from "./domain/health.ts"
 export type { CollectorOptions, SourceRetention, StreamSet } from "./domain/options.ts"
 export { defaultOptions, defaultStreams } from "./domain/options.ts"
 export type {
@@ -32,6 +33,7 @@ export {
   type Verdict
 } from "./layers/RequestVerifier.ts"
 export type { Collector, CollectorError } from "./programs/collector.ts"
+export type { Health } from "./programs/health.ts"
 // The services it needs, and a layer or two for each.
 export { Gateway, GatewayError } from "./services/Gateway.ts"
 export { Redis, RedisError } from "./services/Redis.ts"

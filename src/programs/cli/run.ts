@@ -68,14 +68,6 @@ const endpoints = HttpRouter.serve(JobCollector.routes, { disableLogger: true, d
   Layer.provide(Layer.succeed(HttpMiddleware.TracerDisabledWhen, () => true))
 )
 
-/** A gateway that is not told of changes is worth a word, once. */
-const warnOfSilence = ({ collector, gateway }: Settings) =>
-  collector.configSync !== undefined && gateway.pidFile === undefined && gateway.reloadCommand === undefined
-    ? Effect.logWarning("gateway.not_told").pipe(
-        Effect.annotateLogs({ remedy: "set GATEWAY_PID_FILE or GATEWAY_RELOAD_COMMAND for the gateway to be told" })
-      )
-    : Effect.void
-
 /** The service: all loops and the HTTP endpoints, until it is stopped. */
 const serve = (settings: Settings) =>
   Effect.gen(function* () {
@@ -116,7 +108,7 @@ export const run = Command.make(
       warnings,
       (warning) => Effect.logWarning("settings.warning").pipe(Effect.annotateLogs({ problem: warning })),
       { discard: true }
-    ).pipe(Effect.andThen(warnOfSilence(settings)))
+    )
     return yield* Effect.andThen(warn, serve(settings)).pipe(Effect.provide(observability(settings)))
   })
 ).pipe(Command.withDescription("Runs the service until it is sent SIGTERM or SIGINT"))
