@@ -1,7 +1,11 @@
-/** `npm run faults -- --seed 1 --runs 20 --events 5000 [--faults 12] [--parallel 1] [--data-loss never|some|always]` */
+/**
+ * `npm run faults -- --seed 1 --runs 20 --events 5000 [--faults 12] [--parallel 1] [--data-loss never|some|always]`, or one
+ * of `--outage`, `--backlog`, `--cluster` for those figures.
+ */
 import { parseArgs } from "node:util"
 import { ensureRedisServer } from "../support/redis-binary.ts"
 import { describeReport, type FaultRunReport, isGood, runFaults } from "./fault-run.ts"
+import { apiOutage, backlog, clusterFailover } from "./scenes.ts"
 
 const { values } = parseArgs({
   options: {
@@ -10,7 +14,10 @@ const { values } = parseArgs({
     events: { type: "string", default: "5000" },
     faults: { type: "string", default: "12" },
     parallel: { type: "string", default: "1" },
-    "data-loss": { type: "string", default: "some" }
+    "data-loss": { type: "string", default: "some" },
+    outage: { type: "boolean", default: false },
+    backlog: { type: "boolean", default: false },
+    cluster: { type: "boolean", default: false }
   }
 })
 
@@ -36,18 +43,25 @@ const work = async (): Promise<void> => {
   }
 }
 
-await Promise.all(Array.from({ length: Number(values.parallel) }, work))
+const faultRuns = async (): Promise<void> => {
+  await Promise.all(Array.from({ length: Number(values.parallel) }, work))
 
-const total = (of: (report: FaultRunReport) => number): number => reports.reduce((sum, each) => sum + of(each), 0)
-console.log(
-  [
-    `${reports.length} runs, ${reports.filter(isGood).length} good`,
-    `${total(({ account }) => account.produced)} events produced`,
-    `${total(({ account }) => account.delivered)} delivered`,
-    `${total(({ account }) => Object.values(account.abandoned).reduce((sum, n) => sum + n, 0))} abandoned with a reason`,
-    `${total(({ account }) => account.lostByRedis.length)} lost by Redis`,
-    `${total(({ account }) => account.lost.length)} lost`,
-    `${total(({ account }) => account.chargedTwice.length)} charged twice`
-  ].join(", ")
-)
-process.exitCode = reports.every(isGood) ? 0 : 1
+  const total = (of: (report: FaultRunReport) => number): number => reports.reduce((sum, each) => sum + of(each), 0)
+  console.log(
+    [
+      `${reports.length} runs, ${reports.filter(isGood).length} good`,
+      `${total(({ account }) => account.produced)} events produced`,
+      `${total(({ account }) => account.delivered)} delivered`,
+      `${total(({ account }) => Object.values(account.abandoned).reduce((sum, n) => sum + n, 0))} abandoned with a reason`,
+      `${total(({ account }) => account.lostByRedis.length)} lost by Redis`,
+      `${total(({ account }) => account.lost.length)} lost`,
+      `${total(({ account }) => account.chargedTwice.length)} charged twice`
+    ].join(", ")
+  )
+  process.exitCode = reports.every(isGood) ? 0 : 1
+}
+
+if (values.outage) console.log(await apiOutage())
+if (values.backlog) console.log(await backlog())
+if (values.cluster) console.log(await clusterFailover())
+if (!values.outage && !values.backlog && !values.cluster) await faultRuns()

@@ -98,6 +98,11 @@ export class CollectorProcess {
     return answer === undefined ? undefined : JSON.parse(answer.text)
   }
 
+  /** The text that it answers at a path; undefined where it does not answer. */
+  async text(path: string): Promise<string | undefined> {
+    return (await this.get(path))?.text
+  }
+
   /** Resident memory, in MB. */
   get rssMb(): number {
     const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.child.pid}/status`, "utf8")) ?? []

@@ -19,6 +19,8 @@ export interface ScriptedAnswer {
   readonly status: number
   readonly body?: unknown
   readonly headers?: Record<string, string>
+  /** Milliseconds until it comes. */
+  readonly delay?: number
 }
 
 export const success: ScriptedAnswer = { status: 200, body: { job_id: "job-1", credits_deducted: 58 } }
@@ -33,24 +35,23 @@ export class ScriptedApi {
   readonly layer: Layer.Layer<HttpClient.HttpClient> = Layer.succeed(
     HttpClient.HttpClient,
     HttpClient.make((request) =>
-      Effect.map(Clock.currentTimeMillis, (at) => {
+      Effect.flatMap(Clock.currentTimeMillis, (at) => {
         // Health asks for the configurations while nothing is delivered.
-        if (request.method === "GET") return new LeanHttpResponse(request, request.url, 404, {}, new Uint8Array(0))
+        if (request.method === "GET") {
+          return Effect.succeed(new LeanHttpResponse(request, request.url, 404, {}, new Uint8Array(0)))
+        }
         const attempt = {
           at,
           eventId: request.headers["idempotency-key"] ?? "",
           attempt: Number(request.headers["x-delivery-attempt"])
         }
         this.attempts.push(attempt)
-        const { body, headers, status } = this.answer(attempt)
+        const { body, delay = 0, headers, status } = this.answer(attempt)
         // A whole response, so that reading it takes no promise: the clock would not wait for one.
-        return new LeanHttpResponse(
-          request,
-          request.url,
-          status,
-          headers ?? {},
-          encoder.encode(JSON.stringify(body ?? {}))
+        const response = Effect.succeed(
+          new LeanHttpResponse(request, request.url, status, headers ?? {}, encoder.encode(JSON.stringify(body ?? {})))
         )
+        return delay > 0 ? Effect.delay(response, delay) : response
       })
     )
   )
@@ -76,19 +77,19 @@ export const travel = (ms: number, step = 1_000): Effect.Effect<void> =>
     }
   })
 
-/** Runs a collector and hands its Redis to the test. */
+/** Runs a collector and hands its Redis to the test; `before` prepares that Redis. */
 export const withCollector = <A, E>(
   api: ScriptedApi,
   options: Partial<Omit<JobCollectorOptions, "configSync">>,
-  test: (redis: Redis["Service"]) => Effect.Effect<A, E, JobCollector>
+  test: (redis: Redis["Service"]) => Effect.Effect<A, E, JobCollector>,
+  before: (redis: Redis["Service"]) => Effect.Effect<unknown, unknown> = () => Effect.void
 ): Effect.Effect<A, unknown> => {
-  const redisLayer = MemoryRedis.layer
   const collector = JobCollector.layer({ apiBaseUrl: "http://api.test", ...options }).pipe(
     Layer.provide(Layer.mergeAll(api.layer, NobleSigner.layer(testPrivateKey)))
   )
   return Effect.gen(function* () {
     const redis = yield* Redis
-    yield* settle
-    return yield* test(redis)
-  }).pipe(Effect.provide(Layer.provideMerge(collector, redisLayer)), Effect.scoped)
+    yield* before(redis)
+    return yield* Effect.andThen(settle, test(redis)).pipe(Effect.provide(collector), Effect.scoped)
+  }).pipe(Effect.provide(MemoryRedis.layer), Effect.scoped)
 }
