@@ -7,7 +7,7 @@ import * as Scripts from "../services/Scripts.ts"
 
 const Entry = Schema.Tuple([Schema.String, Schema.NullOr(Schema.Array(Schema.String))])
 const Entries = Schema.Array(Entry)
-const ReadReply = Schema.NullOr(Schema.Array(Schema.Tuple([Schema.String, Entries])))
+type ReadReply = ReadonlyArray<readonly [string, typeof Entries.Type]> | null
 const Ids = Schema.Array(Schema.String)
 const Pending = Schema.Array(Schema.Tuple([Schema.String, Schema.String, Schema.Finite, Schema.Finite]))
 const Claimed = Schema.Union([Schema.Tuple([Schema.String, Ids]), Schema.Tuple([Schema.String, Ids, Ids])])
@@ -25,7 +25,28 @@ const readReply = <A>(schema: Schema.Codec<A, A>, command: string) => {
     Effect.fromResult(Result.mapError(decode(reply), () => unexpected(command)))
 }
 
-const readRead = readReply(ReadReply, "XREADGROUP")
+const isPair = (value: unknown): value is readonly [unknown, unknown] => Array.isArray(value) && value.length === 2
+
+const isEntry = (value: unknown): boolean => {
+  if (!isPair(value) || typeof value[0] !== "string") return false
+  const fields = value[1]
+  return fields === null || (Array.isArray(fields) && fields.every((text) => typeof text === "string"))
+}
+
+const isReadReply = (reply: unknown): reply is ReadReply =>
+  reply === null ||
+  (Array.isArray(reply) &&
+    reply.every(
+      (read) =>
+        isPair(read) &&
+        typeof read[0] === "string" &&
+        Array.isArray(read[1]) &&
+        read[1].every((entry) => isEntry(entry))
+    ))
+
+/** Every event comes by here: the reply is looked through as it stands, where a schema would copy it text by text. */
+const readRead = (reply: unknown): Effect.Effect<ReadReply, RedisError> =>
+  isReadReply(reply) ? Effect.succeed(reply) : Effect.fail(unexpected("XREADGROUP"))
 const readEntries = readReply(Entries, "XRANGE")
 const readPending = readReply(Pending, "XPENDING")
 const readClaimed = readReply(Claimed, "XAUTOCLAIM")
