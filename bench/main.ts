@@ -1,9 +1,10 @@
 /**
  * `npm run bench`: CPU time per delivered event of the process that delivers, and events per second, of (a) a loop written
  * by hand without any safety, (b) a BullMQ worker with the same handler, (c) this service. One private redis-server, one
- * receiving server, each in a process of its own; every variant in a fresh process each round, warmed up first.
+ * receiving server, each in a process of its own; every variant in a fresh process each round, warmed up first for as long
+ * as it takes V8 to have compiled what runs often.
  *
- *     npm run bench -- [--events 20000] [--rounds 3] [--concurrency 64] [--warmup 20000] [--only a,b,c]
+ *     npm run bench -- [--events 20000] [--rounds 3] [--concurrency 64] [--warmup 40000] [--only a,b,c]
  *     npm run bench -- --memory [--events 1000000]
  */
 import { randomBytes } from "node:crypto"
@@ -34,7 +35,7 @@ const { values: flags } = parseArgs({
     events: { type: "string" },
     rounds: { type: "string", default: "3" },
     concurrency: { type: "string", default: "64" },
-    warmup: { type: "string", default: "20000" },
+    warmup: { type: "string", default: "40000" },
     only: { type: "string", default: "a,b,c" },
     memory: { type: "boolean", default: false }
   }
