@@ -61,6 +61,35 @@ const isTooLarge = (fields: FlatFields): boolean => {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+/** The names in the text of a JSON object as they stand there: `JSON.parse` keeps the last of several that are the same. */
+const namesIn = (json: string): ReadonlyArray<string> => {
+  const names: Array<string> = []
+  let depth = 0
+  let start = 0
+  let end = 0
+  for (let i = 0; i < json.length; i++) {
+    const char = json[i]
+    if (char === '"') {
+      start = i
+      for (i += 1; json[i] !== '"'; i++) if (json[i] === "\\") i += 1
+      end = i + 1
+    } else if (char === "{" || char === "[") depth += 1
+    else if (char === "}" || char === "]") depth -= 1
+    else if (char === ":" && depth === 1) names.push(json.slice(start, end))
+  }
+  return names
+}
+
+const repeatedName = (json: string): string => {
+  const seen = new Set<string>()
+  for (const name of namesIn(json)) {
+    const read: string = JSON.parse(name)
+    if (seen.has(read)) return read
+    seen.add(read)
+  }
+  return "data"
+}
+
 const parseData = (text: string): Result.Result<EventFields, InvalidEvent> => {
   let parsed: unknown
   try {
@@ -72,6 +101,7 @@ const parseData = (text: string): Result.Result<EventFields, InvalidEvent> => {
   const names = Object.keys(parsed)
   if (names.length > maxFields) return invalid("data", `must have at most ${maxFields} fields`)
   if (names.includes("__proto__")) return invalid("__proto__", "is not allowed as a field name")
+  if (namesIn(text).length !== names.length) return invalid(repeatedName(text), "must not occur twice")
   return Result.succeed({ form: "data", values: parsed })
 }
 

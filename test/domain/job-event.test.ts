@@ -244,6 +244,9 @@ describe("what the contract does not allow", () => {
 
   it("a field name that occurs twice", () => {
     assert.strictEqual(problem([...transcribed(), "user_id", "other"]), "user_id: must not occur twice")
+    const twice = '{"a":{"b":1,"b":2},"c":["\\"d\\":{",{"c":1}],"e:":"}","user\\u005fid":1,"user_id":2}'
+    assert.strictEqual(problem(["data", twice]), "user_id: must not occur twice")
+    assert.strictEqual(problem(["data", twice.replace("user_id", "other")]), "event_id: is required")
   })
 
   it("more than 256 fields, or more than 1 MiB", () => {

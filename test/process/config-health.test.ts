@@ -77,6 +77,7 @@ describe("health of the configuration, on the service itself", () => {
     })
     expect(await collector.status("/health")).toBe(200)
     expect(await collector.status("/health/ready")).toBe(200)
+    expect(collector.lines.filter((line) => line.includes("GATEWAY_RELOAD_COMMAND"))).toHaveLength(1)
     serve(3)
     await checked(collector, "version 3 is installed", { status: "ok", checks: { config_sync: { version: 3 } } })
     expect(await collector.end("SIGTERM")).toBe(0)
@@ -126,7 +127,7 @@ describe("health of the configuration, on the service itself", () => {
     const other = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"
     const collector = start({ ED25519_PUBLIC_KEY: other })
     expect(await collector.exit()).toBe(1)
-    expect(collector.said("the public key does not belong to the private key")).toBe(true)
+    expect(collector.said("ED25519_PUBLIC_KEY: the public key does not belong to the private key")).toBe(true)
     expect(collector.said("    at ")).toBe(false)
     expect(collector.said(testKey.private)).toBe(false)
   })

@@ -37,10 +37,19 @@ const redisLayer = ({ redis }: Settings) => (redis._tag === "Memory" ? MemoryRed
 /** Requests to the API at a time: deliveries, configuration sync and a health probe. */
 const connections = ({ collector }: Settings): number => collector.deliveryConcurrency + 2
 
+/** Whether the two keys belong together is known only to the signer. */
+const signer = ({ signing: { privateKey, publicKey } }: Settings) =>
+  NativeSigner.layer(privateKey, { publicKey }).pipe(
+    Layer.catchTag("SignerError", ({ problem }) => {
+      const variable = publicKey === undefined ? "ED25519_PRIVATE_KEY" : "ED25519_PRIVATE_KEY, ED25519_PUBLIC_KEY"
+      return Layer.effectContext(new Environment.SettingsError({ problems: [{ variable, problem }] }))
+    })
+  )
+
 const serviceLayer = (settings: Settings) =>
   Layer.mergeAll(
     redisLayer(settings),
-    NativeSigner.layer(settings.signing.privateKey, { publicKey: settings.signing.publicKey }),
+    signer(settings),
     NodeGateway.layer({ ...settings.gateway, environment: process.env })
   ).pipe(
     Layer.provideMerge(LeanHttpClient.layer({ connections: connections(settings) })),
