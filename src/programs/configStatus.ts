@@ -1,9 +1,9 @@
 /** What configuration sync says of itself to the health checks `config_sync` and `gateway` (contract section 8). */
-import { DateTime } from "effect"
 import type { ConfigRefused } from "../domain/config/bundle.ts"
 import { acceptable } from "../domain/config/review.ts"
 import { isHeld } from "../domain/config/state.ts"
 import type { Check } from "../domain/health.ts"
+import { instant } from "../domain/instant.ts"
 import type { Installed } from "../services/ConfigStore.ts"
 import type { ReloadOutcome, SyncOutcome } from "../services/Metrics.ts"
 import { isPending } from "./configReload.ts"
@@ -60,8 +60,6 @@ export interface ConfigSyncStatus {
     readonly lastReload: ReloadOutcome | undefined
   }
 }
-
-const instant = (at: number): string => DateTime.formatIso(DateTime.makeUnsafe(at))
 
 const remedyOf = (error: ConfigRefused): string =>
   acceptable(error)

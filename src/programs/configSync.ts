@@ -4,7 +4,7 @@
  * failure; nothing here ends a delivery.
  */
 import { sha256, sha512 } from "@noble/hashes/sha2.js"
-import { Clock, DateTime, Duration, Effect, Metric, Random, Result } from "effect"
+import { Clock, Duration, Effect, Metric, Random, Result } from "effect"
 import { type Bundle, ConfigRefused, decodeBundle } from "../domain/config/bundle.ts"
 import { diff, renderChanges } from "../domain/config/diff.ts"
 import { digestProblem } from "../domain/config/digest.ts"
@@ -12,6 +12,7 @@ import { filesOfBundle } from "../domain/config/files.ts"
 import type { ConfigSyncOptions } from "../domain/config/options.ts"
 import { type Applied, review, type Verdict } from "../domain/config/review.ts"
 import { type ConfigState, contentsOfRecord, isHeld } from "../domain/config/state.ts"
+import { instant } from "../domain/instant.ts"
 import { ConfigStore, type ConfigStoreError, type Installation, type Installed } from "../services/ConfigStore.ts"
 import { Gateway } from "../services/Gateway.ts"
 import { JobsApi } from "../services/JobsApi.ts"
@@ -120,7 +121,7 @@ const reloadNote = (reload: Reload): Record<string, unknown> => {
     case "None":
       return { reload: "none" }
     case "Told":
-      return { reload: reload.outcome, reloaded_at: DateTime.formatIso(DateTime.makeUnsafe(reload.at)) }
+      return { reload: reload.outcome, reloaded_at: instant(reload.at) }
     case "Failed":
       return { reload: "failed", reload_problem: reload.problem }
     case "WentBack":

@@ -7,6 +7,7 @@ import type { JobsApi } from "../services/JobsApi.ts"
 import { Redis, type RedisError } from "../services/Redis.ts"
 import { redisFailure, redisFailureMessage } from "../services/RedisFailure.ts"
 import type { Signer } from "../services/Signer.ts"
+import { keyProblem } from "./keyCheck.ts"
 
 export interface Finding {
   readonly check: string
@@ -21,20 +22,12 @@ export const good = (check: string, found: string): Finding => ({ check, ok: tru
 export const bad = (check: string, found: string, remedy: string): Finding => ({ check, ok: false, found, remedy })
 
 /** Signs and verifies with the key as the service does. */
-export const checkKey = (signer: Signer["Service"]): Effect.Effect<Finding> => {
-  const sample = new TextEncoder().encode("job-collector check")
-  return signer.sign(sample).pipe(
-    Effect.flatMap((signature) => signer.verify(sample, signature)),
-    Effect.match({
-      onFailure: ({ problem }) =>
-        bad("key", problem, "restore the right key, or make a pair with `job-collector keygen`"),
-      onSuccess: (valid) =>
-        valid
-          ? good("key", `signs and verifies; its public key is ${Hex.encode(signer.publicKey)}`)
-          : bad("key", "a signature just made does not verify", "restore the right key")
-    })
+export const checkKey = (signer: Signer["Service"]): Effect.Effect<Finding> =>
+  Effect.map(keyProblem(signer), (problem) =>
+    problem === undefined
+      ? good("key", `signs and verifies; its public key is ${Hex.encode(signer.publicKey)}`)
+      : bad("key", problem, "restore the right key, or make a pair with `job-collector keygen`")
   )
-}
 
 /** A section of `INFO`, by name. */
 const info = (redis: Redis["Service"], section: string): Effect.Effect<ReadonlyMap<string, string>, RedisError> =>

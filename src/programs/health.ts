@@ -10,12 +10,14 @@ import {
   type Readiness,
   troubles
 } from "../domain/health.ts"
+import { instant } from "../domain/instant.ts"
 import type { CollectorOptions } from "../domain/options.ts"
 import type { EventStreams } from "../services/EventStreams.ts"
 import type { JobsApi } from "../services/JobsApi.ts"
 import { redisFailureMessage } from "../services/RedisFailure.ts"
 import type { Signer } from "../services/Signer.ts"
 import type { ConfigChecks } from "./configStatus.ts"
+import { keyProblem } from "./keyCheck.ts"
 import { noteFailure } from "./persist.ts"
 import type { ApiRecord } from "./state/apiRecord.ts"
 import type { Gate } from "./state/gate.ts"
@@ -53,11 +55,7 @@ export interface Health {
   readonly loop: Effect.Effect<never>
 }
 
-const iso = (millis: number | undefined): string | undefined =>
-  millis === undefined ? undefined : new Date(millis).toISOString()
-
-/** Any message will do; this one says what it is for where it is found. */
-const sample = new TextEncoder().encode("job-collector: the signing key's health check")
+const iso = (millis: number | undefined): string | undefined => (millis === undefined ? undefined : instant(millis))
 
 const consumerGroups = (sources: HealthSources): Check => {
   const { lanes, laneStates, link, options } = sources
@@ -145,13 +143,7 @@ export const makeHealth = (sources: HealthSources): Health => {
   })
 
   const checkKey = Effect.gen(function* () {
-    const problem = yield* signer.sign(sample).pipe(
-      Effect.flatMap((signature) => signer.verify(sample, signature)),
-      Effect.match({
-        onFailure: (error) => error.problem as string | undefined,
-        onSuccess: (valid) => (valid ? undefined : "a signature just made does not verify")
-      })
-    )
+    const problem = yield* keyProblem(signer)
     const public_key = Hex.encode(signer.publicKey)
     const checked_at = iso(yield* Clock.currentTimeMillis)
     key = { status: problem === undefined ? "ok" : "down", problem, public_key, checked_at }

@@ -3,6 +3,7 @@ import { Clock, Console, Effect, Option, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { AbandonReason } from "../../domain/dlq.ts"
 import { fieldsToObject } from "../../domain/entry.ts"
+import { instant } from "../../domain/instant.ts"
 import {
   type AbandonedItem,
   abandonedItem,
@@ -12,14 +13,13 @@ import {
   replay as replayAll,
   scan
 } from "../redrive.ts"
+import { json } from "./flags.ts"
 import {
   boundsOf,
   dryRun,
   type Filters,
   filters,
-  instant,
   isOrigin,
-  json,
   limit,
   Misused,
   type Operated,

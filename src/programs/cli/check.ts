@@ -15,7 +15,8 @@ import { JobsApi } from "../../services/JobsApi.ts"
 import { Processes } from "../../services/Processes.ts"
 import { Signer } from "../../services/Signer.ts"
 import * as Doctor from "../doctor.ts"
-import { awaitAnswer, json, memoryProblem, printable, redisLayer } from "./operator.ts"
+import { json } from "./flags.ts"
+import { awaitAnswer, memoryProblem, printable, redisLayer } from "./operator.ts"
 
 /** Something must be mended; every line of it has been shown. */
 class Ailing extends Schema.TaggedError<Ailing>()("Ailing", { ailments: Schema.Int }) {

@@ -2,18 +2,18 @@
  * `job-collector config …` for operators (contract section 1). The commands run beside the service, in a process of
  * their own: they work on the files in `CONFIG_DIR` under the same lock, and the service's next tick respects them.
  */
-import { Clock, Console, DateTime, Duration, Effect, Option, Result, Schema } from "effect"
+import { Clock, Console, Duration, Effect, Option, Result, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { decodeBundle } from "../../domain/config/bundle.ts"
 import { diff, renderChanges } from "../../domain/config/diff.ts"
 import { bundleOfFiles } from "../../domain/config/files.ts"
 import { type ConfigState, contentsOfRecord, isHeld } from "../../domain/config/state.ts"
+import { instant } from "../../domain/instant.ts"
 import { ConfigStore, ConfigStoreError, type GenerationSummary, type Installed } from "../../services/ConfigStore.ts"
 import { Gateway } from "../../services/Gateway.ts"
 import { JobsApi } from "../../services/JobsApi.ts"
 import { isPending, tellGateway } from "../configReload.ts"
-
-const instant = (at: number): string => DateTime.formatIso(DateTime.makeUnsafe(at))
+import { json, Span } from "./flags.ts"
 
 /** Prints a value as JSON, or lines for people. */
 const print = (json: boolean, value: unknown, lines: ReadonlyArray<string>) =>
@@ -232,14 +232,8 @@ export const accept = (version: number, json: boolean) =>
     ])
   })
 
-const json = Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
 const Version = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 const Generation = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
-const HoldDuration = Schema.DurationFromString.check(
-  Schema.makeFilter((duration: Duration.Duration) => Duration.isFinite(duration) && Duration.toMillis(duration) > 0, {
-    message: 'Expected a duration such as "30 minutes"'
-  })
-)
 const generation = (name: string, description: string) =>
   Argument.Int(name).pipe(
     Argument.withSchema(Generation),
@@ -278,7 +272,7 @@ export const configCommand = Command.make("config").pipe(
       "hold",
       {
         duration: Argument.String("duration").pipe(
-          Argument.withSchema(HoldDuration),
+          Argument.withSchema(Span),
           Argument.withDescription('How long, such as "30 minutes"; without it until released'),
           Argument.optional,
           Argument.map(Option.getOrUndefined)

@@ -2,8 +2,10 @@
 import { Clock, Console, Effect, Option, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
 import { fieldsToObject } from "../../domain/entry.ts"
+import { instant } from "../../domain/instant.ts"
 import { type DlqItem, dlqItem, scan } from "../redrive.ts"
-import { boundsOf, filters, instant, isOrigin, json, limit, operating, printable } from "./operator.ts"
+import { json } from "./flags.ts"
+import { boundsOf, filters, isOrigin, limit, operating, printable } from "./operator.ts"
 
 const dueIn = (notBefore: number, now: number): string =>
   notBefore <= now ? "due" : `due in ${Math.ceil((notBefore - now) / 1_000)} s`

@@ -1,5 +1,5 @@
 /** What the operator's commands on Redis have in common: settings, connection, flags and output. */
-import { Clock, Console, DateTime, Duration, Effect, Layer, Option, Schedule, Schema } from "effect"
+import { Clock, Console, Duration, Effect, Layer, Option, Schedule, Schema } from "effect"
 import { Flag } from "effect/cli"
 import type { StreamSet } from "../../domain/options.ts"
 import * as Environment from "../../layers/Environment.ts"
@@ -10,6 +10,7 @@ import { EventStreams } from "../../services/EventStreams.ts"
 import { type Redis, RedisError } from "../../services/Redis.ts"
 import { redisFailure, redisFailureMessage } from "../../services/RedisFailure.ts"
 import type { Bounds } from "../redrive.ts"
+import { DurationFlag } from "./flags.ts"
 
 /** Redis cannot be asked, or refuses. */
 export class RedisUnusable extends Schema.TaggedError<RedisUnusable>()("RedisUnusable", { problem: Schema.String }) {
@@ -65,22 +66,10 @@ export const operating = <A, E, R>(command: (operated: Operated) => Effect.Effec
     return yield* Effect.provide(run, redisLayer(redis.options))
   }).pipe(Effect.mapError((error) => (error instanceof RedisError ? unusable(error) : error)))
 
-export const json = Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
-
 export const dryRun = Flag.Boolean("dry-run").pipe(
   Flag.withDescription("Say what would be done, and do nothing"),
   Flag.withDefault(false)
 )
-
-const Span = Schema.DurationFromString.check(
-  Schema.makeFilter((duration: Duration.Duration) => Duration.isFinite(duration) && Duration.toMillis(duration) > 0, {
-    message: 'Expected a duration such as "2 hours"'
-  })
-)
-
-/** A flag that takes a duration, finite and above 0. */
-export const DurationFlag = (name: string, description: string) =>
-  Flag.String(name).pipe(Flag.withSchema(Span), Flag.withDescription(description))
 
 const age = (name: string, description: string) =>
   DurationFlag(name, description).pipe(Flag.optional, Flag.map(Option.getOrUndefined))
@@ -122,8 +111,6 @@ export const isOrigin = (sets: ReadonlyArray<StreamSet>, wanted: string | undefi
   (origin !== undefined &&
     (wanted === "transcribe" || wanted === "process" || wanted === "dlq") &&
     sets.some((set) => set[wanted] === origin))
-
-export const instant = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
 
 /** What came from outside must not steer the terminal it is shown on. */
 export const printable = (text: string): string => text.replace(/\p{Cc}/gu, " ").toWellFormed()

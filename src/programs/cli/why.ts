@@ -1,9 +1,11 @@
 /** `job-collector why <event_id>`: an event's story. */
 import { Clock, Console, Duration, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { instant } from "../../domain/instant.ts"
 import { timeOfId } from "../../domain/streamId.ts"
 import { type Chapter, tell } from "../story.ts"
-import { DurationFlag, instant, json, operating, printable } from "./operator.ts"
+import { DurationFlag, json } from "./flags.ts"
+import { operating, printable } from "./operator.ts"
 
 const held = (chapter: Chapter): string =>
   chapter.place === "abandoned" || chapter.holding === undefined
