@@ -1,10 +1,11 @@
 /** What `check` finds: one finding a thing that must be right, read-only (contract section 1). */
 import { Clock, Effect, FileSystem, Path } from "effect"
 import { Hex } from "effect/encoding"
+import { shareSlot } from "../domain/hashSlot.ts"
 import type { StreamSet } from "../domain/options.ts"
 import type { EventStreams } from "../services/EventStreams.ts"
 import type { JobsApi } from "../services/JobsApi.ts"
-import { Redis, type RedisError } from "../services/Redis.ts"
+import type { RedisError } from "../services/Redis.ts"
 import { redisFailure, redisFailureMessage } from "../services/RedisFailure.ts"
 import type { Signer } from "../services/Signer.ts"
 import { keyProblem } from "./keyCheck.ts"
@@ -28,15 +29,6 @@ export const checkKey = (signer: Signer["Service"]): Effect.Effect<Finding> =>
       ? good("key", `signs and verifies; its public key is ${Hex.encode(signer.publicKey)}`)
       : bad("key", problem, "restore the right key, or make a pair with `job-collector keygen`")
   )
-
-/** A section of `INFO`, by name. */
-const info = (redis: Redis["Service"], section: string): Effect.Effect<ReadonlyMap<string, string>, RedisError> =>
-  Effect.map(redis.send("INFO", section), (reply) => {
-    const lines = String(reply).split(/\r?\n/)
-    return new Map(
-      lines.flatMap((line) => (line.includes(":") ? [line.split(/:(.*)/s).slice(0, 2) as [string, string]] : []))
-    )
-  })
 
 const refusedRemedy = "check the user and password of REDIS_URL or REDIS_PASSWORD_FILE, and the user's permissions"
 const awayRemedy = "check REDIS_URL (host, port, TLS), that the server runs, and the firewall"
@@ -79,29 +71,41 @@ const evictionFinding = (memory: ReadonlyMap<string, string>): Finding => {
       )
 }
 
-/** Connection, version, persistence and eviction policy. */
+/** In a Cluster a move is one step only where the streams it joins share a hash slot; it works all the same. */
+const slotFindings = (sets: ReadonlyArray<StreamSet>): ReadonlyArray<Finding> =>
+  sets.map((set) =>
+    good(
+      "hash slots",
+      shareSlot(Object.values(set))
+        ? `${set.transcribe} and those that belong to it share one`
+        : `${set.transcribe} and those that belong to it lie in different ones, so that a move takes several steps; ` +
+            "one hash tag, such as {modelsgateway}:events:dlq, makes it one"
+    )
+  )
+
+/** Connection, version, persistence and eviction policy; in a Cluster the streams' hash slots as well. */
 export const checkRedis = (
-  streams: EventStreams["Service"]
-): Effect.Effect<ReadonlyArray<Finding>, RedisError, Redis> =>
+  streams: EventStreams["Service"],
+  sets: ReadonlyArray<StreamSet>
+): Effect.Effect<ReadonlyArray<Finding>, RedisError> =>
   Effect.gen(function* () {
-    const redis = yield* Redis
     const asked = yield* Clock.currentTimeNanos
     yield* streams.ping
     const micros = Number(((yield* Clock.currentTimeNanos) - asked) / 1_000n)
-    const sections = yield* Effect.result(
-      Effect.all([info(redis, "server"), info(redis, "persistence"), info(redis, "memory")])
-    )
     const connection = good("redis connection", `answers within ${micros / 1_000} ms`)
-    if (sections._tag === "Failure") {
-      const unknown = bad(
-        "redis settings",
-        redisFailureMessage(sections.failure),
-        "let the user run INFO, or ask the server's operator"
-      )
-      return [connection, unknown]
+    const told = yield* Effect.result(streams.serverInfo)
+    if (told._tag === "Failure") {
+      const remedy = "let the user run INFO, or ask the server's operator"
+      return [connection, bad("redis settings", redisFailureMessage(told.failure), remedy)]
     }
-    const [server, persistence, memory] = sections.success
-    return [connection, versionFinding(server), persistenceFinding(persistence), evictionFinding(memory)]
+    const info = told.success
+    return [
+      connection,
+      versionFinding(info),
+      persistenceFinding(info),
+      evictionFinding(info),
+      ...(info.get("cluster_enabled") === "1" ? slotFindings(sets) : [])
+    ]
   })
 
 const groupFinding = (streams: EventStreams["Service"], stream: string, group: string): Effect.Effect<Finding> => {

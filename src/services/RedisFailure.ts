@@ -77,9 +77,13 @@ const textOf = (cause: unknown): string => {
   return parts.join(": ")
 }
 
+/** A blocking read whose stream was deleted meanwhile (Redis 7.0): nothing is wrong with the server. */
+const STREAM_GONE = /\bUNBLOCKED the stream key no longer exists/
+
 /** What kind of failure an error of the `Redis` service is. */
 export const redisFailure = (error: RedisError): RedisFailure => {
   const text = textOf(error.cause)
+  if (STREAM_GONE.test(text)) return "no-group"
   const code = CODE.exec(text)?.[1]
   if (code !== undefined) return kinds[code] ?? "other"
   if (OLD_REFUSAL.test(text)) return "refused"

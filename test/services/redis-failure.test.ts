@@ -20,6 +20,8 @@ const cases: ReadonlyArray<readonly [RedisFailure, unknown]> = [
   ["refused", new Error("connect failed", { cause: new Error("WRONGPASS invalid username-password pair") })],
   ["refused", new Error("ReplyError: NOAUTH Authentication required.")],
   ["no-group", new Error("NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option")],
+  ["no-group", new Error("UNBLOCKED the stream key no longer exists")],
+  ["unavailable", new Error("UNBLOCKED force unblock from blocking operation, instance state changed")],
   ["wrong-type", new Error("WRONGTYPE Operation against a key holding the wrong kind of value")],
   [
     "wrong-type",

@@ -80,7 +80,7 @@ const redisFindings = Effect.gen(function* () {
   return yield* Effect.gen(function* () {
     const service = yield* EventStreams
     yield* awaitAnswer(service)
-    const server = yield* Doctor.checkRedis(service)
+    const server = yield* Doctor.checkRedis(service, streams.streams)
     return [...server, ...(yield* Doctor.checkGroups(service, streams.streams, streams.consumerGroup))]
   }).pipe(
     Effect.provide(redisLayer(redis.options)),

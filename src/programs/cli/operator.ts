@@ -7,7 +7,7 @@ import * as EventStreamsLayer from "../../layers/EventStreams.ts"
 import { hostName } from "../../layers/Host.ts"
 import * as IoRedis from "../../layers/IoRedis.ts"
 import { EventStreams } from "../../services/EventStreams.ts"
-import { type Redis, RedisError } from "../../services/Redis.ts"
+import { RedisError } from "../../services/Redis.ts"
 import { redisFailure, redisFailureMessage } from "../../services/RedisFailure.ts"
 import type { Bounds } from "../redrive.ts"
 import { DurationFlag } from "./flags.ts"
@@ -45,8 +45,8 @@ export interface Operated {
 }
 
 /** The layer of a server's Redis, from its settings. */
-export const redisLayer = (options: IoRedis.IoRedisOptions): Layer.Layer<Redis | EventStreams, RedisError> =>
-  EventStreamsLayer.layer.pipe(Layer.provideMerge(IoRedis.layer(options)))
+export const redisLayer = (options: IoRedis.IoRedisOptions): Layer.Layer<EventStreams, RedisError> =>
+  EventStreamsLayer.layer.pipe(Layer.provide(IoRedis.layer(options)))
 
 /** Runs a command on Redis with only the settings that it needs: `REDIS_*` and `STREAM_*`. */
 export const operating = <A, E, R>(command: (operated: Operated) => Effect.Effect<A, E, R>) =>
