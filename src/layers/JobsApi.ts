@@ -12,6 +12,7 @@ import {
 } from "effect/http"
 import { attemptResult, failed, MAX_ANSWER_BYTES, refused } from "../domain/answer.ts"
 import type { AttemptResult, Failed } from "../domain/attempt.ts"
+import { utf8 } from "../domain/bytes.ts"
 import { retryAfterMs } from "../domain/retryAfter.ts"
 import { authorizationHeader, signingString } from "../domain/signature.ts"
 import { type ConfigurationsAnswer, type Delivery, JobsApi, JobsApiError } from "../services/JobsApi.ts"
@@ -110,7 +111,7 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
       /** Signs a body with the time it is now; the failed attempt where the key does not sign. */
       const authorize = (body: Uint8Array, clock: Clock.Clock) => {
         const timestamp = Math.floor(clock.currentTimeMillisUnsafe() / 1_000)
-        const message = encoder.encode(signingString(timestamp, Hex.encode(signer.sha256(body)), serviceId))
+        const message = utf8(signingString(timestamp, Hex.encode(signer.sha256(body)), serviceId))
         return Effect.map(signer.sign(message), (signature) => authorizationHeader(timestamp, signature))
       }
 
