@@ -87,6 +87,22 @@ export interface KindRequest {
 
 const idempotencyKey = /^[!-~]{1,128}$/
 
+const broken = (field: string, rule: string) => Result.fail(new InvalidEvent({ field, rule }))
+
+/** What a host app's own code makes of an event; where that throws, it is this event's end and no other's. */
+const describe = (
+  make: () => Result.Result<KindRequest, Schema.SchemaError>
+): Result.Result<KindRequest, InvalidEvent> => {
+  try {
+    return Result.mapError(make(), ({ issue }) => invalidEvent(issue))
+  } catch (cause) {
+    return broken(
+      "entry",
+      `must make a request: ${cause instanceof Error ? cause.message : "its kind does not make one"}`
+    )
+  }
+}
+
 /**
  * An event kind of a host app's own: a stream, a schema for its fields (strings by name, or the members of the JSON
  * object in a single field `data`) and the request that delivers it. The structural rules of contract section 3 hold
@@ -111,24 +127,19 @@ export const make = <A, I>(options: {
     name: options.name,
     stream: options.stream,
     prepare: (fields, { source }) =>
-      Result.flatMap(eventFields(fields), (read) =>
-        Result.flatMap(
-          Result.mapError(decode(read.values), (error) => invalidEvent(error.issue)),
-          (event) => {
-            const { body, idempotencyKey: eventId, path } = options.request(event, source)
-            if (!idempotencyKey.test(eventId)) {
-              const rule = "must be 1 to 128 characters of ! to ~"
-              return Result.fail(new InvalidEvent({ field: "idempotencyKey", rule }))
-            }
-            return Result.map(encodeBody(body), (bytes) => ({
-              eventId,
-              path,
-              body: bytes,
-              expectedCredits: undefined,
-              traceparent: traceparentOf(read)
-            }))
-          }
-        )
-      )
+      Result.flatMap(eventFields(fields), (read) => {
+        const described = describe(() => Result.map(decode(read.values), (event) => options.request(event, source)))
+        return Result.flatMap(described, ({ body, idempotencyKey: eventId, path }) => {
+          if (!idempotencyKey.test(eventId)) return broken("idempotencyKey", "must be 1 to 128 characters of ! to ~")
+          if (!path.startsWith("/")) return broken("path", "must start with /")
+          return Result.map(encodeBody(body), (bytes) => ({
+            eventId,
+            path,
+            body: bytes,
+            expectedCredits: undefined,
+            traceparent: traceparentOf(read)
+          }))
+        })
+      })
   }
 }

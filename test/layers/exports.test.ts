@@ -1,8 +1,19 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { expect, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { Hex } from "effect/encoding"
 import { TestClock } from "effect/testing"
-import { layerNativeSigner, layerNobleSigner, layerRequestVerifier, RequestVerifier, Signer } from "job-collector"
+import {
+  Gateway,
+  layerLeanHttpClient,
+  layerNativeSigner,
+  layerNobleSigner,
+  layerNodeGateway,
+  layerNodeProcesses,
+  layerRequestVerifier,
+  RequestVerifier,
+  Signer
+} from "job-collector"
 import { requestSignatures } from "../support/vectors.ts"
 
 const vector = requestSignatures[1]!
@@ -26,4 +37,19 @@ it.effect.each([layerNativeSigner, layerNobleSigner])("and either signer", (laye
     const signer = yield* Signer
     expect(Hex.encode(signer.publicKey)).toBe(vector.public_key_hex)
   }).pipe(Effect.provide(layer(Redacted.make(vector.private_key_hex))))
+)
+
+it.effect("and the gateway of this machine, for an app that keeps its files", () =>
+  Effect.gen(function* () {
+    const { configured, reload } = yield* Gateway
+    expect(configured).toBe(true)
+    expect((yield* Effect.flip(reload)).reason).toBe("NoProcess")
+  }).pipe(
+    Effect.provide(
+      layerNodeGateway({ pidFile: "/nowhere/gateway.pid" }).pipe(
+        Layer.provide([layerLeanHttpClient(), layerNodeProcesses]),
+        Layer.provide(NodeServices.layer)
+      )
+    )
+  )
 )

@@ -1,0 +1,60 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result, Schema } from "effect"
+import { type KindRequest, make } from "../../src/domain/eventKind.ts"
+import { nativeEd25519 } from "../../src/index.ts"
+
+const prepare = (request: (event: { readonly event_id: string }) => KindRequest) =>
+  make({
+    name: "refund",
+    stream: "shop:events:refund",
+    schema: Schema.Struct({ event_id: Schema.NonEmptyString }),
+    request
+  }).prepare(["event_id", "r-1"], {
+    source: { stream: "shop:events:refund", id: "1-0" },
+    now: 0,
+    firstReading: true,
+    maxAgeMs: 1,
+    maxSkewMs: 1,
+    sha256: nativeEd25519.sha256
+  })
+
+const described = (more: Partial<KindRequest> = {}): KindRequest => ({
+  path: "/api/refunds",
+  body: { cents: 5 },
+  idempotencyKey: "r-1",
+  ...more
+})
+
+const problem = (request: () => KindRequest): string => {
+  const prepared = prepare(request)
+  assert(Result.isFailure(prepared))
+  return prepared.failure.message
+}
+
+describe("an event kind of a host app's own", () => {
+  it("makes the request it describes", () => {
+    const prepared = prepare(({ event_id }) => described({ idempotencyKey: event_id }))
+    assert(Result.isSuccess(prepared))
+    const { body, eventId, path } = prepared.success
+    assert.deepStrictEqual([path, eventId, new TextDecoder().decode(body)], ["/api/refunds", "r-1", '{"cents":5}'])
+  })
+
+  it("makes an event invalid whose request cannot be built", () => {
+    const throws = () => {
+      throw new Error("no price is known")
+    }
+    assert.strictEqual(problem(throws), "entry: must make a request: no price is known")
+    assert.strictEqual(
+      problem(() => described({ body: 1n })),
+      "entry: must make a request: its JSON cannot be built"
+    )
+    assert.strictEqual(
+      problem(() => described({ path: "refunds" })),
+      "path: must start with /"
+    )
+    assert.strictEqual(
+      problem(() => described({ idempotencyKey: "" })),
+      "idempotencyKey: must be 1 to 128 characters of ! to ~"
+    )
+  })
+})
