@@ -48,6 +48,19 @@ export const isPending = (
   settled: { readonly generation: number } | undefined
 ): boolean => generation !== undefined && settled?.generation !== generation
 
+/** What is wrong with a gateway that took up what is installed: it is gone, or runs another version. Tells it nothing. */
+export const lookAtGateway = (
+  gateway: Gateway["Service"],
+  version: number | undefined
+): Effect.Effect<string | undefined> =>
+  gateway.reachable.pipe(
+    Effect.andThen(gateway.reportsVersion && version !== undefined ? gateway.runningVersion : Effect.succeed(version)),
+    Effect.map((running) =>
+      running === version ? undefined : `the gateway reports version ${running}, not ${version}`
+    ),
+    Effect.catch((error) => Effect.succeed(error.problem))
+  )
+
 /** Waits until the gateway reports a version; undefined once it does, else what it said last. */
 const follow = (gateway: Gateway["Service"], version: number): Effect.Effect<string | undefined> =>
   Effect.gen(function* () {

@@ -18,6 +18,10 @@ export interface Memory {
   refusals: number
   offered: ConfigRefused | undefined
   problem: string | undefined
+  /** The gateway is being told, or watched whether it follows. */
+  telling: boolean
+  /** What is wrong with a gateway that needed to be told nothing. */
+  gatewayProblem: string | undefined
   reload: { readonly at: number; readonly outcome: ReloadOutcome; readonly problem: string | undefined } | undefined
   readonly gatewayConfigured: boolean
 }
@@ -30,6 +34,8 @@ export const initialStatus = (gatewayConfigured: boolean): Memory => ({
   refusals: 0,
   offered: undefined,
   problem: undefined,
+  telling: false,
+  gatewayProblem: undefined,
   reload: undefined,
   gatewayConfigured
 })
@@ -126,9 +132,12 @@ export const statusOf = (memory: Memory, now: number): ConfigSyncStatus => {
     ...(drift.length === 0 ? [] : [`the files differ from what was installed: ${drift.join("; ")}`])
   ]
   const pendingReload = memory.gatewayConfigured && isPending(installed?.generation, state.settled)
-  const gatewayProblems = pendingReload
-    ? [`the gateway has not taken the configuration up: ${reload?.problem ?? "it is told at the next tick"}`]
-    : []
+  const gatewayProblems =
+    pendingReload && !(memory.telling && reload?.outcome !== "failed")
+      ? [`the gateway has not taken the configuration up: ${reload?.problem ?? "it is told at the next tick"}`]
+      : !pendingReload && memory.gatewayProblem !== undefined
+        ? [memory.gatewayProblem]
+        : []
   return {
     status: problems.length === 0 ? "ok" : "degraded",
     problems,

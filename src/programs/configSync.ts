@@ -17,7 +17,7 @@ import { ConfigStore, type ConfigStoreError, type Installation, type Installed }
 import { Gateway } from "../services/Gateway.ts"
 import { JobsApi } from "../services/JobsApi.ts"
 import * as Metrics from "../services/Metrics.ts"
-import { type Heard, isPending, type Reload, tellGateway } from "./configReload.ts"
+import { type Heard, isPending, lookAtGateway, type Reload, tellGateway } from "./configReload.ts"
 import { type ConfigSyncStatus, initialStatus, type Memory, statusOf } from "./configStatus.ts"
 
 export const loopName = "config_sync"
@@ -305,10 +305,21 @@ export const make = Effect.fnUntraced(function* (
     memory.offered = todo._tag === "Refuse" ? todo.error : undefined
     memory.problem = todo._tag === "Fail" ? todo.problem : undefined
     if (written === undefined) yield* logNothing(todo, installed)
+    else {
+      // Telling the gateway may take a while: what is installed is said at once.
+      memory.installed = yield* store.read
+      yield* Metric.update(Metrics.configVersion, memory.installed.bundle?.version ?? 0)
+    }
     const idle = written === undefined && !isPending(installed.generation, installed.state.settled)
+    memory.telling = !idle
     const told: Result.Result<Reload, ConfigStoreError> = idle
       ? Result.succeed({ _tag: "None" })
       : yield* Effect.result(tellGateway(store, gateway, heard))
+    memory.telling = false
+    memory.gatewayProblem =
+      idle && gateway.configured && installed.generation !== undefined
+        ? yield* lookAtGateway(gateway, installed.bundle?.version)
+        : undefined
     const reload: Reload = Result.isSuccess(told)
       ? told.success
       : { _tag: "Failed", generation: written ?? installed.generation ?? 0, problem: told.failure.problem }

@@ -16,6 +16,8 @@ export class Gateway extends Context.Service<
   {
     /** Whether there is anything to tell. */
     readonly configured: boolean
+    /** Fails where the gateway could not be told now; tells it nothing. */
+    readonly reachable: Effect.Effect<void, GatewayError>
     /** Asks the gateway to load the configuration files again. */
     readonly reload: Effect.Effect<void, GatewayError>
     /** The configuration version the gateway says it runs; undefined where it reports none. */
@@ -27,6 +29,7 @@ export class Gateway extends Context.Service<
   /** No gateway: nothing is told. */
   static readonly none = Gateway.of({
     configured: false,
+    reachable: Effect.void,
     reload: Effect.void,
     runningVersion: Effect.undefined,
     reportsVersion: false

@@ -28,14 +28,22 @@ export class SimulatedGateway {
           if (typeof version === "number" && !this.indigestible.has(version)) this.running = version
         })
         const { reportsVersion } = this
+        const reachable = Effect.suspend(() =>
+          this.down
+            ? Effect.fail(new GatewayError({ reason: "NoProcess", problem: "the gateway is away" }))
+            : Effect.void
+        )
         return Gateway.of({
           configured: true,
           reportsVersion,
-          reload: Effect.suspend(() => {
-            if (this.down) return Effect.fail(new GatewayError({ reason: "NoProcess", problem: "the gateway is away" }))
-            this.reloads += 1
-            return Effect.ignore(load)
-          }),
+          reachable,
+          reload: Effect.andThen(
+            reachable,
+            Effect.suspend(() => {
+              this.reloads += 1
+              return Effect.ignore(load)
+            })
+          ),
           runningVersion: Effect.sync(() => (reportsVersion ? this.running : undefined))
         })
       })

@@ -122,6 +122,8 @@ describe("config commands", () => {
       yield* config(world, "rollback")
       assert.deepStrictEqual(world.versions(), [41, 41, 41])
       assert.strictEqual(yield* sync.tick, "unchanged")
+      assert.include(yield* config(world, "rollback"), "version 41 → 40", "the next goes further back, not forward")
+      assert.deepStrictEqual(world.versions(), [40, 40, 40])
     })
   )
 

@@ -91,6 +91,20 @@ describe("GATEWAY_PID_FILE", () => {
     })
   )
 
+  it.live("is looked at without a signal", () =>
+    Effect.gen(function* () {
+      const child = start("sh", "-c", "trap 'exit 3' HUP; echo ready; while :; do sleep 0.05; done")
+      yield* Effect.promise(() => once(child.stdout ?? child, "data"))
+      const options = { pidFile: pidFile(child.pid ?? 0) }
+      const look = Effect.flatMap(Gateway, (gateway) => gateway.reachable)
+      yield* Effect.provide(look, gatewayLayer(options).pipe(Layer.provide(platform)))
+      assert.strictEqual(child.exitCode ?? child.signalCode, null)
+      assert.strictEqual(yield* reload(options), "told")
+      const [code] = yield* Effect.promise(() => once(child, "exit"))
+      assert.strictEqual(code, 3, "the reload signals it, and was its first signal")
+    })
+  )
+
   it.live("knows itself: host, boot, pid and start", () =>
     Effect.gen(function* () {
       const processes = yield* Processes

@@ -291,6 +291,9 @@ describe("the gateway", () => {
       const tick = yield* Effect.forkChild(sync.tick)
       yield* TestClock.adjust("29 seconds")
       assert.deepStrictEqual(world.versions(), [43, 43, 43])
+      const meanwhile = yield* sync.status
+      assert.strictEqual(meanwhile.version, 43, "what is installed is said while the gateway is waited for")
+      assert.deepInclude(meanwhile.gateway, { status: "ok", pendingReload: true })
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* Fiber.join(tick), "failed")
       assert.deepStrictEqual(world.versions(), [42, 42, 42])
@@ -303,6 +306,27 @@ describe("the gateway", () => {
       assert.strictEqual(yield* sync.tick, "changed")
       assert.deepStrictEqual(world.versions(), [44, 44, 44])
       assert.strictEqual((yield* sync.status).status, "ok")
+    })
+  )
+
+  it.effect("that goes away, or runs another version than it said, degrades health at the next tick", () =>
+    Effect.gen(function* () {
+      const world = new World({ reportsVersion: true })
+      const sync = yield* running42(world)
+      assert.strictEqual(yield* sync.tick, "unchanged")
+      assert.strictEqual((yield* sync.status).gateway.status, "ok")
+      world.gateway.down = true
+      assert.strictEqual(yield* sync.tick, "unchanged")
+      const gone = (yield* sync.status).gateway
+      assert.deepInclude(gone, { status: "degraded", problems: ["the gateway is away"], pendingReload: false })
+      world.gateway.down = false
+      world.gateway.running = 41
+      assert.strictEqual(yield* sync.tick, "unchanged")
+      assert.include((yield* sync.status).gateway.problems.join(), "version 41, not 42")
+      world.gateway.running = 42
+      assert.strictEqual(yield* sync.tick, "unchanged")
+      assert.strictEqual((yield* sync.status).gateway.status, "ok")
+      assert.strictEqual(world.gateway.reloads, 1, "looking tells it nothing")
     })
   )
 

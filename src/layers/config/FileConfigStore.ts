@@ -105,7 +105,8 @@ const make = Effect.fnUntraced(function* (options: Pick<ConfigSyncOptions, "dire
       return { by, before: { ...at, generation: kept } }
     })
 
-  const install = (installation: Installation) =>
+  /** `parent`: the generation a rollback goes back to from here, where that is not the one installed till now. */
+  const install = (installation: Installation, parent?: number | null) =>
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       yield* durable.ensureFolder(generations.root)
@@ -124,7 +125,7 @@ const make = Effect.fnUntraced(function* (options: Pick<ConfigSyncOptions, "dire
           installedAt: now,
           reason: installation.reason,
           // A repair takes the place of what it repairs.
-          parent: (installation.reason === "repair" ? record?.parent : base) ?? null
+          parent: (parent !== undefined ? parent : installation.reason === "repair" ? record?.parent : base) ?? null
         },
         installation.contents,
         (name) => ({ mode: fileMode(name, gid !== undefined), gid }),
@@ -147,7 +148,8 @@ const make = Effect.fnUntraced(function* (options: Pick<ConfigSyncOptions, "dire
       const recorded = contentsOfRecord(record)
       const found = yield* generations.contents(generation)
       if (fileNames.some((name) => !sameFile(found[name], recorded[name]))) {
-        return yield* install({ contents: recorded, version: record.version, etag: record.etag, reason: "install" })
+        const { etag, parent, version } = record
+        return yield* install({ contents: recorded, version, etag, reason: "install" }, parent)
       }
       const { by, before } = yield* ready(yield* Clock.currentTimeMillis)
       yield* publish(generation, by, before, undefined)

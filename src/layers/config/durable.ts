@@ -14,6 +14,12 @@ const reasons: Record<string, readonly [Reason, string]> = {
   EPERM: ["Denied", "not permitted: let this user write there"]
 }
 
+/** What a refused change of a file's group means. */
+const notOurGroup: typeof reasons = {
+  ...reasons,
+  EPERM: ["Denied", "not permitted: CONFIG_FILE_GROUP must be a group that this user is a member of"]
+}
+
 /** The system's own error code (`ENOENT`), where there is one. */
 export const codeOf = (error: PlatformError.PlatformError): string | undefined => {
   const cause: unknown = error.reason.cause
@@ -24,7 +30,10 @@ export const codeOf = (error: PlatformError.PlatformError): string | undefined =
 export const storeError = (error: PlatformError.PlatformError): ConfigStoreError => {
   const { reason } = error
   const path = "pathOrDescriptor" in reason ? reason.pathOrDescriptor : undefined
-  const [kind, remedy] = reasons[codeOf(error) ?? ""] ?? ["Failed", codeOf(error) ?? reason._tag]
+  const [kind, remedy] = (reason.method === "chown" ? notOurGroup : reasons)[codeOf(error) ?? ""] ?? [
+    "Failed",
+    codeOf(error) ?? reason._tag
+  ]
   return new ConfigStoreError({ reason: kind, problem: `${reason.method} ${path ?? ""}: ${remedy}` })
 }
 

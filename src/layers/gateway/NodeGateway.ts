@@ -25,9 +25,10 @@ export const layer = (
       const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
       const processes = yield* Processes
       const { pidFile, reloadCommand, statusFile, statusUrl } = options
+      const byPid = pidFile === undefined ? undefined : makePidFileReload(fs, processes, pidFile)
       const reload =
-        pidFile !== undefined
-          ? makePidFileReload(fs, processes, pidFile)
+        byPid !== undefined
+          ? byPid.reload
           : reloadCommand !== undefined
             ? makeCommandReload(spawner, reloadCommand, options.environment ?? {})
             : undefined
@@ -39,6 +40,7 @@ export const layer = (
             : undefined
       return Gateway.of({
         configured: reload !== undefined,
+        reachable: byPid?.reachable ?? Effect.void,
         reload: reload ?? Effect.void,
         runningVersion: status ?? Effect.undefined,
         reportsVersion: status !== undefined

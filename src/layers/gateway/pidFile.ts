@@ -9,12 +9,13 @@ const TOLERANCE = 2_000
 const noProcess = (problem: string) =>
   new GatewayError({ reason: "NoProcess", problem: `GATEWAY_PID_FILE: ${problem}` })
 
+/** `reachable` finds the process and does nothing to it; `reload` signals it. */
 export const makePidFileReload = (
   fs: FileSystem.FileSystem,
   processes: Processes["Service"],
   path: string
-): Effect.Effect<void, GatewayError> =>
-  Effect.gen(function* () {
+): { readonly reachable: Effect.Effect<void, GatewayError>; readonly reload: Effect.Effect<void, GatewayError> } => {
+  const found = Effect.gen(function* () {
     const unreadable = () => noProcess(`${path} cannot be read: is the gateway running?`)
     const text = yield* Effect.mapError(fs.readFileString(path), unreadable)
     const { mtime } = yield* Effect.mapError(fs.stat(path), unreadable)
@@ -34,5 +35,10 @@ export const makePidFileReload = (
         problem: `GATEWAY_PID_FILE: process ${pid} does not handle SIGHUP (yet): the signal would end it`
       })
     }
-    yield* Effect.mapError(processes.hangUp(number), (error) => noProcess(error.problem))
+    return number
   })
+  return {
+    reachable: Effect.asVoid(found),
+    reload: Effect.flatMap(found, (pid) => Effect.mapError(processes.hangUp(pid), (error) => noProcess(error.problem)))
+  }
+}

@@ -12,7 +12,6 @@ import * as NodeProcesses from "../../layers/process/NodeProcesses.ts"
 import { EventStreams } from "../../services/EventStreams.ts"
 import { Gateway } from "../../services/Gateway.ts"
 import { JobsApi } from "../../services/JobsApi.ts"
-import { Processes } from "../../services/Processes.ts"
 import { Signer } from "../../services/Signer.ts"
 import * as Doctor from "../doctor.ts"
 import { json } from "./flags.ts"
@@ -113,12 +112,6 @@ const directoryFindings = Effect.gen(function* () {
     : [Doctor.good("config directory", "not used: CONFIG_SYNC is off")]
 })
 
-/** The processes of this machine, but for the signal: who would get it is found out, and nobody gets it. */
-const silentProcesses = Layer.effect(
-  Processes,
-  Effect.map(Processes, (processes) => Processes.of({ ...processes, hangUp: () => Effect.void }))
-).pipe(Layer.provide(NodeProcesses.layer))
-
 const programFinding = (command: string) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
@@ -139,7 +132,10 @@ const gatewayFindings = Effect.gen(function* () {
   if (pidFile === undefined && reloadCommand === undefined && statusFile === undefined && statusUrl === undefined) {
     return [Doctor.good("gateway", "none is set: it is not told of new configurations")]
   }
-  const layer = NodeGateway.layer(settings).pipe(Layer.provide(LeanHttpClient.layer()), Layer.provide(silentProcesses))
+  const layer = NodeGateway.layer(settings).pipe(
+    Layer.provide(LeanHttpClient.layer()),
+    Layer.provide(NodeProcesses.layer)
+  )
   return yield* Effect.gen(function* () {
     const gateway = yield* Gateway
     const told: Findings =
@@ -147,7 +143,7 @@ const gatewayFindings = Effect.gen(function* () {
         ? [yield* programFinding(reloadCommand)]
         : pidFile !== undefined
           ? [
-              yield* Effect.match(gateway.reload, {
+              yield* Effect.match(gateway.reachable, {
                 onSuccess: () => Doctor.good("gateway", "its process lives and handles SIGHUP"),
                 onFailure: ({ problem }) =>
                   Doctor.bad("gateway", problem, "start the gateway, or correct GATEWAY_PID_FILE")
