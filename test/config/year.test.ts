@@ -2,13 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, References } from "effect"
 import { TestClock } from "effect/testing"
 import { fileNames } from "../../src/domain/config/files.ts"
+import { patientClock } from "../support/patient-clock.ts"
 import { bundleOf } from "./support/bundles.ts"
 import { World } from "./support/world.ts"
 
 const DAY = 24 * 60
 
 describe("a year of ticks", () => {
-  it.effect(
+  it.live(
     "every 60 s, a change a week, an outage a month: every tick comes, every version is installed",
     () =>
       Effect.gen(function* () {
@@ -35,7 +36,7 @@ describe("a year of ticks", () => {
         assert.strictEqual(ticks, 365 * DAY)
         assert.strictEqual(world.gateway.reloads, version)
         assert.strictEqual(world.disk.folderAt("/config/generations").entries.size, 3)
-      }).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
+      }).pipe(Effect.provideService(References.MinimumLogLevel, "None"), Effect.provide(patientClock)),
     300_000
   )
 })

@@ -7,6 +7,7 @@ import { LeanHttpResponse } from "../../src/layers/LeanHttpResponse.ts"
 import * as MemoryRedis from "../../src/layers/MemoryRedis.ts"
 import * as NobleSigner from "../../src/layers/NobleSigner.ts"
 import { Redis } from "../../src/services/Redis.ts"
+import { patientClock } from "./patient-clock.ts"
 
 export interface Attempt {
   /** Virtual milliseconds. */
@@ -91,5 +92,5 @@ export const withCollector = <A, E>(
     const redis = yield* Redis
     yield* before(redis)
     return yield* Effect.andThen(settle, test(redis)).pipe(Effect.provide(collector), Effect.scoped)
-  }).pipe(Effect.provide(MemoryRedis.layer), Effect.scoped)
+  }).pipe(Effect.provide(MemoryRedis.layer), Effect.scoped, Effect.provide(patientClock))
 }

@@ -173,6 +173,6 @@ describe("the circuit breaker", () => {
         })
       )
     },
-    120_000
+    300_000
   )
 })
