@@ -238,6 +238,16 @@ export const bugs: ReadonlyArray<Bug> = [
     wrong: "takes every answer for success, garbage included",
     bent: () => ({ http: HttpClient.transformResponse(Effect.map(({ request }) => success(request))) })
   },
+  {
+    name: "no-fsync",
+    wrong: "installs configuration files without syncing them",
+    bent: () => ({
+      files: (files) => ({
+        ...files,
+        open: (path, options) => Effect.map(files.open(path, options), (file) => ({ ...file, sync: Effect.void }))
+      })
+    })
+  },
   { name: "breaker-off", wrong: "counts the attempts that an outage makes fail", settings: { circuitBreaker: false } },
   { name: "unbounded", wrong: "works on more than it should at a time", settings: { deliveryConcurrency: 200 } }
 ]

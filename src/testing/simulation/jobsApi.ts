@@ -2,6 +2,7 @@
 import { Result } from "effect"
 import * as SimulatedSigner from "../SimulatedSigner.ts"
 import type { Host, SimulatedRequest, SimulatedResponse } from "../world/http.ts"
+import { Configurations } from "./configurations.ts"
 
 export interface Job {
   readonly jobId: number
@@ -35,6 +36,7 @@ const refusal = (status: number, code: string, message: string): SimulatedRespon
 
 export class SimulatedJobsApi {
   readonly jobs = new Map<string, Job>()
+  readonly configurations = new Configurations()
   /** Requests refused for their signature, by the reason. */
   readonly unauthorized: Array<string> = []
   private readonly temper: Temper
@@ -56,6 +58,9 @@ export class SimulatedJobsApi {
     const signed = SimulatedSigner.verify({ authorization, serviceId, body: request.body })
     if (Result.isFailure(signed)) return this.unauthorize(signed.failure)
     if (Math.abs(now - signed.success * 1_000) >= maxDriftMs) return this.unauthorize("the timestamp is too far off")
+    if (request.method === "GET" && request.path === "/api/models/configurations") {
+      return this.configurations.answer(request.headers["if-none-match"])
+    }
     if (request.path !== "/api/jobs/add") return refusal(404, "NOT_FOUND", request.path)
     const body = parse(request.text)
     const eventId = String(body.event_id)

@@ -34,6 +34,8 @@ export interface Scenario {
     readonly circuitBreaker: boolean
   }
   readonly traffic: Traffic
+  /** How often the configuration is synchronised, in milliseconds; undefined where it is not. */
+  readonly configEveryMs: number | undefined
   /** The API's mean answering time in milliseconds. */
   readonly apiMs: number
   /** Weather while no storm is on. */
@@ -59,7 +61,8 @@ const kinds = [
   "flush",
   "trim",
   "skew",
-  "storm"
+  "storm",
+  "host"
 ] as const
 type Kind = (typeof kinds)[number]
 
@@ -86,7 +89,7 @@ const fault = (kind: Kind, at: number, room: number, replica: string, chance: Ch
   const lasting = (mean: number, most: number) => Math.round(Math.min(room, most, 50 + chance.exponential(mean)))
   switch (kind) {
     case "crash":
-      return { kind, at, replica, downFor: lasting(4_000, 60_000) }
+      return { kind, at, replica, downFor: lasting(4_000, 60_000), disk: chance.pick(["process", "loss", "reorder"]) }
     case "stop":
       return { kind, at, replica, downFor: lasting(4_000, 60_000) }
     case "pause":
@@ -111,6 +114,8 @@ const fault = (kind: Kind, at: number, room: number, replica: string, chance: Ch
       return { kind, at, stream: chance.pick([streams.transcribe, streams.process]), keep: chance.int(0, 50) }
     case "skew":
       return { kind, at, replica, by: Math.round((chance.next() - 0.5) * 180_000), lasts: lasting(60_000, 300_000) }
+    case "host":
+      return { kind, at, change: chance.pick(["next", "next", "next", "lower", "other", "broken"]) }
     case "storm":
       return { kind, at, lasts: lasting(chance.yes(0.7) ? 10_000 : 60_000, 200_000), weather: storm(chance) }
   }
@@ -130,6 +135,11 @@ const faultsOf = (chance: Chance, durationMs: number, replicas: ReadonlyArray<st
     if ((kind === "flush" || kind === "failover" || kind === "trim") && flushes++ >= 3) continue
     const replica = replicas[chance.int(0, replicas.length - 1)] ?? ""
     faults.push(fault(kind, Math.round(at), durationMs - at, replica, chance))
+  }
+  const [gone, ...others] = replicas
+  // Its entries are the others' from then on: it never comes back.
+  if (gone !== undefined && others.length > 0 && chance.yes(0.15)) {
+    faults.push({ kind: "crash", at: chance.int(settlingMs + 500, last), replica: gone, downFor: 1e9 })
   }
   return faults
 }
@@ -172,6 +182,7 @@ export const scenarioOf = (seed: number, durationMs: number): Scenario => {
         poison: chance.yes(0.15) ? 0.002 : 0
       }
     },
+    configEveryMs: chance.yes(0.5) ? chance.pick([5_000, 20_000, 60_000]) : undefined,
     apiMs: chance.pick([5, 30, 30, 200]),
     climate: chance.yes(0.5) ? { statuses: { 500: 0.03 } } : {},
     faults

@@ -1,7 +1,9 @@
 /** One seed, from its scenario to its verdict. */
 
+import { Duration, Layer } from "effect"
 import type { CollectorOptions } from "../../domain/options.ts"
-import { JobCollector } from "../../JobCollector.ts"
+import { JobCollector, type JobCollectorOptions } from "../../JobCollector.ts"
+import { SimulatedGateway } from "../SimulatedGateway.ts"
 import type { TraceLine } from "../world/kernel.ts"
 import type { Process } from "../world/process.ts"
 import type { Bent } from "../world/replica.ts"
@@ -9,6 +11,7 @@ import { type Watcher, World } from "../world/world.ts"
 import { bounds } from "./checkers/bounds.ts"
 import { type Checker, isSuccess, type Scene, type Violation } from "./checkers/checker.ts"
 import { circuit } from "./checkers/circuit.ts"
+import { configDirectory, configuration } from "./checkers/configuration.ts"
 import { conservation } from "./checkers/conservation.ts"
 import { life } from "./checkers/life.ts"
 import { ownership } from "./checkers/ownership.ts"
@@ -68,14 +71,24 @@ const drainMs = 20 * 60_000
 /** Violations after which there is nothing more to learn. */
 const mostViolations = 20
 
-const appOf = (scenario: Scenario, settings: Partial<CollectorOptions>) => (index: number) =>
-  JobCollector.layer({
-    apiBaseUrl: "http://api.test",
-    ...scenario.settings,
-    consumerName: scenario.replicas[index]?.consumer ?? "replica",
-    streams: [scenario.streams],
-    ...settings
-  })
+const appOf = (scenario: Scenario, settings: Partial<CollectorOptions>) => {
+  const { configEveryMs, replicas, streams } = scenario
+  const gateways = replicas.map(() => new SimulatedGateway(configDirectory))
+  return (index: number) => {
+    const options: JobCollectorOptions = {
+      apiBaseUrl: "http://api.test",
+      ...scenario.settings,
+      consumerName: replicas[index]?.consumer ?? "replica",
+      streams: [streams],
+      ...settings
+    }
+    const gateway = gateways[index]
+    if (configEveryMs === undefined || gateway === undefined) return JobCollector.layer(options)
+    const interval = Duration.millis(configEveryMs)
+    const configSync = { interval, directory: configDirectory, drift: "repair" as const }
+    return JobCollector.layer({ ...options, configSync }).pipe(Layer.provide(gateway.layer))
+  }
+}
 
 /** Brings the facts up to a happening. */
 const update = (facts: Facts, happening: Happening): void => {
@@ -95,6 +108,9 @@ const add = (facts: Facts, stream: string, id: string, fields: ReadonlyArray<str
   if (typeof attempt !== "number" || typeof notBefore !== "number") return
   fact.notBefore.set(attempt, Math.min(notBefore, fact.notBefore.get(attempt) ?? notBefore))
 }
+
+/** How long the last word takes to reach every replica, in milliseconds. */
+const settledMs = ({ configEveryMs = 0 }: Scenario): number => 60_000 + 2 * configEveryMs
 
 /** Keeps the facts, and hands the checkers what they look at. */
 const observe = (scene: Scene, checkers: ReadonlyArray<Checker>, count: () => void): Watcher => {
@@ -146,6 +162,7 @@ const observe = (scene: Scene, checkers: ReadonlyArray<Checker>, count: () => vo
     onFault: (fault, phase) => {
       const loses = fault.kind === "failover" || fault.kind === "flush" || fault.kind === "trim"
       if (loses && phase === "begins") facts.survey(fault.kind)
+      if (fault.kind === "host" && phase === "begins") scene.api.configurations.change(fault.change)
       for (const checker of checkers) checker.onFault?.(fault, phase)
     }
   }
@@ -181,7 +198,9 @@ export const simulate = (options: SimulateOptions): Verdict => {
     violations.push({ rule, at: world.elapsed, detail })
   }
   const scene: Scene = { world, scenario, facts, api, report }
-  const checkers = [conservation, schedule, requests, ownership, circuit, bounds, life].map((make) => make(scene))
+  const checkers = [conservation, schedule, requests, ownership, circuit, bounds, configuration, life].map((make) =>
+    make(scene)
+  )
   world.watch(
     observe(scene, checkers, () => {
       commands += 1
@@ -197,11 +216,12 @@ export const simulate = (options: SimulateOptions): Verdict => {
   const done = () => violations.length >= mostViolations
   world.run(durationMs, done)
   world.http.climate = {}
+  api.configurations.change("next")
   const deadline = world.elapsed + drainMs
   const drained = () => facts.all.every((fact) => facts.ended(fact) && fact.copies.size === 0)
   while (!done() && !drained() && world.elapsed < deadline) world.run(1_000, done)
-  // Whoever is stopping or starting ends that first.
-  if (!done()) world.run(60_000, done)
+  // Whoever is stopping or starting ends that first, and every configuration comes up to date.
+  if (!done()) world.run(settledMs(scenario), done)
   if (!done()) for (const checker of checkers) checker.atEnd?.()
 
   const delivered = facts.all.filter(({ successes }) => successes > 0)

@@ -33,7 +33,7 @@ export class Disturbances {
     const { redis } = this.world
     switch (fault.kind) {
       case "crash":
-        this.world.replica(fault.replica).kill()
+        this.world.replica(fault.replica).kill(fault.disk)
         break
       case "stop":
         this.world.replica(fault.replica).stop()
@@ -71,6 +71,8 @@ export class Disturbances {
         break
       case "own":
         fault.apply(this.world)
+        break
+      case "host":
     }
   }
 

@@ -1,4 +1,5 @@
 /** What goes wrong in a world, as data: a failing list of faults can be shrunk, printed and run again. */
+import type { CrashKind } from "../SimulatedDisk.ts"
 import type { Weather } from "./http.ts"
 import type { World } from "./world.ts"
 
@@ -18,6 +19,8 @@ interface OnReplica {
 export interface Crash extends At, OnReplica {
   readonly kind: "crash"
   readonly downFor: number
+  /** A power cut: the disk loses what was not synced, or keeps some of it in any order. The process alone where not given. */
+  readonly disk?: CrashKind
 }
 /** The process is asked to stop (SIGTERM), and started again after a while. */
 export interface Stop extends At, OnReplica {
@@ -69,6 +72,11 @@ export interface Storm extends Lasting {
   readonly kind: "storm"
   readonly weather: Weather
 }
+/** Something befalls the host: its stub is told by `onFault`. */
+export interface HostChange extends At {
+  readonly kind: "host"
+  readonly change: string
+}
 /** Anything else, in a test's own words. */
 export interface Own extends At {
   readonly kind: "own"
@@ -76,7 +84,20 @@ export interface Own extends At {
   readonly apply: (world: World) => void
 }
 
-export type Fault = Crash | Stop | Pause | Cut | RedisAway | LostReplies | Failover | Flush | Trim | Skew | Storm | Own
+export type Fault =
+  | Crash
+  | Stop
+  | Pause
+  | Cut
+  | RedisAway
+  | LostReplies
+  | Failover
+  | Flush
+  | Trim
+  | Skew
+  | Storm
+  | HostChange
+  | Own
 
 /** When a fault's cause is over, in milliseconds after the world's start. */
 export const endOf = (fault: Fault): number => {

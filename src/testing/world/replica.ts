@@ -12,6 +12,7 @@ import type { HttpNetwork } from "./http.ts"
 import type { Kernel } from "./kernel.ts"
 import { Process } from "./process.ts"
 import type { RedisNetwork } from "./redis.ts"
+import { slowFileSystem } from "./slowFileSystem.ts"
 
 /** What a world gives an app. */
 export type Given = Redis | HttpClient.HttpClient | Signer | FileSystem.FileSystem
@@ -27,6 +28,7 @@ export interface ProcessWatcher {
 export interface Bent {
   readonly redis?: (redis: Redis["Service"]) => Redis["Service"]
   readonly http?: (http: HttpClient.HttpClient) => HttpClient.HttpClient
+  readonly files?: (files: FileSystem.FileSystem) => FileSystem.FileSystem
 }
 
 export interface ReplicaParts {
@@ -85,10 +87,11 @@ export class Replica {
     const bends = bent?.(process)
     const bendRedis = bends?.redis ?? ((service: Redis["Service"]) => service)
     const bendHttp = bends?.http ?? ((client: HttpClient.HttpClient) => client)
+    const bendFiles = bends?.files ?? ((files: FileSystem.FileSystem) => files)
     return Layer.mergeAll(
       Layer.effect(Redis, Effect.map(redis.service(process), bendRedis)),
       Layer.succeed(HttpClient.HttpClient, bendHttp(http.service(process))),
-      Layer.succeed(FileSystemKey, makeFileSystem(this.disk)),
+      Layer.succeed(FileSystemKey, bendFiles(slowFileSystem(makeFileSystem(this.disk), process))),
       SimulatedSigner.layer
     )
   }
@@ -142,7 +145,7 @@ export class Replica {
     const { current } = this
     if (current === undefined) return
     this.gone(current, undefined)
-    this.disk.crash(disk)
+    this.disk.crash(disk, () => this.parts.kernel.chance.next())
   }
 
   /** SIGTERM: a clean stop. */

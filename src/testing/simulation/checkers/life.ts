@@ -1,12 +1,17 @@
 /** The app never ends by itself, and its loops do not die. */
+import { endOf } from "../../world/faults.ts"
 import type { Checker, Scene } from "./checker.ts"
 
-export const life = ({ report, world }: Scene): Checker => ({
+export const life = ({ report, scenario, world }: Scene): Checker => ({
   onGone: (replica, _process, problem) => {
     if (problem !== undefined) report("ended", `${replica.name}: ${problem.split("\n")[0]}`)
   },
   atEnd: () => {
+    const down = new Set(
+      scenario.faults.flatMap((fault) => ("downFor" in fault && endOf(fault) > world.elapsed ? [fault.replica] : []))
+    )
     for (const { collector, name } of world.replicas) {
+      if (down.has(name)) continue
       if (collector === undefined) report("ended", `${name} does not run at the end`)
       else if (collector.session() === undefined) report("ended", `${name} has no session at the end`)
     }
