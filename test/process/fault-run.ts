@@ -1,6 +1,4 @@
 /** One seeded fault run: real replicas, a real Redis, an API that keeps a ledger, and faults while events arrive. */
-import { rmSync } from "node:fs"
-import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Redis as IoRedisClient } from "ioredis"
 import { CollectorProcess, testKey } from "../support/collector-process.ts"
@@ -257,7 +255,7 @@ class FaultRun {
     }
     await this.redis.down("SIGKILL")
     if (kind === "redis wiped") {
-      rmSync(join(this.redis.directory, "appendonlydir"), { recursive: true, force: true })
+      this.redis.forget()
       this.conservation.redisLost(kind)
     }
     await sleep(forMs)

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -96,6 +96,11 @@ export class RedisServer {
     const ended = new Promise((resolve) => child.once("exit", resolve))
     child.kill(signal)
     await ended
+  }
+
+  /** Throws the data folder's content away: the next `up` begins empty. */
+  forget(): void {
+    for (const name of readdirSync(this.directory)) rmSync(join(this.directory, name), { recursive: true, force: true })
   }
 
   async stop(): Promise<void> {

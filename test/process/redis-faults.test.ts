@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
+import { describeAccount } from "../support/conservation.ts"
+import { freePort, RedisServer, waitUntil } from "../support/redis-server.ts"
+import { Scene } from "./scene.ts"
+
+const source = "modelsgateway:events:transcribe"
+
+describe("Redis as it fails", () => {
+  let redis: RedisServer
+  let scene: Scene
+
+  beforeEach(async () => {
+    redis = await RedisServer.start(["--appendonly", "yes", "--appendfsync", "no"])
+    scene = await Scene.withRedis(redis)
+  })
+
+  afterEach(() => scene.close())
+
+  const command = (...args: [string, ...Array<string>]) => scene.call(...args)
+
+  const holdsPromises = async () => {
+    const account = await scene.settled()
+    const good = account.waiting === 0 && account.lost.length === 0 && account.chargedTwice.length === 0
+    assert.isTrue(good && account.forked.length === 0, describeAccount(account))
+    return account
+  }
+
+  /** How long it takes until an event is delivered that was added after now, in milliseconds. */
+  const backToWork = async (): Promise<number> => {
+    const since = Date.now()
+    const isNew = (eventId: string) => (scene.conservation.produced.get(eventId) ?? 0) > since
+    await waitUntil("new events are delivered", () => [...scene.api.charges.keys()].some(isNew), 15_000)
+    return Date.now() - since
+  }
+
+  it("emptied, and restarted without its data, under traffic: back within 10 s, not ready meanwhile", async () => {
+    const collector = scene.start()
+    await collector.collecting()
+    await waitUntil("it is ready", async () => (await collector.status("/health/ready")) === 200)
+    let going = true
+    const producing = (async () => {
+      while (going) await Promise.all([scene.add(), scene.add(), sleep(10)])
+    })()
+    await waitUntil("traffic flows", () => scene.api.charges.size > 100)
+
+    await command("FLUSHALL")
+    scene.conservation.redisLost("emptied")
+    assert.isBelow(await backToWork(), 10_000)
+
+    await redis.down("SIGKILL")
+    redis.forget()
+    scene.conservation.redisLost("restarted without its data")
+    await waitUntil("it is not ready", async () => (await collector.status("/health/ready")) === 503)
+    assert.strictEqual(await collector.status("/health/live"), 200)
+    await redis.up()
+    assert.isBelow(await backToWork(), 10_000)
+    await waitUntil("it is ready again", async () => (await collector.status("/health/ready")) === 200)
+    going = false
+    await producing
+    await holdsPromises()
+    assert.strictEqual(await collector.end("SIGTERM"), 0)
+  }, 60_000)
+
+  it("away for longer than CLAIM_IDLE: nobody's running work is taken when it is back", async () => {
+    scene.api.answer = ({ eventId }) =>
+      eventId === "event-0"
+        ? { status: 200, delay: 6_000, charge: true, body: { job_id: "slow", credits_deducted: 58 } }
+        : undefined
+    const settings = { CLAIM_IDLE: "2 seconds", API_TIMEOUT: "20 seconds" }
+    const replicas = [scene.start(settings), scene.start(settings)]
+    await Promise.all(replicas.map((replica) => replica.collecting()))
+    await scene.add()
+    await waitUntil("the slow request is under way", () => scene.api.attempts.has("event-0"))
+    await redis.down("SIGKILL")
+    await sleep(3_000)
+    await redis.up()
+    await scene.produce(50, 1_000)
+    await waitUntil("the slow request is acknowledged", async () => {
+      const [pending] = (await command("XPENDING", source, "job-collector-group")) as [number]
+      return pending === 0 && scene.api.charges.size === 51
+    })
+    assert.deepStrictEqual(scene.api.attempts.get("event-0"), [1])
+    await holdsPromises()
+  }, 60_000)
+
+  it("out of memory: said, waited out, nothing lost", async () => {
+    let failing = true
+    scene.api.answer = () => (failing ? { status: 500, delay: 300 } : undefined)
+    const collector = scene.start()
+    await collector.collecting()
+    for (let i = 0; i < 20; i++) await scene.add()
+    await waitUntil("the requests are under way", () => scene.api.attempts.size === 20)
+    await command("CONFIG", "SET", "maxmemory", "1")
+    await waitUntil("it says so", () => collector.logged("redis.failed").some((line) => line.includes("OOM")))
+    assert.strictEqual(await command("XLEN", "modelsgateway:events:dlq"), 0)
+    failing = false
+    await command("CONFIG", "SET", "maxmemory", "0")
+    const account = await holdsPromises()
+    assert.strictEqual(account.delivered, 20)
+  }, 60_000)
+
+  it("a master that was demoted: not ready until it is master again, nothing lost", async () => {
+    const collector = scene.start({ LOG_LEVEL: "debug" })
+    await collector.collecting()
+    await scene.produce(50, 500)
+    await command("REPLICAOF", "127.0.0.1", `${await freePort()}`)
+    await waitUntil("it is not ready", async () => (await collector.status("/health/ready")) === 503)
+    await waitUntil("it says so", () => collector.logged("redis.failed").some((line) => line.includes("READONLY")))
+    await command("REPLICAOF", "NO", "ONE")
+    await waitUntil("it is ready again", async () => (await collector.status("/health/ready")) === 200)
+    await scene.produce(50, 500)
+    const account = await holdsPromises()
+    assert.strictEqual(account.delivered, 100)
+  }, 60_000)
+
+  it("set up to evict: a warning at start; none where it is not, or does not tell", async () => {
+    const quiet = scene.start()
+    await quiet.collecting()
+    assert.strictEqual(quiet.logged("redis.may_evict").length, 0)
+    await command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    const warned = scene.start()
+    await warned.collecting()
+    assert.isTrue(warned.logged("redis.may_evict")[0]?.includes("allkeys-lru"))
+    await command("ACL", "SETUSER", "default", "-info")
+    const untold = scene.start()
+    await untold.collecting()
+    assert.strictEqual(untold.logged("redis.may_evict").length, 0)
+  }, 60_000)
+
+  it("a user that may not run scripts ends the start with exit 1 and one line", async () => {
+    await command("ACL", "SETUSER", "default", "-eval")
+    const refused = scene.start()
+    assert.strictEqual(await refused.exit(), 1)
+    assert.isTrue(refused.said("Redis refuses this user: NOPERM"), refused.lines.join("\n"))
+  }, 30_000)
+})
