@@ -1,4 +1,3 @@
-import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer, Schema } from "effect"
@@ -13,6 +12,7 @@ import * as LeanHttpClient from "../../layers/LeanHttpClient.ts"
 import * as Logging from "../../layers/Logging.ts"
 import * as MemoryRedis from "../../layers/MemoryRedis.ts"
 import * as NativeSigner from "../../layers/NativeSigner.ts"
+import { createPatientServer } from "../../layers/PatientServer.ts"
 import * as NodeProcesses from "../../layers/process/NodeProcesses.ts"
 import * as Telemetry from "../../layers/Telemetry.ts"
 
@@ -65,7 +65,7 @@ class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", { 
 }
 
 const listening = ({ http: { host, port } }: Settings) =>
-  NodeHttpServer.layer(createServer, { host, port }).pipe(
+  NodeHttpServer.layer(createPatientServer, { host, port }).pipe(
     Layer.catchTag("ServeError", ({ cause }) => {
       const problem = cause instanceof Error ? cause.message : `${host}:${port} cannot be listened on`
       return Layer.effectContext(new CannotListen({ problem }))
