@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from "node:timers/promises"
+import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
+import { describeAccount } from "../support/conservation.ts"
+import { transcribeFields } from "../support/events.ts"
+import { RedisServer, waitUntil } from "../support/redis-server.ts"
+import { Scene } from "./scene.ts"
+
+const source = "modelsgateway:events:transcribe"
+const group = "job-collector-group"
+
+describe("replicas", () => {
+  let scene: Scene
+
+  beforeEach(async () => {
+    scene = await Scene.withRedis(await RedisServer.start())
+  })
+
+  afterEach(() => scene.close())
+
+  const holdsPromises = async () => {
+    const account = await scene.settled()
+    const good = account.waiting === 0 && account.lost.length === 0 && account.chargedTwice.length === 0
+    assert.isTrue(good && account.forked.length === 0, describeAccount(account))
+    return account
+  }
+
+  it("one name, two processes: the second takes another; one paused for longer than the lease gives its name up", async () => {
+    const twin = { CONSUMER_NAME: "twin", CLAIM_IDLE: "2 seconds", API_TIMEOUT: "1 second" }
+    const first = scene.start(twin)
+    await first.collecting()
+    const second = scene.start(twin)
+    await second.collecting()
+    assert.isTrue(second.logged("consumer.name_in_use")[0]?.includes('"twin-2"'), second.lines.join("\n"))
+
+    // Half of the first attempts fail, so that whoever believes to own an entry would move it.
+    scene.api.answer = ({ attempt, eventId }) =>
+      attempt === 1 && eventId.endsWith("3") ? { status: 500, delay: 200 } : undefined
+    const producing = scene.produce(400, 8_000)
+    await sleep(500)
+    first.child.kill("SIGSTOP")
+    const third = scene.start(twin)
+    await third.collecting()
+    assert.strictEqual(third.logged("consumer.name_in_use").length, 0, "the paused one's lease has lapsed")
+    first.child.kill("SIGCONT")
+    await first.logs("lease.lost")
+    await producing
+    await first.logs("collecting", 2)
+    assert.isTrue(first.logged("consumer.name_in_use")[0]?.includes('"twin-3"'), first.lines.join("\n"))
+    const account = await holdsPromises()
+    assert.strictEqual(account.delivered, 400)
+    for (const collector of [first, second, third]) assert.strictEqual(await collector.end("SIGTERM"), 0)
+  }, 60_000)
+
+  it("a crash loop of 12 restarts makes no healthy entry poison", async () => {
+    const settings = { CLAIM_IDLE: "500 millis", DELIVERY_CONCURRENCY: "16" }
+    scene.api.answer = ({ eventId }) => ({
+      status: 200,
+      delay: 100,
+      charge: true,
+      body: { job_id: eventId, credits_deducted: 58 }
+    })
+    const requests = () => scene.api.verifiedCount
+    const producing = scene.produce(600, 12_000)
+    for (let crash = 0; crash < 12; crash++) {
+      const before = requests()
+      const collector = scene.start(settings)
+      await waitUntil("it works", () => requests() > before, 20_000)
+      await sleep(150)
+      await collector.end("SIGKILL")
+    }
+    await producing
+    await scene.start(settings).collecting()
+    const account = await holdsPromises()
+    assert.strictEqual(account.delivered, 600, describeAccount(account))
+  }, 90_000)
+
+  it("an entry on its third hand-out is worked on alone", async () => {
+    await scene.call("XGROUP", "CREATE", source, group, "0", "MKSTREAM")
+    const suspects: Array<string> = []
+    for (let i = 0; i < 4; i++) {
+      const id = String(await scene.call("XADD", source, "*", ...transcribeFields(`suspect-${i}`, Date.now())))
+      scene.conservation.note(`suspect-${i}`)
+      suspects.push(id)
+    }
+    await scene.call("XREADGROUP", "GROUP", group, "died", "STREAMS", source, ">")
+    await scene.call("XCLAIM", source, group, "died", "0", ...suspects, "IDLE", "60000", "RETRYCOUNT", "2", "JUSTID")
+    const spans: Array<{ readonly eventId: string; readonly from: number; readonly to: number }> = []
+    const took = 80
+    scene.api.answer = ({ eventId }) => {
+      const now = performance.now()
+      spans.push({ eventId, from: now, to: now + took })
+      return { status: 200, delay: took, charge: true, body: { job_id: eventId, credits_deducted: 58 } }
+    }
+    await scene.start({ CLAIM_IDLE: "1 second" }).collecting()
+    await scene.produce(200, 3_000)
+    await holdsPromises()
+    for (const suspect of spans.filter(({ eventId }) => eventId.startsWith("suspect"))) {
+      const beside = spans.filter((other) => other !== suspect && other.from < suspect.to && suspect.from < other.to)
+      assert.deepStrictEqual(beside, [], `beside ${suspect.eventId}`)
+    }
+    assert.strictEqual(spans.length, 204)
+  }, 60_000)
+})
