@@ -28,6 +28,17 @@ const explain = (error: unknown): Effect.Effect<void> =>
 const teardown: Runtime.Teardown = (exit, onExit) =>
   onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
 
+/**
+ * Who reads the output may leave before its end (`| head`): a command is stopped then, as by a signal; the service works on
+ * without its log.
+ */
+const stopUnread = (error: NodeJS.ErrnoException): void => {
+  if (error.code !== "EPIPE") throw error
+  if (process.argv[2] !== "run") process.kill(process.pid, "SIGTERM")
+}
+
+process.stdout.on("error", stopUnread)
+
 Command.run(root, { version }).pipe(
   Effect.tapError(explain),
   Effect.provide(NodeServices.layer),
