@@ -3,7 +3,7 @@
  * does something else than it was asked) or in its settings. None is in the product's code.
  */
 import { Effect } from "effect"
-import { HttpClient, HttpClientRequest } from "effect/http"
+import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { LeanHttpResponse } from "../../layers/LeanHttpResponse.ts"
 import type { Redis } from "../../services/Redis.ts"
 import { jsonOf } from "./facts.ts"
@@ -67,8 +67,18 @@ const changingRetry = (args: Args, change: Readonly<Record<string, unknown>>): A
 
 const isOwnPendingRead = (name: string, args: Args): boolean => name === "XPENDING" && args.length === 6
 
-const success = (request: HttpClientRequest.HttpClientRequest) =>
-  new LeanHttpResponse(request, request.url, 200, {}, new TextEncoder().encode('{"job_id":1,"credits_deducted":1}'))
+/** An answer to a delivery as a success, whatever it was. */
+const taken = (response: HttpClientResponse.HttpClientResponse): HttpClientResponse.HttpClientResponse => {
+  const { request } = response
+  if (request.method !== "POST") return response
+  return new LeanHttpResponse(
+    request,
+    request.url,
+    200,
+    {},
+    new TextEncoder().encode('{"job_id":1,"credits_deducted":1}')
+  )
+}
 
 export const bugs: ReadonlyArray<Bug> = [
   redisBug(
@@ -236,7 +246,7 @@ export const bugs: ReadonlyArray<Bug> = [
   {
     name: "anything-is-success",
     wrong: "takes every answer for success, garbage included",
-    bent: () => ({ http: HttpClient.transformResponse(Effect.map(({ request }) => success(request))) })
+    bent: () => ({ http: HttpClient.transformResponse(Effect.map(taken)) })
   },
   {
     name: "no-fsync",

@@ -49,6 +49,8 @@ export const jsonOf = (fields: ReadonlyArray<string>, name: string): Readonly<Re
 
 export class Facts {
   readonly all: Array<Fact> = []
+  /** Those that stand somewhere, unacknowledged. */
+  readonly standing = new Set<Fact>()
   private readonly byEvent = new Map<string, Fact>()
   private readonly byPlace = new Map<string, Fact>()
   private readonly redis: RedisNetwork
@@ -74,6 +76,7 @@ export class Facts {
       body: undefined
     }
     this.all.push(fact)
+    this.standing.add(fact)
     this.byEvent.set(produced.eventId, fact)
     this.byPlace.set(at, fact)
   }
@@ -99,7 +102,16 @@ export class Facts {
     if (stream === this.scenario.streams.abandoned) {
       const { attempts, reason } = jsonOf(fields, "abandoned")
       fact.abandoned = { reason: String(reason), attempts: Number(attempts) }
-    } else fact.copies.add(at)
+    } else {
+      fact.copies.add(at)
+      this.standing.add(fact)
+    }
+  }
+
+  /** Notes that an entry was acknowledged. */
+  acknowledged(stream: string, id: string): void {
+    const fact = this.at(stream, id)
+    if (fact?.copies.delete(place(stream, id)) === true && fact.copies.size === 0) this.standing.delete(fact)
   }
 
   /** Whether nothing more has to happen to an event. */
@@ -126,14 +138,18 @@ export class Facts {
       const fact = this.ofCopy(abandoned, fields) ?? this.at(abandoned, id)
       if (fact !== undefined) this.copied(fact, abandoned, id, fields)
     }
+    this.standing.clear()
     for (const fact of this.all) {
-      if (fact.copies.size > 0) fact.lost = undefined
-      else if (!this.ended(fact)) fact.lost = cause
+      if (fact.copies.size > 0) {
+        fact.lost = undefined
+        this.standing.add(fact)
+      } else if (!this.ended(fact)) fact.lost = cause
     }
   }
 
-  entries(stream: string): ReadonlyArray<readonly [string, ReadonlyArray<string>]> {
-    const found = this.redis.look("XRANGE", stream, "-", "+")
+  /** A stream's entries, oldest first. */
+  entries(stream: string, most = 1_000_000): ReadonlyArray<readonly [string, ReadonlyArray<string>]> {
+    const found = this.redis.look("XRANGE", stream, "-", "+", "COUNT", String(most))
     return Array.isArray(found) ? found : []
   }
 

@@ -17,7 +17,7 @@ import { life } from "./checkers/life.ts"
 import { ownership } from "./checkers/ownership.ts"
 import { requests } from "./checkers/requests.ts"
 import { schedule } from "./checkers/schedule.ts"
-import { Facts, jsonOf, place } from "./facts.ts"
+import { Facts, jsonOf } from "./facts.ts"
 import { type Happening, Reader } from "./happenings.ts"
 import { SimulatedJobsApi } from "./jobsApi.ts"
 import { type Scenario, scenarioOf, settlingMs } from "./scenario.ts"
@@ -93,9 +93,9 @@ const appOf = (scenario: Scenario, settings: Partial<CollectorOptions>) => {
 /** Brings the facts up to a happening. */
 const update = (facts: Facts, happening: Happening): void => {
   if (happening._tag === "Acknowledged") {
-    for (const id of happening.ids) facts.at(happening.stream, id)?.copies.delete(place(happening.stream, id))
+    for (const id of happening.ids) facts.acknowledged(happening.stream, id)
   } else if (happening._tag === "Moved") {
-    facts.at(happening.from, happening.id)?.copies.delete(place(happening.from, happening.id))
+    facts.acknowledged(happening.from, happening.id)
     add(facts, happening.to, happening.newId, happening.fields)
   } else if (happening._tag === "Added") add(facts, happening.stream, happening.id, happening.fields)
 }
@@ -218,7 +218,7 @@ export const simulate = (options: SimulateOptions): Verdict => {
   world.http.climate = {}
   api.configurations.change("next")
   const deadline = world.elapsed + drainMs
-  const drained = () => facts.all.every((fact) => facts.ended(fact) && fact.copies.size === 0)
+  const drained = () => facts.standing.size === 0 && facts.all.every((fact) => facts.ended(fact))
   while (!done() && !drained() && world.elapsed < deadline) world.run(1_000, done)
   // Whoever is stopping or starting ends that first, and every configuration comes up to date.
   if (!done()) world.run(settledMs(scenario), done)

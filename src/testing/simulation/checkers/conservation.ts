@@ -1,6 +1,6 @@
 /** Nothing is lost, doubled or made up: the total-queue check, at every step and at the end. */
-import type { Fact } from "../facts.ts"
-import { place } from "../facts.ts"
+import { type Fact, isAfter } from "../facts.ts"
+
 import { type Happening, isPending } from "../happenings.ts"
 import type { Checker, Scene } from "./checker.ts"
 
@@ -53,10 +53,12 @@ export const conservation = (scene: Scene): Checker => {
   }
 
   const trimmed = (stream: string) => {
-    const standing = new Set(facts.entries(stream).map(([id]) => place(stream, id)))
-    for (const { copies, produced } of facts.all) {
+    const [first] = facts.entries(stream, 1)
+    for (const { copies, produced } of facts.standing) {
       for (const at of copies) {
-        if (at.startsWith(`${stream} `) && !standing.has(at)) report("trimmed-undone", `${produced.eventId}, ${at}`)
+        const [where, id = ""] = at.split(" ")
+        if (where !== stream || (first !== undefined && !isAfter(first[0], id))) continue
+        report("trimmed-undone", `${produced.eventId}, ${at}`)
       }
     }
   }
