@@ -13,7 +13,7 @@ export type ProxyMode = "pass" | "drop" | "black-hole" | number
 /** A TCP proxy on a free loopback port in front of another port, whose behaviour can be changed while it runs. */
 export class TcpProxy {
   private current: ProxyMode = "pass"
-  private readonly target: number
+  private target: number
   private readonly server: Server
   private readonly sockets = new Set<Socket>()
 
@@ -40,6 +40,11 @@ export class TcpProxy {
   /** Connections that came in and are open. */
   get connections(): number {
     return this.sockets.size / 2
+  }
+
+  /** Sends the connections that come from now on to another port, as a name does that moved on to another server. */
+  retarget(port: number): void {
+    this.target = port
   }
 
   /** Changes the behaviour; `drop` cuts the connections there are. */

@@ -103,6 +103,11 @@ export class Link {
     return this.state === "up" || this.state === "first"
   }
 
+  /** Gives this connection up and makes another, to whatever server the address stands for by then. */
+  renew(reason: Error): void {
+    if (this.state === "up") this.destroy(reason)
+  }
+
   /** Closes the connection for good, at once; what is in flight fails. */
   close(): void {
     if (this.state === "closed") return

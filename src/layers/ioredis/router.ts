@@ -77,11 +77,28 @@ export const privateLine = (settings: Settings, locate: Locate, onTrouble: (erro
   }
 }
 
-/** One server at a fixed address. */
+/** The least time between two connections made anew because the server takes no writes, in ms. */
+const RENEWAL_SPACING = 1_000
+
+/**
+ * One server at a fixed address. A server that was demoted keeps its connections while the address's name has moved on
+ * to the new master, so a connection that takes no writes is made anew.
+ */
 export const standaloneRouter = (settings: Settings): Router => {
   const shared = new Link(settings.address, settings, true)
+  let renewed = Number.NEGATIVE_INFINITY
+  const onReadOnly = (error: Error) => {
+    const now = performance.now()
+    if (now < renewed + RENEWAL_SPACING) return
+    renewed = now
+    shared.renew(error)
+  }
   return {
-    send: (name, args, done) => shared.send(name, args, done),
+    send: (name, args, done) =>
+      shared.send(name, args, (error, reply) => {
+        done(error, reply)
+        if (error !== undefined && /(?:^|-)READONLY\b/.test(error.message)) onReadOnly(error)
+      }),
     open: () =>
       privateLine(
         settings,
