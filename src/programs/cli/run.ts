@@ -1,6 +1,6 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, Layer, Schema } from "effect"
+import { Duration, Effect, Layer, Schema } from "effect"
 import { Command } from "effect/cli"
 import { HttpMiddleware, HttpRouter, HttpServer } from "effect/http"
 import { JobCollector } from "../../JobCollector.ts"
@@ -34,8 +34,12 @@ type Settings = Effect.Success<typeof settingsOf>["settings"]
 
 const redisLayer = ({ redis }: Settings) => (redis._tag === "Memory" ? MemoryRedis.layer : IoRedis.layer(redis.options))
 
-/** Requests to the API at a time: deliveries, configuration sync and a health probe. */
-const connections = ({ collector }: Settings): number => collector.deliveryConcurrency + 2
+const clientOptions = ({ collector }: Settings): LeanHttpClient.Options => ({
+  /** Requests to the API at a time: deliveries, configuration sync and a health probe. */
+  connections: collector.deliveryConcurrency + 2,
+  /** `API_TIMEOUT` counts from here on; it is to end a request, not this. */
+  connectTimeout: Duration.sum(collector.apiTimeout, Duration.seconds(1))
+})
 
 /** Whether the two keys belong together is known only to the signer. */
 const signer = ({ signing: { privateKey, publicKey } }: Settings) =>
@@ -52,7 +56,7 @@ const serviceLayer = (settings: Settings) =>
     signer(settings),
     NodeGateway.layer({ ...settings.gateway, environment: process.env })
   ).pipe(
-    Layer.provideMerge(LeanHttpClient.layer({ connections: connections(settings) })),
+    Layer.provideMerge(LeanHttpClient.layer(clientOptions(settings))),
     Layer.provideMerge(NodeProcesses.layer),
     Layer.provideMerge(NodeServices.layer)
   )
