@@ -1,0 +1,121 @@
+/** Redis did what it was asked, and its answer was lost with the connection. */
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Layer, Metric } from "effect"
+import { JobCollector } from "../../src/JobCollector.ts"
+import * as MemoryRedis from "../../src/layers/MemoryRedis.ts"
+import * as NobleSigner from "../../src/layers/NobleSigner.ts"
+import * as Metrics from "../../src/services/Metrics.ts"
+import { Redis, RedisError } from "../../src/services/Redis.ts"
+import * as Scripts from "../../src/services/Scripts.ts"
+import { transcribeFields } from "../support/events.ts"
+import { ScriptedApi, settle, success, testPrivateKey, travel } from "../support/time-machine.ts"
+
+const source = "modelsgateway:events:transcribe"
+const dlq = "modelsgateway:events:dlq"
+const abandonedStream = "modelsgateway:events:abandoned"
+
+/** Loses the answer of the next command like this one that brings something. */
+class Line {
+  lose: ((command: string, args: ReadonlyArray<string>) => boolean) | undefined
+  lost = 0
+
+  through(send: Redis["Service"]["send"]): Redis["Service"]["send"] {
+    return <A>(command: string, ...args: ReadonlyArray<string>) =>
+      Effect.flatMap(send<A>(command, ...args), (reply): Effect.Effect<A, RedisError> => {
+        if (reply === null || this.lose?.(command, args) !== true) return Effect.succeed(reply)
+        this.lose = undefined
+        this.lost += 1
+        return Effect.fail(new RedisError({ cause: new Error("Connection is closed.") }))
+      })
+  }
+}
+
+const withLine = <A, E>(
+  api: ScriptedApi,
+  test: (redis: Redis["Service"], line: Line) => Effect.Effect<A, E, JobCollector>
+) =>
+  Effect.gen(function* () {
+    const engine = yield* Redis
+    const line = new Line()
+    const lossy = Layer.succeed(
+      Redis,
+      Redis.of({
+        ...engine,
+        send: line.through(engine.send),
+        reserve: Effect.map(engine.reserve, (connection) => ({ ...connection, send: line.through(connection.send) }))
+      })
+    )
+    const collector = JobCollector.layer({ apiBaseUrl: "http://api.test" }).pipe(
+      Layer.provide(Layer.mergeAll(lossy, api.layer, NobleSigner.layer(testPrivateKey)))
+    )
+    return yield* Effect.andThen(settle, test(engine, line)).pipe(Effect.provide(collector), Effect.scoped)
+  }).pipe(Effect.provide(MemoryRedis.layer))
+
+const add = (redis: Redis["Service"], id: string) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => redis.send("XADD", source, "*", ...transcribeFields(id, now)))
+
+const countOf = (metric: Metric.Metric<number, Metric.CounterState<number>>) =>
+  Effect.map(Metric.value(metric), ({ count }) => count)
+
+const pending = (redis: Redis["Service"], stream: string) =>
+  Effect.map(redis.send<[number]>("XPENDING", stream, "job-collector-group"), ([count]) => count)
+
+const isMove = (to: string) => (command: string, args: ReadonlyArray<string>) =>
+  command === "EVAL" && args[0] === Scripts.move.lua && args[3] === to
+
+describe("an answer that is lost", () => {
+  it.effect("of a read: the entries are found among the own pending ones, at once", () => {
+    const api = new ScriptedApi()
+    return withLine(api, (redis, line) =>
+      Effect.gen(function* () {
+        line.lose = (command) => command === "XREADGROUP"
+        yield* add(redis, "evt-1")
+        yield* travel(3_000)
+        assert.strictEqual(line.lost, 1)
+        assert.deepStrictEqual(
+          api.attempts.map(({ eventId }) => eventId),
+          ["evt-1"]
+        )
+        assert.strictEqual(yield* pending(redis, source), 0)
+      })
+    )
+  })
+
+  it.effect("of a move to the abandoned stream: it is there once, and said and counted once", () => {
+    const api = new ScriptedApi()
+    api.answer = () => ({ status: 422 })
+    return withLine(api, (redis, line) =>
+      Effect.gen(function* () {
+        const before = yield* Effect.all([countOf(Metrics.abandoned("rejected")), countOf(Metrics.ownershipLost)])
+        line.lose = isMove(abandonedStream)
+        yield* add(redis, "evt-1")
+        yield* travel(3_000)
+        assert.strictEqual(line.lost, 1)
+        assert.strictEqual(yield* redis.send("XLEN", abandonedStream), 1)
+        const after = yield* Effect.all([countOf(Metrics.abandoned("rejected")), countOf(Metrics.ownershipLost)])
+        assert.deepStrictEqual(after, [before[0] + 1, before[1]])
+      })
+    )
+  })
+
+  it.effect("of a move to the DLQ, or of an acknowledgement: one chain of attempts, nothing left behind", () => {
+    const api = new ScriptedApi()
+    api.answer = ({ attempt }) => (attempt < 3 ? { status: 500 } : success)
+    return withLine(api, (redis, line) =>
+      Effect.gen(function* () {
+        line.lose = isMove(dlq)
+        yield* add(redis, "evt-1")
+        yield* travel(10_000)
+        line.lose = (command, args) => command === "EVAL" && args[0] === Scripts.finish.lua
+        yield* travel(20_000)
+        assert.strictEqual(line.lost, 2)
+        assert.deepStrictEqual(
+          api.attempts.map(({ attempt }) => attempt),
+          [1, 2, 3]
+        )
+        assert.strictEqual(yield* redis.send("XLEN", dlq), 0)
+        assert.strictEqual((yield* pending(redis, source)) + (yield* pending(redis, dlq)), 0)
+      })
+    )
+  })
+})
