@@ -315,7 +315,6 @@ export const make = Effect.fnUntraced(function* (
     const told: Result.Result<Reload, ConfigStoreError> = idle
       ? Result.succeed({ _tag: "None" })
       : yield* Effect.result(tellGateway(store, gateway, heard))
-    memory.telling = false
     memory.gatewayProblem =
       idle && gateway.configured && installed.generation !== undefined
         ? yield* lookAtGateway(gateway, installed.bundle?.version)
@@ -344,6 +343,7 @@ export const make = Effect.fnUntraced(function* (
         "failed" as const
       )
     })
+    memory.telling = false
     const now = yield* Clock.currentTimeMillis
     memory.tickedAt = now
     memory.outcome = outcome
