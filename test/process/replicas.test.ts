@@ -74,6 +74,24 @@ describe("replicas", () => {
     assert.strictEqual(account.delivered, 600, describeAccount(account))
   }, 90_000)
 
+  it("groups that are destroyed under traffic take nothing with them", async () => {
+    scene.api.answer = ({ attempt, eventId }) =>
+      attempt === 1 && /[05]$/.test(eventId)
+        ? { status: 500, delay: 60 }
+        : { status: 200, delay: 60, charge: true, body: { job_id: eventId, credits_deducted: 58 } }
+    const replicas = [scene.start(), scene.start(), scene.start()]
+    await Promise.all(replicas.map((replica) => replica.collecting()))
+    const producing = scene.produce(600, 4_000)
+    const { dlqs, sources } = scene.conservation.streams
+    for (const stream of [...sources, ...dlqs]) {
+      await sleep(1_000)
+      await scene.call("XGROUP", "DESTROY", stream, group)
+    }
+    await producing
+    const account = await holdsPromises()
+    assert.strictEqual(account.delivered, 600, describeAccount(account))
+  }, 60_000)
+
   it("an entry on its third hand-out is worked on alone", async () => {
     await scene.call("XGROUP", "CREATE", source, group, "0", "MKSTREAM")
     const suspects: Array<string> = []
