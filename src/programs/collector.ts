@@ -36,7 +36,7 @@ import * as TakeOver from "./takeOver.ts"
 /** Redis refuses the credentials: waiting will not help. */
 export class RedisRefused extends Schema.TaggedError<RedisRefused>()("RedisRefused", { problem: Schema.String }) {
   override get message(): string {
-    return `Redis refuses this user: ${this.problem}. Check REDIS_URL, REDIS_PASSWORD_FILE and the user's permissions.`
+    return `Redis refuses this user: ${this.problem.replace(/\.$/, "")}. Check REDIS_URL, REDIS_PASSWORD_FILE and the user's permissions.`
   }
 }
 
