@@ -90,7 +90,7 @@ describe("metrics by name", () => {
 
   it("the sample has every metric that there is", () => {
     const source = read("src/services/Metrics.ts")
-    const declared = [...source.matchAll(/(?:counter|gauge)\(\s*"(\w+)"|\{prefix\}([a-z]\w+)`/g)].map(
+    const declared = [...source.matchAll(/(?:counter|gauge)s?(?:<[^(]*>)?\(\s*"(\w+)"|\{prefix\}([a-z]\w+)`/g)].map(
       ([, plain, prefixed]) => `job_collector_${plain ?? prefixed}`
     )
     expect([...known.keys()].sort()).toEqual(declared.sort())
