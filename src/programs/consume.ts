@@ -16,8 +16,8 @@ import { receiving } from "./tracing.ts"
 
 /** How long a read waits for the first entry, in milliseconds. */
 const blockMs = 5_000
-/** The same where idle readers would hold a good part of the permits meanwhile. */
-const shortBlockMs = 100
+/** How often an idle reader looks where waiting readers would hold a good part of the permits, in milliseconds. */
+const pollMs = 100
 
 /** Most entries of the DLQ that one read brings, so that an answer stays small. */
 const dlqBatch = 100
@@ -36,7 +36,7 @@ const received = (session: Session, lane: Lane, entries: ReadonlyArray<StreamEnt
 const readSource = (session: Session, lane: Lane, reader: StreamReader) => {
   const { gate, ledger, permits } = session
   const sources = session.lanes.filter((candidate) => !isDlq(candidate)).length
-  const patience = permits.total < 2 * sources ? shortBlockMs : blockMs
+  const scarce = permits.total < 2 * sources
 
   const startOrHold = (entry: StreamEntry, flows: boolean, now: number): boolean => {
     // Handed out again because its group was created anew: it is being worked on.
@@ -53,7 +53,7 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader) => {
     return false
   }
 
-  return (most: number, block: boolean): Effect.Effect<number, RedisError> =>
+  const readOnce = (most: number, block: boolean): Effect.Effect<number, RedisError> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         const granted = yield* restore(permits.take(most))
@@ -61,7 +61,7 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader) => {
         const reading = receiving(
           session,
           lane,
-          reader.readNew(lane.key, session.consumer, granted, block ? patience : 0)
+          reader.readNew(lane.key, session.consumer, granted, block ? blockMs : 0)
         )
         // A read that does not wait is seen to its end, so that a stop leaves nothing handed out unread.
         const entries = yield* Effect.onError(block ? restore(reading) : reading, () =>
@@ -76,6 +76,10 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader) => {
         return entries.length
       })
     )
+
+  // With few permits an idle reader must not wait with one of them in hand: it looks in now and then.
+  return (most: number, block: boolean) =>
+    scarce && block ? Effect.andThen(Effect.sleep(pollMs), readOnce(most, false)) : readOnce(most, block)
 }
 
 /** Reads new DLQ entries and holds them until they are due; holding takes no permit. */

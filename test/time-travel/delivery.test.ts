@@ -138,6 +138,20 @@ describe("the retry schedule", () => {
   })
 })
 
+describe("a single permit", () => {
+  it.effect("is not held by readers that find nothing: two streams share it without waiting for each other", () => {
+    const api = new ScriptedApi()
+    return withCollector(api, { deliveryConcurrency: 1 }, (redis) =>
+      Effect.gen(function* () {
+        yield* travel(1_000)
+        for (let i = 0; i < 50; i++) yield* add(redis, `evt-${i}`)
+        yield* travel(100, 10)
+        assert.strictEqual(api.attempts.length, 50)
+      })
+    )
+  })
+})
+
 describe("the circuit breaker", () => {
   it.effect(
     "an outage of a virtual week burns no attempts, and everything is delivered after it",
