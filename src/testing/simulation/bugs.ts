@@ -249,6 +249,20 @@ export const bugs: ReadonlyArray<Bug> = [
     bent: () => ({ http: HttpClient.transformResponse(Effect.map(taken)) })
   },
   {
+    name: "no-pause",
+    wrong: "does not hear how long a 429 asks it to wait",
+    bent: () => ({
+      http: HttpClient.transformResponse(
+        Effect.flatMap((response) =>
+          Effect.map(response.text, (text) => {
+            const { request, status } = response
+            return new LeanHttpResponse(request, request.url, status, {}, new TextEncoder().encode(text))
+          })
+        )
+      )
+    })
+  },
+  {
     name: "no-fsync",
     wrong: "installs configuration files without syncing them",
     bent: () => ({

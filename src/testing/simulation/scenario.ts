@@ -184,7 +184,13 @@ export const scenarioOf = (seed: number, durationMs: number): Scenario => {
     },
     configEveryMs: chance.yes(0.5) ? chance.pick([5_000, 20_000, 60_000]) : undefined,
     apiMs: chance.pick([5, 30, 30, 200]),
-    climate: chance.yes(0.5) ? { statuses: { 500: 0.03 } } : {},
+    climate: chance.pick([
+      {},
+      {},
+      { statuses: { 500: 0.03 } },
+      { statuses: { 500: 0.03 } },
+      { statuses: { 429: 0.01 }, retryAfter: 7 }
+    ]),
     faults
   }
 }

@@ -144,14 +144,14 @@ const observe = (scene: Scene, checkers: ReadonlyArray<Checker>, count: () => vo
     onAnswer: (exchange, response) => {
       for (const checker of checkers) checker.onAnswer?.(exchange, response)
     },
-    onEnd: (exchange, status, body) => {
+    onEnd: (exchange, status, body, headers) => {
       const fact = facts.ofEvent(exchange.request.headers["idempotency-key"] ?? "")
       if (fact !== undefined) {
         if (isSuccess(status, body)) fact.successes += 1
         else fact.failures += 1
         fact.statuses.add(status)
       }
-      for (const checker of checkers) checker.onEnd?.(exchange, status, body)
+      for (const checker of checkers) checker.onEnd?.(exchange, status, body, headers)
     },
     onStart: (replica, process) => {
       for (const checker of checkers) checker.onStart?.(replica, process)
@@ -181,22 +181,30 @@ export const simulate = (options: SimulateOptions): Verdict => {
   }, scenario.apiMs)
   const violations: Array<Violation> = []
   let commands = 0
-  const world = new World({
+  const killed = new Map<string, number>()
+  const report = (rule: string, detail: string) => {
+    world.kernel.note("checker", rule, detail)
+    violations.push({ rule, at: world.elapsed, detail })
+  }
+  const world: World = new World({
     seed,
     trace,
     replicas: scenario.replicas.map(({ name }) => name),
     app: ({ index }) => app(index),
     host: api.host,
     faults,
-    poison: ({ headers }) => (headers["idempotency-key"]?.startsWith("poison-") === true ? 1_500 : undefined),
+    poison: ({ headers }) => {
+      const eventId = headers["idempotency-key"] ?? ""
+      if (!eventId.startsWith("poison-")) return undefined
+      const kills = (killed.get(eventId) ?? 0) + 1
+      killed.set(eventId, kills)
+      if (kills > scenario.settings.maxDeliveries) report("poison", `${eventId} killed ${kills} processes`)
+      return 1_500
+    },
     ...(bug?.bent === undefined ? {} : { bent: (process: Process) => bug.bent?.(process, scenario) ?? {} })
   })
   world.http.climate = scenario.climate
   const facts = new Facts(world.redis, scenario)
-  const report = (rule: string, detail: string) => {
-    world.kernel.note("checker", rule, detail)
-    violations.push({ rule, at: world.elapsed, detail })
-  }
   const scene: Scene = { world, scenario, facts, api, report }
   const checkers = [conservation, schedule, requests, ownership, circuit, bounds, configuration, life].map((make) =>
     make(scene)

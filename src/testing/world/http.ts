@@ -70,7 +70,7 @@ export interface HttpWatcher {
   readonly onArrival?: (exchange: Exchange) => void
   readonly onAnswer?: (exchange: Exchange, response: SimulatedResponse) => void
   /** `status` 0: no answer came (refused, reset); -1: the process gave up waiting. */
-  readonly onEnd?: (exchange: Exchange, status: number, body: string) => void
+  readonly onEnd?: (exchange: Exchange, status: number, body: string, headers: Readonly<Record<string, string>>) => void
 }
 
 type Resume = (effect: Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>) => void
@@ -175,11 +175,16 @@ export class HttpNetwork {
     kernel.note(process.name, "request", key, () => `${request.method} ${request.path} ${key} ${request.text}`)
     for (const watcher of this.watchers) watcher.onSent?.(exchange)
     let ended = false
-    const end = (status: number, body: string, effect: Parameters<Resume>[0]) => {
+    const end = (
+      status: number,
+      body: string,
+      effect: Parameters<Resume>[0],
+      headers: Readonly<Record<string, string>> = {}
+    ) => {
       if (ended) return
       ended = true
       kernel.note(process.name, "answer", key, () => `${status === 0 ? "none" : status} ${body.slice(0, 200)}`)
-      for (const watcher of this.watchers) watcher.onEnd?.(exchange, status, body)
+      for (const watcher of this.watchers) watcher.onEnd?.(exchange, status, body, headers)
       resume(effect)
     }
     const fail = (micros: number, problem: string) =>
@@ -190,7 +195,8 @@ export class HttpNetwork {
       kernel.after(thinking * 1_000 + this.latency(), process, () => {
         const body = bodyText(response)
         const { headers = {}, status } = response
-        end(status, body, Effect.succeed(new LeanHttpResponse(asked, asked.url, status, headers, encoder.encode(body))))
+        const whole = new LeanHttpResponse(asked, asked.url, status, headers, encoder.encode(body))
+        end(status, body, Effect.succeed(whole), headers)
       })
     }
     const fate = this.before()
@@ -213,7 +219,7 @@ export class HttpNetwork {
       if (ended) return
       ended = true
       kernel.note(process.name, "gave up", key)
-      for (const watcher of this.watchers) watcher.onEnd?.(exchange, -1, "")
+      for (const watcher of this.watchers) watcher.onEnd?.(exchange, -1, "", {})
     }
   }
 

@@ -1,4 +1,7 @@
-/** An outage of the API burns no attempts: once ten failures in a row say that it is one, none is counted. */
+/**
+ * An outage of the API burns no attempts: once ten failures in a row say that it is one, none is counted, and only probes
+ * go out, ever more rarely. A 429 pauses a process for as long as it asks.
+ */
 import type { Process } from "../../world/process.ts"
 import { jsonOf } from "../facts.ts"
 import { type Checker, isSuccess, type Scene } from "./checker.ts"
@@ -7,16 +10,36 @@ const outageStatuses = new Set([401, 403, 404, 429, 502, 503, 504])
 const rejectStatuses = new Set([400, 413, 422])
 const rowThreshold = 10
 
+/** Waits before the first probes, in milliseconds; then 60 s. */
+const probeWaits = [5_000, 10_000, 20_000, 40_000]
+/** What may still go out that was on its way when the circuit opened or a pause began. */
+const onItsWayMs = 1_000
+/** Faults that hold up what is on its way for longer. */
+const delaying = new Set(["pause", "cut", "redis-away", "lost-replies", "failover", "flush", "skew"])
+
 interface Seen {
   row: number
+  /** Milliseconds after the world's start. */
+  lastProbe: number
+  probes: number
+  pausedAt: number
+  pausedUntil: number
   /** By the process's own clock. */
   openSince: number | undefined
 }
 
-export const circuit = ({ facts, report, scenario }: Scene): Checker => {
+export const circuit = ({ facts, report, scenario, world }: Scene): Checker => {
+  const prompt = !scenario.faults.some(({ kind }) => delaying.has(kind))
   const seen = new Map<Process, Seen>()
   const of = (process: Process): Seen => {
-    const known = seen.get(process) ?? { row: 0, openSince: undefined }
+    const known = seen.get(process) ?? {
+      row: 0,
+      openSince: undefined,
+      lastProbe: 0,
+      probes: 0,
+      pausedAt: 0,
+      pausedUntil: 0
+    }
     seen.set(process, known)
     return known
   }
@@ -32,10 +55,34 @@ export const circuit = ({ facts, report, scenario }: Scene): Checker => {
     )
   }
 
+  /** A request that goes out while none should but a probe. */
+  const sent = (eventId: string, process: Process) => {
+    const state = of(process)
+    const now = world.elapsed
+    if (now > state.pausedAt + onItsWayMs && now < state.pausedUntil - 5) {
+      report("pause-ignored", `${eventId} by ${process.name}, ${state.pausedUntil - now} ms before the pause's end`)
+    }
+    if (state.openSince === undefined || (state.probes === 0 && now < state.lastProbe + onItsWayMs)) return
+    const wait = probeWaits[state.probes] ?? 60_000
+    if (now - state.lastProbe < wait - 5)
+      report("probe-early", `${eventId} by ${process.name}, ${now - state.lastProbe} ms`)
+    state.lastProbe = now
+    state.probes += 1
+  }
+
   return {
-    onEnd: ({ process, request }, status, body) => {
+    onSent: ({ process, request }) => {
+      const eventId = request.headers["idempotency-key"]
+      if (prompt && eventId !== undefined) sent(eventId, process)
+    },
+    onEnd: ({ process, request }, status, body, headers) => {
       if (request.headers["idempotency-key"] === undefined) return
       const state = of(process)
+      const asked = Math.min(300, Number(headers["retry-after"] ?? 0)) * 1_000
+      if (status === 429 && asked > 0) {
+        state.pausedAt = world.elapsed
+        state.pausedUntil = Math.max(state.pausedUntil, world.elapsed + asked)
+      }
       if (isSuccess(status, body)) {
         state.row = 0
         state.openSince = undefined
@@ -43,7 +90,10 @@ export const circuit = ({ facts, report, scenario }: Scene): Checker => {
         if (state.openSince === undefined) state.row = 0
       } else {
         state.row = status <= 0 || outageStatuses.has(status) ? state.row + 1 : 0
-        if (state.row >= rowThreshold) state.openSince = process.now
+        if (state.row < rowThreshold) return
+        state.openSince = process.now
+        state.lastProbe = world.elapsed
+        state.probes = 0
       }
     },
     onFacts: (happening, process) => {

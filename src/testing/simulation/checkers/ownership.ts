@@ -80,11 +80,45 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
     }
   }
 
+  const repliesAreLost = scenario.faults.some(({ kind }) => kind === "lost-replies")
+  const stopping = new Map<string, { readonly at: number; readonly consumer: string }>()
+
+  /** What a replica that stopped cleanly left behind, and another cannot take at once. */
+  const released = ({ name }: Replica) => {
+    const stop = stopping.get(name)
+    stopping.delete(name)
+    if (stop === undefined || (troubled.get(name) ?? 0) > stop.at) return
+    const { dlq, process, transcribe } = scenario.streams
+    for (const stream of [transcribe, process, dlq]) {
+      const left = new Set(pending(world, stream, "job-collector-group", "0", stop.consumer).map(([id]) => id))
+      for (const [id] of pending(world, stream, "job-collector-group", String(claimIdleMs), stop.consumer))
+        left.delete(id)
+      if (left.size > 0) report("not-released", `${name} stopped and left ${[...left].join(", ")} in ${stream}`)
+    }
+  }
+
   return {
-    onFault: (fault) => trouble("replica" in fault ? fault.replica : undefined),
+    onFault: (fault, phase) => {
+      if (fault.kind === "stop" && phase === "begins") {
+        const replica = world.replica(fault.replica)
+        const consumer = replica.collector?.session()?.consumer.name
+        const quiet = world.elapsed - (troubled.get(fault.replica) ?? 0) > 6_000
+        if (replica.stopping && ownNames && quiet && !repliesAreLost && consumer !== undefined) {
+          stopping.set(fault.replica, { at: world.elapsed, consumer })
+          return
+        }
+      }
+      if (fault.kind !== "storm" && fault.kind !== "host") trouble("replica" in fault ? fault.replica : undefined)
+    },
     onStart: ({ name }) => trouble(name),
-    onGone: ({ name }) => trouble(name),
-    onBroken: ({ name }) => trouble(name),
+    onGone: (replica) => {
+      released(replica)
+      trouble(replica.name)
+    },
+    onBroken: ({ name }) => {
+      // Who stops closes its connections itself.
+      if (!stopping.has(name)) trouble(name)
+    },
     onCommand: (_process, name, args) => {
       if (name !== "XAUTOCLAIM" && name !== "XCLAIM") return
       const [stream = "", group = "", , idle = "0"] = args

@@ -21,6 +21,7 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
     undisturbed &&
     scenario.settings.deliveryConcurrency >= 16 &&
     scenario.settings.dlqHold >= 1_000 &&
+    scenario.climate.retryAfter === undefined &&
     scenario.traffic.burstChance === 0
 
   const counted = (from: string, id: string): number => attemptOf.get(`${from} ${id}`) ?? 0
@@ -60,9 +61,9 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
     }
   }
 
-  const retriesAreAfter = scenario.faults.some(
-    (fault) => fault.kind === "storm" && fault.weather.retryAfter !== undefined
-  )
+  const retriesAreAfter =
+    scenario.climate.retryAfter !== undefined ||
+    scenario.faults.some((fault) => fault.kind === "storm" && fault.weather.retryAfter !== undefined)
 
   /** Whether a process's clock has not been set lately. */
   const steady = (process: Process): boolean => world.elapsed - (skewedAt.get(process.name) ?? -1e9) > 30_000
