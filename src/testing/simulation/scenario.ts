@@ -184,9 +184,9 @@ export const scenarioOf = (seed: number, durationMs: number): Scenario => {
     },
     configEveryMs: chance.yes(0.5) ? chance.pick([5_000, 20_000, 60_000]) : undefined,
     apiMs: chance.pick([5, 30, 30, 200]),
-    climate: chance.pick([
+    climate: chance.pick<Weather>([
       {},
-      {},
+      { statuses: { 500: 0.15 } },
       { statuses: { 500: 0.03 } },
       { statuses: { 500: 0.03 } },
       { statuses: { 429: 0.01 }, retryAfter: 7 }
