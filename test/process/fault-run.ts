@@ -1,14 +1,12 @@
 /** One seeded fault run: real replicas, a real Redis, an API that keeps a ledger, and faults while events arrive. */
 import { setTimeout as sleep } from "node:timers/promises"
-import { Redis as IoRedisClient } from "ioredis"
-import { CollectorProcess, testKey } from "../support/collector-process.ts"
-import { type Account, type Call, Conservation, describeAccount } from "../support/conservation.ts"
-import { processFields, transcribeFields } from "../support/events.ts"
+import { CollectorProcess } from "../support/collector-process.ts"
+import { type Account, describeAccount } from "../support/conservation.ts"
 import { type ApiFault, describeFault, type Fault, faultyAnswer, type PlannedFault, plan } from "../support/faults.ts"
-import { ReceivingApi } from "../support/receiving-api.ts"
 import { RedisServer } from "../support/redis-server.ts"
 import { Seeded } from "../support/seeded.ts"
 import { TcpProxy } from "../support/tcp-proxy.ts"
+import { Scene } from "./scene.ts"
 
 export interface FaultRunOptions {
   readonly seed: number
@@ -72,48 +70,37 @@ class Replica {
 }
 
 class FaultRun {
-  readonly conservation = new Conservation()
   readonly alarms: Array<string> = []
   private readonly options: FaultRunOptions
   private readonly redis: RedisServer
-  private readonly api: ReceivingApi
-  private readonly client: IoRedisClient
+  private readonly scene: Scene
   private readonly replicas: ReadonlyArray<Replica>
   private readonly apiFaults = new Set<ApiFault>()
   /** Faults of Redis come one after the other. */
   private redisFault: Promise<void> = Promise.resolve()
   private apiClosed = 0
-  private serial = 0
 
   private constructor(
     options: FaultRunOptions,
     chance: Seeded,
     redis: RedisServer,
-    api: ReceivingApi,
+    scene: Scene,
     proxies: ReadonlyArray<TcpProxy>
   ) {
     this.options = options
     this.redis = redis
-    this.api = api
-    api.keep = false
-    api.answer = (request) => {
+    this.scene = scene
+    scene.api.answer = (request) => {
       for (const how of this.apiFaults) {
         const answer = faultyAnswer(how, request, chance, apiTimeoutMs + 500)
         if (answer !== undefined) return answer
       }
       return undefined
     }
-    this.client = new IoRedisClient(redis.url, {
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      autoResendUnfulfilledCommands: false,
-      disableClientInfo: true,
-      retryStrategy: () => 100
-    }).on("error", () => {})
     this.replicas = proxies.map(
       (proxy, i) =>
         new Replica(`replica-${i + 1}`, proxy, {
-          API_BASE_URL: api.url,
+          API_BASE_URL: scene.api.url,
           API_TIMEOUT: `${apiTimeoutMs} millis`,
           CLAIM_IDLE: `${claimIdleMs} millis`,
           GROUP_START_ID: "0",
@@ -124,12 +111,10 @@ class FaultRun {
 
   static async begin(options: FaultRunOptions, chance: Seeded): Promise<FaultRun> {
     const redis = await RedisServer.start(["--appendonly", "yes", "--appendfsync", "no"])
-    const api = await ReceivingApi.start(testKey.public)
+    const scene = await Scene.withRedis(redis)
     const proxies = await Promise.all(Array.from({ length: options.replicas ?? 3 }, () => TcpProxy.start(redis.port)))
-    return new FaultRun(options, chance, redis, api, proxies)
+    return new FaultRun(options, chance, redis, scene, proxies)
   }
-
-  readonly call: Call = (command, ...args) => this.client.call(command, ...args)
 
   /** Once the replicas work, events arrive while faults befall everything; then waits for the last event's end. */
   async pass(faults: ReadonlyArray<PlannedFault>): Promise<{ readonly account: Account; readonly drainedMs: number }> {
@@ -137,7 +122,7 @@ class FaultRun {
     let over = false
     const looking = this.lookForForks(() => over)
     await Promise.all([
-      this.produce(),
+      this.scene.produce(this.options.events, this.options.trafficMs ?? 20_000),
       ...faults.map(async ({ at, fault }) => {
         await sleep(at)
         await this.suffer(fault)
@@ -145,10 +130,10 @@ class FaultRun {
     ])
     const quiet = Date.now()
     const deadline = quiet + (this.options.drainMs ?? 180_000)
-    let account = await this.conservation.account(this.call, this.api)
+    let account = await this.scene.account()
     while ((account.waiting > 0 || account.lost.length > 0) && Date.now() < deadline) {
       await sleep(1_000)
-      account = await this.conservation.account(this.call, this.api)
+      account = await this.scene.account()
     }
     over = true
     await looking
@@ -157,29 +142,9 @@ class FaultRun {
 
   private async lookForForks(over: () => boolean): Promise<void> {
     while (!over()) {
-      await this.conservation.lookForForks(this.call).catch(() => {})
+      await this.scene.conservation.lookForForks(this.scene.call).catch(() => {})
       await sleep(200)
     }
-  }
-
-  private async produce(): Promise<void> {
-    const { events, trafficMs = 20_000 } = this.options
-    const tickMs = 50
-    const perTick = Math.max(1, Math.ceil((events * tickMs) / trafficMs))
-    while (this.conservation.produced.size < events) {
-      const size = Math.min(perTick, events - this.conservation.produced.size)
-      await Promise.all([sleep(tickMs), ...Array.from({ length: size }, () => this.add())])
-    }
-  }
-
-  /** Adds one event. One that may or may not have arrived is none that anybody was promised. */
-  private async add(): Promise<void> {
-    const eventId = `event-${this.options.seed}-${this.serial++}`
-    const even = this.serial % 2 === 0
-    const fields = even ? transcribeFields(eventId, Date.now()) : processFields(eventId, Date.now())
-    const stream = this.conservation.streams.sources[even ? 0 : 1] ?? ""
-    const added = await this.call("XADD", stream, "*", ...fields).catch(() => undefined)
-    if (added !== undefined) this.conservation.note(eventId)
   }
 
   private async suffer(fault: Fault): Promise<void> {
@@ -236,10 +201,10 @@ class FaultRun {
   private async sufferApi(how: ApiFault, forMs: number): Promise<void> {
     if (how === "down") {
       this.apiClosed += 1
-      if (this.apiClosed === 1) await this.api.close()
+      if (this.apiClosed === 1) await this.scene.api.close()
       await sleep(forMs)
       this.apiClosed -= 1
-      if (this.apiClosed === 0) await this.api.listen()
+      if (this.apiClosed === 0) await this.scene.api.listen()
       return
     }
     this.apiFaults.add(how)
@@ -249,21 +214,21 @@ class FaultRun {
 
   private async sufferRedis(kind: "redis restart" | "redis wiped" | "redis flushed", forMs: number): Promise<void> {
     if (kind === "redis flushed") {
-      await this.call("FLUSHALL").catch(() => {})
-      this.conservation.redisLost(kind)
+      await this.scene.call("FLUSHALL").catch(() => {})
+      this.scene.conservation.redisLost(kind)
       return
     }
     await this.redis.down("SIGKILL")
     if (kind === "redis wiped") {
       this.redis.forget()
-      this.conservation.redisLost(kind)
+      this.scene.conservation.redisLost(kind)
     }
     await sleep(forMs)
     await this.redis.up()
   }
 
   get requests(): number {
-    return this.api.verifiedCount + this.api.unverifiedCount
+    return this.scene.api.verifiedCount + this.scene.api.unverifiedCount
   }
 
   async close(): Promise<void> {
@@ -276,10 +241,9 @@ class FaultRun {
         }
       })
     )
-    if (this.api.unverifiedCount > 0) this.alarms.push(`${this.api.unverifiedCount} requests were not signed well`)
-    this.client.disconnect()
-    await this.api.close()
-    await this.redis.stop()
+    if (this.scene.api.unverifiedCount > 0)
+      this.alarms.push(`${this.scene.api.unverifiedCount} requests were not signed well`)
+    await this.scene.close()
   }
 }
 
