@@ -52,6 +52,10 @@ const faults = values.faults
   .map((text) => count("faults", text))
 const jobs = Math.max(1, count("jobs", values.jobs))
 
+if (values.bug !== undefined && !bugs.some(({ name }) => name === values.bug)) {
+  throw new Error(`--bug must be one of ${bugs.map(({ name }) => name).join(", ")}`)
+}
+
 const print = (line: string) => console.log(line)
 
 /** Runs tasks in threads, `jobs` at a time; `onResult` may end it by returning true. */

@@ -222,6 +222,11 @@ export const bugs: ReadonlyArray<Bug> = [
         : undefined
   ),
   redisBug(
+    "no-release",
+    "gives up nothing when it stops",
+    () => (_send, name, args) => (scriptOf(name, args) === "release" ? Effect.succeed(0) : undefined)
+  ),
+  redisBug(
     "poison-uncounted",
     "does not count the hand-outs of what it takes up again",
     () => (send, name, args) => (scriptOf(name, args) === "take" ? send(name, ...args.slice(0, -1), "0") : undefined)
