@@ -11,7 +11,7 @@ import { backoff, noteFailure } from "./persist.ts"
 import { isDlq, type Lane } from "./state/lanes.ts"
 import { laneState, type Session } from "./state/session.ts"
 import { Watch } from "./state/signal.ts"
-import { freshTask, type Task } from "./state/task.ts"
+import { freshTask, type Task, untried } from "./state/task.ts"
 import { receiving } from "./tracing.ts"
 
 /** How long a read waits for the first entry, in milliseconds. */
@@ -47,8 +47,9 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader) => {
       session.start(task, 1)
       return true
     }
-    // The circuit opened, or a pause began, while the read was under way: the entry waits without its permit.
+    // The circuit is open, or a pause began, while the read was under way: the entry waits without its permit.
     task.fields = undefined
+    if (gate.open) task.dueAt = untried
     ledger.hold(task)
     return false
   }

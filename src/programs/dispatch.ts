@@ -2,7 +2,7 @@
 import { Clock, Effect } from "effect"
 import type { Session } from "./state/session.ts"
 import { Watch } from "./state/signal.ts"
-import { isSuspect, type Task } from "./state/task.ts"
+import { isSuspect, type Task, untried } from "./state/task.ts"
 
 export const loopName = "dispatch"
 
@@ -14,11 +14,23 @@ type Next =
   | { readonly _tag: "Wait"; readonly until: number | undefined }
   | { readonly _tag: "Start"; readonly task: Task; readonly probe: boolean }
 
-const next = ({ gate, ledger }: Session, now: number): Next => {
+/**
+ * Whether a probe should be an event that was never tried. Every second one is: what waits may be all bad events, which
+ * opened the circuit by themselves, and no good one would ever be read. No more are fetched than there are permits.
+ */
+const wantsFresh = ({ gate, ledger, permits }: Session): boolean =>
+  gate.probes % 2 === 1 && ledger.peek()?.dueAt !== untried && ledger.held - ledger.heldOfDlq < permits.total
+
+const next = (session: Session, now: number): Next => {
+  const { gate, ledger } = session
   const first = ledger.peek()
   if (now < gate.pauseEnds) return { _tag: "Wait", until: gate.pauseEnds }
   const { probeAt } = gate
   if (probeAt !== undefined && now < probeAt) return { _tag: "Wait", until: probeAt }
+  if (probeAt !== undefined && wantsFresh(session) && now < probeAt + probePatience) {
+    gate.wantProbe()
+    return { _tag: "Wait", until: probeAt + probePatience }
+  }
   if (first !== undefined && first.dueAt <= now) return { _tag: "Start", task: first, probe: probeAt !== undefined }
   if (probeAt === undefined) return { _tag: "Wait", until: first?.dueAt }
   // A probe is due and nothing waits that could be one: let the readers fetch an entry.

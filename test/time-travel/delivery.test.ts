@@ -154,6 +154,33 @@ describe("a single permit", () => {
 
 describe("the circuit breaker", () => {
   it.effect(
+    "opened by bad events alone it lets good ones through again, and the bad ones come to their end",
+    () => {
+      const api = new ScriptedApi()
+      const isBad = (eventId: string) => eventId.startsWith("bad")
+      api.answer = ({ eventId }) => (isBad(eventId) ? unavailable : success)
+      return withCollector(api, { healthInterval: Duration.minutes(30) }, (redis) =>
+        Effect.gen(function* () {
+          yield* travel(1_000)
+          for (let i = 0; i < 60; i++) yield* add(redis, `bad-${i}`)
+          for (let i = 0; i < 100; i++) yield* add(redis, `good-${i}`)
+          yield* travel(600_000, 10_000)
+          for (let i = 100; i < 200; i++) {
+            yield* add(redis, `good-${i}`)
+            yield* travel(60_000, 10_000)
+          }
+          yield* travel(3_600_000, 60_000)
+          const delivered = new Set(api.attempts.map(({ eventId }) => eventId).filter((id) => !isBad(id)))
+          assert.strictEqual(delivered.size, 200)
+          assert.strictEqual((yield* abandoned(redis)).length, 60)
+          assert.strictEqual(yield* pending(redis, source), 0)
+        })
+      )
+    },
+    60_000
+  )
+
+  it.effect(
     "an outage of a virtual week burns no attempts, and everything is delivered after it",
     () => {
       const api = new ScriptedApi()

@@ -24,6 +24,11 @@ export class Gate {
     return this.circuit._tag === "Open" ? this.circuit.probeAt : undefined
   }
 
+  /** Probes let through since the circuit opened. */
+  get probes(): number {
+    return this.circuit._tag === "Open" ? this.circuit.probes : 0
+  }
+
   get pauseEnds(): number {
     return this.pausedUntil
   }

@@ -28,6 +28,9 @@ const suspectFrom = 3
 
 export const isSuspect = (task: Task): boolean => task.deliveries + (task.countHandOut ? 1 : 0) >= suspectFrom
 
+/** Due before all else: an entry read while the circuit is open, the best probe there is. */
+export const untried = 0
+
 /** An entry just read with XREADGROUP `>`: Redis has counted the hand-out. */
 export const freshTask = (lane: Lane, id: string, fields: FlatFields | undefined, dueAt: number): Task => ({
   lane,
