@@ -1,20 +1,29 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { randomInt } from "node:crypto"
 import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 
-/** A port that was free a moment ago. */
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
+/** Below the ports that the system gives to outgoing connections, which come and go by the thousand in these tests. */
+const lowestPort = 11_000
+const highestPort = 31_999
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
     const server = createServer()
-    server.once("error", reject)
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
-    })
+    server.once("error", () => resolve(false))
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)))
   })
+
+/** A port that was free a moment ago, and that nobody else is likely to take before it is used. */
+export const freePort = async (): Promise<number> => {
+  for (;;) {
+    const port = randomInt(lowestPort, highestPort + 1)
+    if (await isFree(port)) return port
+  }
+}
 
 /** Polls a condition until it holds; rejects with what was awaited when the deadline passes. */
 export const waitUntil = async (
