@@ -6,11 +6,10 @@ import * as Metrics from "../services/Metrics.ts"
 import type { RedisError } from "../services/Redis.ts"
 import { redisFailure, redisFailureMessage } from "../services/RedisFailure.ts"
 import { ensureGroup, noteSeen } from "./groups.ts"
-import { rereadOwn, roomFor } from "./ownPending.ts"
+import { awaitRoom, fromFirst, rereadOwn, roomFor } from "./ownPending.ts"
 import { backoff, noteFailure } from "./persist.ts"
 import { isDlq, type Lane } from "./state/lanes.ts"
 import { laneState, type Session } from "./state/session.ts"
-import { Watch } from "./state/signal.ts"
 import { freshTask, type Task, untried } from "./state/task.ts"
 import { receiving } from "./tracing.ts"
 
@@ -92,12 +91,7 @@ const readDlq = (session: Session, lane: Lane, reader: StreamReader) => {
 
   return (most: number, block: boolean): Effect.Effect<number, RedisError> =>
     Effect.gen(function* () {
-      for (;;) {
-        const watch = new Watch(session.ledger.changed)
-        if (roomFor(session, lane) > 0) break
-        yield* session.rest(loopName(lane))
-        yield* watch.wait()
-      }
+      yield* awaitRoom(session, lane, loopName(lane))
       yield* session.beat(loopName(lane))
       const count = Math.min(most, roomFor(session, lane), dlqBatch)
       const read = reader.readNew(lane.key, session.consumer, count, block ? blockMs : 0)
@@ -116,7 +110,7 @@ const read = (session: Session, lane: Lane): Effect.Effect<never, RedisError> =>
   Effect.gen(function* () {
     const reader = yield* session.streams.reader
     yield* ensureGroup(session, lane)
-    yield* rereadOwn(session, lane)
+    let unread = yield* rereadOwn(session, lane, fromFirst)
     const state = laneState(session, lane)
     state.ready = true
     state.problem = undefined
@@ -124,6 +118,11 @@ const read = (session: Session, lane: Lane): Effect.Effect<never, RedisError> =>
     const readSome = isDlq(lane) ? readDlq(session, lane, reader) : readSource(session, lane, reader)
     let busy = true
     for (;;) {
+      while (unread !== undefined) {
+        yield* awaitRoom(session, lane, loopName(lane))
+        yield* session.beat(loopName(lane))
+        unread = yield* rereadOwn(session, lane, unread)
+      }
       // The circuit, a pause, or work in hand may keep it from reading for as long as it takes.
       yield* session.rest(loopName(lane))
       const allowed = yield* session.gate.readable

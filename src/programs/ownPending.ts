@@ -5,6 +5,7 @@ import type { PendingEntry } from "../services/EventStreams.ts"
 import type { RedisError } from "../services/Redis.ts"
 import { isDlq, type Lane } from "./state/lanes.ts"
 import type { Session } from "./state/session.ts"
+import { Watch } from "./state/signal.ts"
 import { pendingTask } from "./state/task.ts"
 
 const page = 100
@@ -40,22 +41,41 @@ export const holdPending = (
     return unknown.length
   })
 
+/** Waits until a lane has room for one more entry. */
+export const awaitRoom = (session: Session, lane: Lane, loop: string): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const watch = new Watch(session.ledger.changed)
+    if (roomFor(session, lane) > 0) return Effect.void
+    return Effect.andThen(
+      session.rest(loop),
+      Effect.flatMap(watch.wait(), () => awaitRoom(session, lane, loop))
+    )
+  })
+
+/** Where a re-read of the own pending entries begins. */
+export const fromFirst = "-"
+
 /**
  * Reads this consumer's own pending entries and holds those it does not know: at start, and after every answer that
  * may have been lost with its connection. XPENDING rather than XREADGROUP `0`, since that would count a hand-out of each.
+ * Where to go on once there is room again; undefined when all were read.
  */
-export const rereadOwn = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =>
+export const rereadOwn = (session: Session, lane: Lane, from: string): Effect.Effect<string | undefined, RedisError> =>
   Effect.gen(function* () {
-    let after = "-"
+    let after: string | undefined = from
     let found = 0
-    while (roomFor(session, lane) > 0) {
-      const pending = yield* session.streams.pendingOf(lane.key, session.consumer, after, page)
-      const last = pending.at(-1)
-      if (last === undefined) break
+    while (after !== undefined && roomFor(session, lane) > 0) {
+      const pending: ReadonlyArray<PendingEntry> = yield* session.streams.pendingOf(
+        lane.key,
+        session.consumer,
+        after,
+        page
+      )
       found += yield* holdPending(session, lane, pending)
-      after = last.id
+      after = pending.at(-1)?.id
     }
     if (found > 0) {
       yield* Effect.logInfo("pending.reread").pipe(Effect.annotateLogs({ stream: lane.key, entries: found }))
     }
+    return after
   })

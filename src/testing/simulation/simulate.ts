@@ -15,6 +15,7 @@ import { configDirectory, configuration } from "./checkers/configuration.ts"
 import { conservation } from "./checkers/conservation.ts"
 import { life } from "./checkers/life.ts"
 import { ownership } from "./checkers/ownership.ts"
+import { poison } from "./checkers/poison.ts"
 import { requests } from "./checkers/requests.ts"
 import { schedule } from "./checkers/schedule.ts"
 import { Facts, jsonOf } from "./facts.ts"
@@ -181,7 +182,6 @@ export const simulate = (options: SimulateOptions): Verdict => {
   }, scenario.apiMs)
   const violations: Array<Violation> = []
   let commands = 0
-  const killed = new Map<string, number>()
   const report = (rule: string, detail: string) => {
     world.kernel.note("checker", rule, detail)
     violations.push({ rule, at: world.elapsed, detail })
@@ -196,9 +196,7 @@ export const simulate = (options: SimulateOptions): Verdict => {
     poison: ({ headers }) => {
       const eventId = headers["idempotency-key"] ?? ""
       if (!eventId.startsWith("poison-")) return undefined
-      const kills = (killed.get(eventId) ?? 0) + 1
-      killed.set(eventId, kills)
-      if (kills > scenario.settings.maxDeliveries) report("poison", `${eventId} killed ${kills} processes`)
+      for (const checker of checkers) checker.onKill?.(eventId)
       return 1_500
     },
     ...(bug?.bent === undefined ? {} : { bent: (process: Process) => bug.bent?.(process, scenario) ?? {} })
@@ -206,8 +204,8 @@ export const simulate = (options: SimulateOptions): Verdict => {
   world.http.climate = scenario.climate
   const facts = new Facts(world.redis, scenario)
   const scene: Scene = { world, scenario, facts, api, report }
-  const checkers = [conservation, schedule, requests, ownership, circuit, bounds, configuration, life].map((make) =>
-    make(scene)
+  const checkers = [conservation, schedule, requests, ownership, poison, circuit, bounds, configuration, life].map(
+    (make) => make(scene)
   )
   world.watch(
     observe(scene, checkers, () => {

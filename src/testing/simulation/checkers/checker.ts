@@ -30,6 +30,8 @@ export interface Checker extends Watcher {
   readonly onHappening?: (happening: Happening, process: Process | undefined) => void
   /** After the facts were brought up to a happening. */
   readonly onFacts?: (happening: Happening, process: Process | undefined) => void
+  /** A poisonous event kills the process that is about to send it. */
+  readonly onKill?: (eventId: string) => void
   /** Once a second. */
   readonly onSecond?: () => void
   /** When all should be done. */

@@ -1,6 +1,7 @@
 /** Nothing is taken from a replica that is well and works on it, and no replica forgets what is its own. */
 import { Duration } from "effect"
 import { roomFor } from "../../../programs/ownPending.ts"
+import type { Lane } from "../../../programs/state/lanes.ts"
 import type { Process } from "../../world/process.ts"
 import type { Replica } from "../../world/replica.ts"
 import type { World } from "../../world/world.ts"
@@ -38,6 +39,8 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
   /** When something last befell a replica, in milliseconds after the start. */
   const troubled = new Map<string, number>()
   const ownNames = new Set(scenario.replicas.map(({ consumer }) => consumer)).size === scenario.replicas.length
+  /** Since when each lane of a replica has had room for what is its own, in milliseconds after the start. */
+  const roomySince = new Map<Lane, number>()
   let seconds = 0
   let owners = new Map<string, string>()
   const trouble = (name: string | undefined) => {
@@ -65,13 +68,24 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
     }
   }
 
+  /** Notes where there is no room, or work may not begin: nobody reads what is its own then. */
+  const noteRoom = (replica: Replica) => {
+    const session = replica.collector?.session()
+    for (const lane of session?.lanes ?? []) {
+      const roomy =
+        session !== undefined && roomFor(session, lane) > overlap && session.gate.flows(replica.process?.now ?? 0)
+      if (!roomy) roomySince.delete(lane)
+      else if (!roomySince.has(lane)) roomySince.set(lane, world.elapsed)
+    }
+  }
+
   /** Entries that are a well replica's own for a while, and that it does not know. */
   const forgotten = (replica: Replica) => {
     const session = replica.collector?.session()
     if (session === undefined || replica.process?.paused !== false) return
     if (world.elapsed - (troubled.get(replica.name) ?? 0) < patienceMs) return
     for (const lane of session.lanes) {
-      if (roomFor(session, lane) <= overlap) continue
+      if (world.elapsed - (roomySince.get(lane) ?? world.elapsed) < patienceMs) continue
       const { group, name } = session.consumer
       for (const [id] of pending(world, lane.key, group, String(patienceMs), name)) {
         if (!session.ledger.has(lane, id))
@@ -125,8 +139,10 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
       owners = new Map(pending(world, stream, group, idle).map(([id, consumer]) => [id, consumer]))
     },
     onSecond: () => {
-      for (const { name, process } of world.replicas) {
+      for (const replica of world.replicas) {
+        const { name, process } = replica
         if (process === undefined || process.paused || !world.redis.reaches(process)) trouble(name)
+        noteRoom(replica)
       }
       // Who has lost a shared name leaves entries behind under it, which nobody knows until they are idle.
       if (ownNames && ++seconds % 5 === 0) for (const replica of world.replicas) forgotten(replica)
