@@ -10,9 +10,9 @@
  *
  * Variables come from the ambient `ConfigProvider`, files (`*_FILE`) from `FileSystem`; an empty variable counts as unset.
  */
-export { api, collector, delivery, lifecycle, signing, streams } from "./environment/collector.ts"
+export { api, collector, consumer, delivery, lifecycle, signing, streams } from "./environment/collector.ts"
 export { type RedisSettings, redis } from "./environment/redis.ts"
-export { configSync, gateway, http, logging, telemetry } from "./environment/service.ts"
+export { configFolder, configSync, gateway, http, logging, telemetry } from "./environment/service.ts"
 export {
   all,
   type Loaded,

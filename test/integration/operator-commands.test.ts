@@ -296,6 +296,17 @@ describe("what a command needs", () => {
         ?.split("\n")
         .map((line) => line.split(":")[0])
     ).toEqual(["REDIS_URL", "STREAM_DLQ"])
+    const others = { SOURCE_RETENTION: "foo", GROUP_START_ID: "x", CONSUMER_NAME: "a b", CLAIM_IDLE: "60s" }
+    for (const args of [
+      ["dlq", "list"],
+      ["abandoned", "list"],
+      ["abandoned", "replay"],
+      ["why", "e-1"]
+    ] as const) {
+      expect(await commandLine({ REDIS_URL: redis.url, ...others }, ...args)).toMatchObject({ ok: true, err: [] })
+    }
+    const sync = { CONFIG_DIR: "/nowhere", CONFIG_SYNC: "maybe", CONFIG_SYNC_INTERVAL: "1m", CONFIG_DRIFT: "x" }
+    expect(await commandLine(sync, "config", "show")).toMatchObject({ ok: true, err: [] })
   })
 
   it("a server: not the engine in the service's own memory, and one that answers", async () => {

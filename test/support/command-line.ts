@@ -4,10 +4,11 @@ import { Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
 import { abandoned } from "../../src/programs/cli/abandoned.ts"
 import { check } from "../../src/programs/cli/check.ts"
+import { config } from "../../src/programs/cli/config.ts"
 import { dlq } from "../../src/programs/cli/dlq.ts"
 import { why } from "../../src/programs/cli/why.ts"
 
-const root = Command.make("job-collector").pipe(Command.withSubcommands([dlq, abandoned, why, check]))
+const root = Command.make("job-collector").pipe(Command.withSubcommands([dlq, abandoned, why, config, check]))
 
 export interface Ran {
   readonly ok: boolean

@@ -160,11 +160,15 @@ const streamSets = map(
         }))
 )
 
-/** `STREAM_*`, `CONSUMER_*`, `GROUP_START_ID` and `SOURCE_RETENTION`. The host's name is the consumer's where it has none. */
-export const streams = (hostName: string) =>
+/** `STREAM_*` and `CONSUMER_GROUP`: where events stand, and whose they are. */
+export const streams = all({
+  streams: streamSets,
+  consumerGroup: withDefault("CONSUMER_GROUP", name, defaultOptions.consumerGroup)
+})
+
+/** `CONSUMER_NAME`, `GROUP_START_ID` and `SOURCE_RETENTION`. The host's name is the consumer's where it has none. */
+export const consumer = (hostName: string) =>
   all({
-    streams: streamSets,
-    consumerGroup: withDefault("CONSUMER_GROUP", name, defaultOptions.consumerGroup),
     consumerName: withDefault("CONSUMER_NAME", name, hostName),
     groupStartId: withDefault("GROUP_START_ID", startId, defaultOptions.groupStartId),
     sourceRetention: withDefault(
@@ -194,10 +198,19 @@ export const lifecycle = all({
 /** All that the collector's loops take, {@link CollectorOptions}. */
 export const collector = (hostName: string) =>
   map(
-    all({ api, streams: streams(hostName), delivery, lifecycle, configSync, kinds: constant(defaultOptions.kinds) }),
+    all({
+      api,
+      streams,
+      consumer: consumer(hostName),
+      delivery,
+      lifecycle,
+      configSync,
+      kinds: constant(defaultOptions.kinds)
+    }),
     ({ configSync: { enabled, ...sync }, ...groups }): CollectorOptions => ({
       ...groups.api,
       ...groups.streams,
+      ...groups.consumer,
       ...groups.delivery,
       ...groups.lifecycle,
       configSync: enabled ? sync : undefined,

@@ -2,13 +2,20 @@ import { Duration, LogLevel, Result } from "effect"
 import { duration, httpUrl, integer, name, nonBlank, oneOf, oneOfAnyCase, onOff, share } from "./parse.ts"
 import { all, either, map, optional, type Parse, withDefault } from "./setting.ts"
 
+const folder = {
+  directory: withDefault("CONFIG_DIR", nonBlank, "/config"),
+  fileGroup: optional("CONFIG_FILE_GROUP", name)
+}
+
+/** `CONFIG_DIR` and `CONFIG_FILE_GROUP`. */
+export const configFolder = all(folder)
+
 /** `CONFIG_*`. */
 export const configSync = all({
   enabled: withDefault("CONFIG_SYNC", onOff, true),
   interval: withDefault("CONFIG_SYNC_INTERVAL", duration, Duration.seconds(60)),
-  directory: withDefault("CONFIG_DIR", nonBlank, "/config"),
-  drift: withDefault("CONFIG_DRIFT", oneOf("repair", "report"), "repair"),
-  fileGroup: optional("CONFIG_FILE_GROUP", name)
+  ...folder,
+  drift: withDefault("CONFIG_DRIFT", oneOf("repair", "report"), "repair")
 })
 
 /** Words apart by blanks, or a JSON array of them. It may carry a token, so it is not shown. */

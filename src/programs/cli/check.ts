@@ -15,7 +15,7 @@ import { JobsApi } from "../../services/JobsApi.ts"
 import { Signer } from "../../services/Signer.ts"
 import * as Doctor from "../doctor.ts"
 import { json } from "./flags.ts"
-import { awaitAnswer, memoryProblem, printable, redisLayer } from "./operator.ts"
+import { awaitAnswer, memoryProblem, printable, redisLayer, redisSettings } from "./operator.ts"
 
 /** Something must be mended; every line of it has been shown. */
 class Ailing extends Schema.TaggedError<Ailing>()("Ailing", { ailments: Schema.Int }) {
@@ -70,9 +70,7 @@ const keyFindings = Effect.gen(function* () {
 })
 
 const redisFindings = Effect.gen(function* () {
-  const { settings } = yield* settingsOf(
-    Environment.all({ redis: Environment.redis, streams: Environment.streams(yield* hostName) })
-  )
+  const { settings } = yield* settingsOf(redisSettings)
   if (settings === undefined) return []
   const { redis, streams } = settings
   if (redis._tag === "Memory") return [Doctor.good("redis connection", memoryProblem.replace(/;.*/, ""))]

@@ -26,15 +26,15 @@ const apiLayer = Layer.unwrap(
 
 const services = Layer.unwrap(
   Effect.map(
-    Environment.load(Environment.all({ configSync: Environment.configSync, gateway: Environment.gateway })),
+    Environment.load(Environment.all({ folder: Environment.configFolder, gateway: Environment.gateway })),
     ({ settings }) =>
       Layer.mergeAll(
-        FileConfigStore.layer(settings.configSync),
+        FileConfigStore.layer(settings.folder),
         NodeGateway.layer({ ...settings.gateway, environment: process.env }),
         apiLayer
       )
   )
 ).pipe(Layer.provide(LeanHttpClient.layer()), Layer.provide(NodeProcesses.layer))
 
-/** `job-collector config …`: needs only `CONFIG_*`, and `GATEWAY_*` or the API's settings where it uses them. */
+/** `job-collector config …`: needs only the folder's settings and `GATEWAY_*`, and the API's where it uses them. */
 export const config = Command.provide(configCommand, services)

@@ -4,7 +4,6 @@ import { Flag } from "effect/cli"
 import type { StreamSet } from "../../domain/options.ts"
 import * as Environment from "../../layers/Environment.ts"
 import * as EventStreamsLayer from "../../layers/EventStreams.ts"
-import { hostName } from "../../layers/Host.ts"
 import * as IoRedis from "../../layers/IoRedis.ts"
 import { EventStreams } from "../../services/EventStreams.ts"
 import { RedisError } from "../../services/Redis.ts"
@@ -48,11 +47,13 @@ export interface Operated {
 export const redisLayer = (options: IoRedis.IoRedisOptions): Layer.Layer<EventStreams, RedisError> =>
   EventStreamsLayer.layer.pipe(Layer.provide(IoRedis.layer(options)))
 
-/** Runs a command on Redis with only the settings that it needs: `REDIS_*` and `STREAM_*`. */
+/** All that a command on Redis needs: `REDIS_*`, `STREAM_*` and `CONSUMER_GROUP`. */
+export const redisSettings = Environment.all({ redis: Environment.redis, streams: Environment.streams })
+
+/** Runs a command on Redis with only the settings that it needs. */
 export const operating = <A, E, R>(command: (operated: Operated) => Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
-    const groups = Environment.all({ redis: Environment.redis, streams: Environment.streams(yield* hostName) })
-    const { settings, warnings } = yield* Environment.load(groups)
+    const { settings, warnings } = yield* Environment.load(redisSettings)
     yield* Effect.forEach(warnings, (warning) => Console.error(`warning: ${warning}`), { discard: true })
     const { redis, streams } = settings
     if (redis._tag === "Memory") {
