@@ -187,6 +187,7 @@ describe("config commands", () => {
         ["hold", "soon"],
         ["hold", "0 seconds"],
         ["hold", "Infinity"],
+        ["hold", "30", "minutes"],
         ["accept", "0"],
         ["accept"],
         ["accept", "x"]
@@ -194,6 +195,9 @@ describe("config commands", () => {
         assert.match(yield* config(world, ...args), /^failed/, args.join(" "))
       }
       assert.strictEqual(JSON.parse(yield* config(world, "show", "--json")).held, false)
+      const unquoted = (yield* TestConsole.errorLines).filter((line) => String(line).includes('"30"'))
+      assert.lengthOf(unquoted, 1)
+      assert.include(String(unquoted[0]), 'a duration with its unit, in quotes, such as "30 minutes"')
     })
   )
 })

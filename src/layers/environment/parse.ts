@@ -1,4 +1,5 @@
-import { Duration, Option, Redacted, Result, Schema } from "effect"
+import { type Duration, Redacted, Result } from "effect"
+import { durationOf } from "../../domain/duration.ts"
 import type { Parse } from "./setting.ts"
 
 /**
@@ -43,14 +44,6 @@ export const share: Parse<number> = ensure((text) => {
   const value = /^(?:\d+(?:\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN
   return value >= 0 && value <= 1 ? value : undefined
 }, "a number from 0 to 1")
-
-const durationOf = (text: string): Duration.Duration | undefined =>
-  Option.getOrUndefined(
-    Option.filter(
-      Schema.decodeOption(Schema.DurationFromString)(text),
-      (it) => Duration.isFinite(it) && Duration.toMillis(it) > 0
-    )
-  )
 
 const DURATION = 'a duration above 0 with its unit, such as "60 seconds" or "500 millis"'
 

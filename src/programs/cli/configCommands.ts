@@ -13,7 +13,7 @@ import { ConfigStore, ConfigStoreError, type GenerationSummary, type Installed }
 import { Gateway } from "../../services/Gateway.ts"
 import { JobsApi } from "../../services/JobsApi.ts"
 import { isPending, tellGateway } from "../configReload.ts"
-import { json, Span } from "./flags.ts"
+import { DurationArgument, json } from "./flags.ts"
 
 /** Prints a value as JSON, or lines for people. */
 const print = (json: boolean, value: unknown, lines: ReadonlyArray<string>) =>
@@ -271,9 +271,7 @@ export const configCommand = Command.make("config").pipe(
     Command.make(
       "hold",
       {
-        duration: Argument.String("duration").pipe(
-          Argument.withSchema(Span),
-          Argument.withDescription('How long, such as "30 minutes"; without it until released'),
+        duration: DurationArgument("duration", 'How long, such as "30 minutes"; without it until released').pipe(
           Argument.optional,
           Argument.map(Option.getOrUndefined)
         ),

@@ -1,16 +1,19 @@
-/** Flags that several commands have. */
-import { Duration, Schema } from "effect"
-import { Flag } from "effect/cli"
+/** Flags and arguments that several commands have. */
+import { Option } from "effect"
+import { Argument, Flag } from "effect/cli"
+import { durationOf } from "../../domain/duration.ts"
 
 export const json = Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
 
-/** A duration as in settings, finite and above 0. */
-export const Span = Schema.DurationFromString.check(
-  Schema.makeFilter((duration: Duration.Duration) => Duration.isFinite(duration) && Duration.toMillis(duration) > 0, {
-    message: 'Expected a duration such as "30 minutes"'
-  })
-)
+const span = (text: string) => Option.fromUndefinedOr(durationOf(text))
 
-/** A flag that takes a {@link Span}. */
+/** Without quotes only its number arrives as the duration. */
+const expected = () => 'a duration with its unit, in quotes, such as "30 minutes"'
+
+/** A flag that takes a duration as in settings. */
 export const DurationFlag = (name: string, description: string) =>
-  Flag.String(name).pipe(Flag.withSchema(Span), Flag.withDescription(description))
+  Flag.String(name).pipe(Flag.filterMap(span, expected), Flag.withDescription(description))
+
+/** An argument that takes a duration as in settings. */
+export const DurationArgument = (name: string, description: string) =>
+  Argument.String(name).pipe(Argument.filterMap(span, expected), Argument.withDescription(description))
