@@ -170,6 +170,39 @@ describe("abandoned", () => {
     expect(await client.xlen(abandoned)).toBe(1)
   })
 
+  it("replay and drop fail, with the rest done, where something named is not there or cannot be replayed", async () => {
+    const first = await give("e-1")
+    await give("e-2", { reason: "rejected" })
+    const junk = (await client.xadd(abandoned, "*", "junk", "1")) as string
+    const dry = await run("abandoned", "replay", "e-1", "e-9", "--dry-run")
+    expect(dry).toMatchObject({ ok: false, err: ["no abandoned entry has the id e-9"] })
+    expect(dry.out.at(-1)).toBe("would be: 1 replayed")
+    expect(await run("abandoned", "replay", "e-9", first, "1-1")).toEqual({
+      ok: false,
+      out: ["1 replayed"],
+      err: ["no abandoned entry has the id e-9\nno abandoned entry has the id 1-1"]
+    })
+    expect(await run("abandoned", "replay", "e-1", "--json")).toMatchObject({
+      ok: false,
+      out: [JSON.stringify({ dry_run: false, replayed: 0, gone: 0, unreadable: 0 })]
+    })
+    expect(await run("abandoned", "replay", "e-2", "--reason", "poison")).toMatchObject({
+      ok: false,
+      err: ["no abandoned entry that the filters select has the id e-2"]
+    })
+    expect(await run("abandoned", "replay", junk)).toMatchObject({
+      ok: false,
+      err: ["1 of the entries named could not be replayed"]
+    })
+    expect(await run("abandoned", "drop", "e-9", junk)).toEqual({
+      ok: false,
+      out: ["1 dropped"],
+      err: ["no abandoned entry has the id e-9"]
+    })
+    expect(await run("abandoned", "replay", "e-2")).toMatchObject({ ok: true, err: [] })
+    expect(await run("abandoned", "replay")).toMatchObject({ ok: true, out: ["0 replayed"] })
+  })
+
   it("drop deletes what is named, and nothing by accident", async () => {
     const id = await give("e-1")
     await give("e-2", { reason: "poison", error_code: "POISON" })

@@ -42,6 +42,9 @@ interface Selection extends Filters {
   readonly ids: ReadonlyArray<string>
 }
 
+const isFiltered = ({ newerThan, olderThan, reason, stream }: Selection): boolean =>
+  [reason, stream, olderThan, newerThan].some((filter) => filter !== undefined)
+
 /** What the filters and ids select, of every shard. */
 const selected = ({ sets, streams }: Operated, selection: Selection) =>
   Effect.map(boundsOf(selection), (bounds) => {
@@ -140,6 +143,17 @@ const summaryOf = (verb: string, { done, gone, unreadable }: Progress): string =
     ...(unreadable > 0 ? [`${unreadable} unreadable, left where they are`] : [])
   ].join(", ")
 
+/** What was named on the command line and not done, a line each. */
+const undone = (verb: string, flags: Selection, missing: ReadonlySet<string>, { gone, unreadable }: Progress) => {
+  if (flags.ids.length === 0) return []
+  return [
+    ...[...missing].map(
+      (id) => `no abandoned entry${isFiltered(flags) ? " that the filters select" : ""} has the id ${id}`
+    ),
+    ...(gone + unreadable > 0 ? [`${gone + unreadable} of the entries named could not be ${verb}`] : [])
+  ]
+}
+
 /** Replay and drop differ in what they do to each entry. */
 const redrive = (
   verb: string,
@@ -152,20 +166,30 @@ const redrive = (
 ) =>
   operating((operated) =>
     Effect.gen(function* () {
-      const items = yield* selected(operated, flags)
-      const say = (progress: Progress) =>
-        Console.log(
-          flags.json
-            ? JSON.stringify({
-                dry_run: flags.dryRun,
-                [verb]: progress.done,
-                gone: progress.gone,
-                unreadable: progress.unreadable
-              })
-            : flags.dryRun
-              ? `would be: ${summaryOf(verb, progress)}`
-              : summaryOf(verb, progress)
-        )
+      const missing = new Set(flags.ids)
+      const items = Stream.tap(yield* selected(operated, flags), ({ eventId, id }) =>
+        Effect.sync(() => {
+          missing.delete(id)
+          if (eventId !== undefined) missing.delete(eventId)
+        })
+      )
+      const conclude = (progress: Progress) =>
+        Effect.gen(function* () {
+          yield* Console.log(
+            flags.json
+              ? JSON.stringify({
+                  dry_run: flags.dryRun,
+                  [verb]: progress.done,
+                  gone: progress.gone,
+                  unreadable: progress.unreadable
+                })
+              : flags.dryRun
+                ? `would be: ${summaryOf(verb, progress)}`
+                : summaryOf(verb, progress)
+          )
+          const problems = undone(verb, flags, missing, progress)
+          if (problems.length > 0) return yield* new Misused({ problem: problems.join("\n") })
+        })
       if (flags.dryRun) {
         let done = 0
         let unreadable = 0
@@ -174,10 +198,10 @@ const redrive = (
           else done += 1
           return flags.json ? Effect.void : Console.log(lineOf(item))
         })
-        return yield* say({ ...noProgress, done, unreadable })
+        return yield* conclude({ ...noProgress, done, unreadable })
       }
       const { interrupted, step } = reporter(verb)
-      yield* say(yield* Effect.onInterrupt(work(operated, items, step), () => interrupted))
+      yield* conclude(yield* Effect.onInterrupt(work(operated, items, step), () => interrupted))
     })
   )
 
@@ -216,9 +240,7 @@ const drop = Command.make(
     json
   },
   (flags) =>
-    flags.ids.length === 0 &&
-    !flags.all &&
-    [flags.reason, flags.stream, flags.olderThan, flags.newerThan].every((filter) => filter === undefined)
+    flags.ids.length === 0 && !flags.all && !isFiltered(flags)
       ? Effect.fail(new Misused({ problem: "drop deletes for good: name ids or a filter, or say --all" }))
       : redrive("dropped", flags, ({ streams }, items, step) => dropAll(streams, items, step))
 ).pipe(Command.withDescription("Deletes abandoned events for good; export them first with list --json"))

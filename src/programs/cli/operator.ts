@@ -18,7 +18,7 @@ export class RedisUnusable extends Schema.TaggedError<RedisUnusable>()("RedisUnu
   }
 }
 
-/** Arguments that cannot be meant. */
+/** Arguments that cannot be meant, or that name what is not there. */
 export class Misused extends Schema.TaggedError<Misused>()("Misused", { problem: Schema.String }) {
   override get message(): string {
     return this.problem
