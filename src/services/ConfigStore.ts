@@ -16,6 +16,7 @@ export class ConfigStoreError extends Schema.TaggedError<ConfigStoreError>()("Co
     "Locked",
     "Damaged",
     "UnknownGroup",
+    "NoFolder",
     "NoGeneration",
     "Failed"
   ]),
@@ -67,6 +68,8 @@ export class ConfigStore extends Context.Service<
   {
     /** Reads without a lock and without a write: some ten cheap calls where nothing changed since the last time. */
     readonly read: Effect.Effect<Installed, ConfigStoreError>
+    /** Fails where there is no folder yet: for what makes sense only in one, which `locked` would make. */
+    readonly existing: Effect.Effect<void, ConfigStoreError>
     /** Runs an effect as the only writer; waits up to 40 s for another one. */
     readonly locked: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ConfigStoreError, R>
     /** Completes what a crash cut short and removes own leftovers; takes the lock itself, and only where it must. */

@@ -48,9 +48,23 @@ describe("config commands", () => {
   it.effect("show an empty folder", () =>
     Effect.gen(function* () {
       const world = new World()
+      world.disk.makeFolder("/config", 0o755, true, 0)
       assert.match(yield* config(world, "show"), /none installed/)
       assert.match(yield* config(world, "history"), /nothing is installed/)
       assert.match(yield* config(world, "rollback"), /no earlier generation/)
+    })
+  )
+
+  it.effect("make no folder where there is none, and say so where one is needed", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      for (const args of [["show"], ["history"], ["diff"], ["rollback"], ["hold", "--off"]]) {
+        const said = yield* config(world, ...args)
+        assert.isUndefined(world.disk.resolve("/config", true).node, args.join(" "))
+        if (args[0] === "rollback" || args[0] === "hold") {
+          assert.match(said, /^failed.*CONFIG_DIR: there is no folder \/config/, args.join(" "))
+        }
+      }
     })
   )
 

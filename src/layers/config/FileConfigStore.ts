@@ -164,8 +164,17 @@ const make = Effect.fnUntraced(function* (options: Pick<ConfigSyncOptions, "dire
     )
   })
 
+  const existing = Effect.gen(function* () {
+    if (yield* fs.exists(directory)) return
+    return yield* new ConfigStoreError({
+      reason: "NoFolder",
+      problem: `CONFIG_DIR: there is no folder ${directory}: name the one that the service writes to`
+    })
+  })
+
   return ConfigStore.of({
     read: mapped(observer.read),
+    existing: mapped(existing),
     locked,
     recover: mapped(recover),
     install: (installation) => mapped(install(installation)),

@@ -159,6 +159,7 @@ const tell = Effect.gen(function* () {
 export const rollback = (json: boolean) =>
   Effect.gen(function* () {
     const store = yield* ConfigStore
+    yield* store.existing
     yield* store.recover
     const done = yield* store.locked(
       Effect.gen(function* () {
@@ -211,6 +212,7 @@ export const hold = (duration: Duration.Duration | undefined, json: boolean) =>
 export const release = (json: boolean) =>
   Effect.gen(function* () {
     const store = yield* ConfigStore
+    yield* store.existing
     const now = yield* Clock.currentTimeMillis
     const state = yield* store.locked(
       store.update((before) => {
