@@ -23,7 +23,7 @@ import { advise } from "./redisAdvice.ts"
 import * as Retain from "./retain.ts"
 import { ApiRecord } from "./state/apiRecord.ts"
 import { Gate } from "./state/gate.ts"
-import { Heartbeats } from "./state/heartbeats.ts"
+import { Heartbeats, type Pulse } from "./state/heartbeats.ts"
 import { type Lane, lanesOf } from "./state/lanes.ts"
 import { Ledger } from "./state/ledger.ts"
 import { Link } from "./state/link.ts"
@@ -208,7 +208,7 @@ const loopNames = (lanes: ReadonlyArray<Lane>): ReadonlyArray<string> => [
 ]
 
 /** Makes the configuration sync that runs beside the deliveries; undefined where it is off. */
-export type MakeConfigSync<R> = Effect.Effect<ConfigSync.ConfigSync | undefined, never, R>
+export type MakeConfigSync<R> = (pulse: Pulse) => Effect.Effect<ConfigSync.ConfigSync | undefined, never, R>
 
 /** Starts a collector; the scope's end is a clean stop. */
 export const makeCollector = <R>(
@@ -236,7 +236,11 @@ export const makeCollector = <R>(
       supervisor,
       heartbeats
     }
-    const configSync = yield* Effect.provideService(makeConfigSync, JobsApi, lasting.api)
+    const syncPulse: Pulse = {
+      beat: heartbeats.beat(ConfigSync.loopName, Duration.toMillis(options.apiTimeout)),
+      rest: heartbeats.rest(ConfigSync.loopName)
+    }
+    const configSync = yield* Effect.provideService(makeConfigSync(syncPulse), JobsApi, lasting.api)
     const configLoop = configSync === undefined ? Effect.never : supervisor.watch(ConfigSync.loopName, configSync.run)
     let current: Session | undefined
     let stopping = false
@@ -263,7 +267,7 @@ export const makeCollector = <R>(
       for (;;) {
         const lost = yield* runSession(lasting, (session) => {
           current = session
-          if (session === undefined) heartbeats.clear()
+          if (session === undefined) heartbeats.clear([Health.loopName, ConfigSync.loopName])
         })
         yield* Effect.logWarning("lease.lost").pipe(Effect.annotateLogs({ consumer: lost.name }))
       }

@@ -17,8 +17,10 @@ import { ConfigStore, type ConfigStoreError, type Installation, type Installed }
 import { Gateway } from "../services/Gateway.ts"
 import { JobsApi } from "../services/JobsApi.ts"
 import * as Metrics from "../services/Metrics.ts"
+import { withPulse } from "./configPulse.ts"
 import { type Heard, isPending, lookAtGateway, type Reload, tellGateway } from "./configReload.ts"
 import { type ConfigSyncStatus, initialStatus, type Memory, statusOf } from "./configStatus.ts"
+import type { Pulse } from "./state/heartbeats.ts"
 
 export const loopName = "config_sync"
 
@@ -131,11 +133,14 @@ const reloadNote = (reload: Reload): Record<string, unknown> => {
 
 /** Builds configuration sync. Nothing is read or written before the first tick. */
 export const make = Effect.fnUntraced(function* (
-  options: Pick<ConfigSyncOptions, "interval" | "drift">
+  options: Pick<ConfigSyncOptions, "interval" | "drift">,
+  pulse: Pulse = { beat: Effect.void, rest: Effect.void }
 ): Effect.fn.Return<ConfigSync, never, ConfigStore | JobsApi | Gateway> {
-  const store = yield* ConfigStore
-  const api = yield* JobsApi
-  const gateway = yield* Gateway
+  const { api, gateway, store } = withPulse(pulse, {
+    store: yield* ConfigStore,
+    api: yield* JobsApi,
+    gateway: yield* Gateway
+  })
   const memory: Memory = initialStatus(gateway.configured)
   let recovered = false
   /** The ETag of the installed content, where the API changed it without changing the content. */
@@ -370,6 +375,7 @@ export const make = Effect.fnUntraced(function* (
     }
     for (;;) {
       yield* tick
+      yield* pulse.rest
       const now = yield* Clock.currentTimeMillis
       const next = start + (Math.floor((now - start) / interval) + 1 + JITTER * (yield* Random.next)) * interval
       yield* Effect.sleep(Math.ceil(next - now))

@@ -18,7 +18,7 @@ export class Gateway extends Context.Service<
     readonly configured: boolean
     /** Fails where the gateway could not be told now; tells it nothing. */
     readonly reachable: Effect.Effect<void, GatewayError>
-    /** Asks the gateway to load the configuration files again. */
+    /** Asks the gateway to load the configuration files again; after two minutes it counts as hanging. */
     readonly reload: Effect.Effect<void, GatewayError>
     /** The configuration version the gateway says it runs; undefined where it reports none. */
     readonly runningVersion: Effect.Effect<number | undefined, GatewayError>

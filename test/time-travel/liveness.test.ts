@@ -1,9 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger } from "effect"
+import { Duration, Effect, FileSystem, Layer, Logger } from "effect"
+import { HttpClient } from "effect/http"
+import { defaultOptions } from "../../src/domain/options.ts"
 import { JobCollector } from "../../src/JobCollector.ts"
+import { LeanHttpResponse } from "../../src/layers/LeanHttpResponse.ts"
 import { layerOf, makeEngine, layer as memoryLayer } from "../../src/layers/MemoryRedis.ts"
 import * as NobleSigner from "../../src/layers/NobleSigner.ts"
+import { Gateway } from "../../src/services/Gateway.ts"
 import { Redis } from "../../src/services/Redis.ts"
+import * as MemoryFileSystem from "../../src/testing/MemoryFileSystem.ts"
+import { bodyOf, bundleOf } from "../config/support/bundles.ts"
 import { ScriptedApi, testPrivateKey, travel } from "../support/time-machine.ts"
 
 /** A host's own driver without time limits: from a moment on, one command is never answered. */
@@ -51,5 +57,133 @@ describe("liveness", () => {
       assert.isFalse(live)
       assert.deepStrictEqual(silent.map(({ loop }) => loop).sort(), ["monitor", "retain"])
     }).pipe(Effect.provide(collectorOn(hanging("XINFO", () => hangs))))
+  })
+
+  describe("of configuration sync", () => {
+    /** A collector whose API serves one bundle, after a while. */
+    const syncing = (
+      options: {
+        readonly interval: Duration.Input
+        readonly apiTimeout?: Duration.Input
+        readonly delay?: Duration.Input
+      },
+      gateway: Gateway["Service"] = Gateway.none,
+      files: Layer.Layer<FileSystem.FileSystem> = MemoryFileSystem.layer
+    ) => {
+      const { apiTimeout = "10 seconds", delay = 0, interval } = options
+      const api = Layer.succeed(
+        HttpClient.HttpClient,
+        HttpClient.make((request) =>
+          Effect.delay(
+            Effect.sync(() => new LeanHttpResponse(request, request.url, 200, {}, bodyOf(bundleOf(42)))),
+            delay
+          )
+        )
+      )
+      return JobCollector.layer({
+        apiBaseUrl: "http://api.test",
+        apiTimeout: Duration.fromInputUnsafe(apiTimeout),
+        configSync: { interval: Duration.fromInputUnsafe(interval), directory: "/config", drift: "repair" }
+      }).pipe(
+        Layer.provide(Layer.mergeAll(memoryLayer, api, NobleSigner.layer(testPrivateKey), files)),
+        Layer.provide(Layer.succeed(Gateway, gateway)),
+        Layer.provide(Logger.layer([]))
+      )
+    }
+
+    const staysLive = (minutes: number) =>
+      Effect.gen(function* () {
+        const { health } = yield* JobCollector
+        for (let minute = 0; minute < minutes; minute++) {
+          yield* travel(60_000, 10_000)
+          assert.deepStrictEqual(yield* health.live, { live: true, silent: [] })
+        }
+        return (yield* health.report).checks.config_sync
+      })
+
+    it.effect("the next tick may be an hour away", () =>
+      Effect.gen(function* () {
+        const { last_tick_at, outcome } = yield* staysLive(150)
+        assert.strictEqual(outcome, "unchanged")
+        assert.match(String(last_tick_at), /^1970-01-01T02:0/)
+      }).pipe(Effect.provide(syncing({ interval: "1 hour" })))
+    )
+
+    it.effect("a request may take as long as API_TIMEOUT lets it", () =>
+      Effect.gen(function* () {
+        const { outcome } = yield* staysLive(30)
+        assert.strictEqual(outcome, "unchanged")
+      }).pipe(Effect.provide(syncing({ interval: "1 minute", apiTimeout: "10 minutes", delay: "9 minutes" })))
+    )
+
+    it.effect("a tick may wait for long at each of its steps", () => {
+      const slow = Effect.delay(Effect.void, "100 seconds")
+      const gateway = {
+        configured: true,
+        reportsVersion: true,
+        reachable: slow,
+        reload: slow,
+        runningVersion: Effect.as(slow, 42)
+      }
+      return Effect.gen(function* () {
+        const { outcome } = yield* staysLive(20)
+        assert.strictEqual(outcome, "unchanged")
+      }).pipe(Effect.provide(syncing({ interval: "1 minute" }, gateway)))
+    })
+
+    const deaf = { ...Gateway.none, configured: true, reload: Effect.never }
+
+    const isReported = Effect.gen(function* () {
+      const { health } = yield* JobCollector
+      yield* travel(100_000)
+      assert.isTrue((yield* health.live).live)
+      yield* travel(90_000)
+      const { live, silent } = yield* health.live
+      assert.isFalse(live)
+      assert.deepStrictEqual(
+        silent.map(({ loop }) => loop),
+        ["config_sync"]
+      )
+    })
+
+    it.effect("a gateway that is never done with being told is reported", () =>
+      isReported.pipe(Effect.provide(syncing({ interval: "1 minute" }, deaf)))
+    )
+
+    it.effect("a consumer name that is lost meanwhile does not hide it", () =>
+      Effect.gen(function* () {
+        yield* travel(60_000)
+        const redis = yield* Redis
+        const { consumerGroup, consumerName, streams } = defaultOptions
+        const lease = `{${streams[0]?.transcribe}}:lease:${consumerGroup}:${consumerName}`
+        assert.isString(yield* redis.send("GET", lease))
+        yield* redis.send("SET", lease, "another process", "PX", "3600000")
+        yield* travel(90_000)
+        const { health, session } = yield* JobCollector
+        assert.strictEqual(session()?.consumer.name, `${consumerName}-2`)
+        assert.deepStrictEqual(
+          (yield* health.live).silent.map(({ loop }) => loop),
+          ["config_sync"]
+        )
+      }).pipe(Effect.provide(Layer.merge(syncing({ interval: "1 minute" }, deaf), memoryLayer)))
+    )
+
+    it.effect("a file system that stops answering is reported", () => {
+      let hangs = false
+      const files = Layer.effect(
+        FileSystem.FileSystem,
+        Effect.map(FileSystem.FileSystem, (fs) =>
+          FileSystem.FileSystem.of({
+            ...fs,
+            stat: (path) => Effect.suspend(() => (hangs ? Effect.never : fs.stat(path)))
+          })
+        )
+      ).pipe(Layer.provide(MemoryFileSystem.layer))
+      return Effect.gen(function* () {
+        yield* staysLive(5)
+        hangs = true
+        yield* isReported
+      }).pipe(Effect.provide(syncing({ interval: "1 minute" }, Gateway.none, files)))
+    })
   })
 })

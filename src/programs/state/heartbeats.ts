@@ -4,31 +4,44 @@ import type { Liveness } from "../../domain/health.ts"
 /** Every loop shows itself within 35 seconds, waits on a Redis that does not answer included. */
 const patienceMs = 120_000
 
+/** The signs of life of one loop. */
+export interface Pulse {
+  readonly beat: Effect.Effect<void>
+  readonly rest: Effect.Effect<void>
+}
+
+interface Sign {
+  /** Epoch milliseconds. */
+  readonly at: number
+  /** When the next one is overdue. */
+  readonly until: number
+}
+
 /** The loops' signs of life. */
 export class Heartbeats {
-  private readonly seen = new Map<string, number>()
+  /** One that waits for something from outside is not listed. */
+  private readonly seen = new Map<string, Sign>()
 
-  /** Epoch milliseconds of each loop's last sign of life; one that waits for something from outside is not listed. */
-  get all(): ReadonlyMap<string, number> {
-    return this.seen
-  }
-
-  readonly beat = (loop: string): Effect.Effect<void> =>
-    Effect.map(Clock.currentTimeMillis, (now) => void this.seen.set(loop, now))
+  /** `stepMs`: how long the loop may take until the next one; it counts where it is more than usual. */
+  readonly beat = (loop: string, stepMs = 0): Effect.Effect<void> =>
+    Effect.map(
+      Clock.currentTimeMillis,
+      (at) => void this.seen.set(loop, { at, until: at + Math.max(patienceMs, 2 * stepMs) })
+    )
 
   /** From here on a loop waits for as long as it takes (for a permit, for the circuit): no sign of life is expected. */
   readonly rest = (loop: string): Effect.Effect<void> => Effect.sync(() => void this.seen.delete(loop))
 
-  /** Between two runs no loop is expected to live. */
-  clear(): void {
-    this.seen.clear()
+  /** Between two runs only the loops that outlive them are expected to live. */
+  clear(outliving: ReadonlyArray<string>): void {
+    for (const loop of this.seen.keys()) if (!outliving.includes(loop)) this.seen.delete(loop)
   }
 
   liveness(now: number): Liveness {
-    const silent = [...this.seen].filter(([, at]) => now - at > patienceMs)
+    const silent = [...this.seen].filter(([, { until }]) => now > until)
     return {
       live: silent.length === 0,
-      silent: silent.map(([loop, at]) => ({ loop, seconds: Math.floor((now - at) / 1_000) }))
+      silent: silent.map(([loop, { at }]) => ({ loop, seconds: Math.floor((now - at) / 1_000) }))
     }
   }
 }
