@@ -4,8 +4,7 @@ import { afterAll, beforeAll } from "vitest"
 import { textOfBytes } from "../../src/services/Redis.ts"
 import { redisFailureMessage } from "../../src/services/RedisFailure.ts"
 import { eventually, failureOf, withRedis } from "../support/redis-checks.ts"
-import { redisCommand } from "../support/redis-command.ts"
-import { freePort, RedisServer, waitUntil } from "../support/redis-server.ts"
+import { RedisServer, waitUntil } from "../support/redis-server.ts"
 import { TcpProxy } from "../support/tcp-proxy.ts"
 
 let server: RedisServer
@@ -16,25 +15,6 @@ afterAll(() => server.stop())
 
 /** Clients the server knows besides the one asking. */
 const clients = (list: string, doing: string) => list.split("\n").filter((line) => line.includes(`cmd=${doing}`)).length
-
-describe("a master that was demoted", () => {
-  it.live("is left for the one its name stands for by then, though it keeps its connections", () =>
-    Effect.gen(function* () {
-      const [old, next] = yield* Effect.promise(() => Promise.all([RedisServer.start(), RedisServer.start()]))
-      const proxy = yield* Effect.promise(() => TcpProxy.start(old.port))
-      yield* withRedis({ url: `redis://127.0.0.1:${proxy.port}` }, (redis) =>
-        Effect.gen(function* () {
-          assert.strictEqual(yield* redis.send("SET", "k", "old"), "OK")
-          yield* Effect.promise(() => redisCommand(old.port, "REPLICAOF", "127.0.0.1", `${next.port}`))
-          proxy.retarget(next.port)
-          assert.strictEqual((yield* failureOf(redis.send("SET", "k", "refused"))).kind, "read-only")
-          yield* eventually(redis.send("SET", "k", "new"))
-          assert.strictEqual(yield* Effect.promise(() => redisCommand(next.port, "GET", "k")), "new")
-        })
-      ).pipe(Effect.ensuring(Effect.promise(() => Promise.all([proxy.stop(), old.stop(), next.stop()]))))
-    })
-  )
-})
 
 describe("commands", () => {
   it.live("are answered from the first one on, numbers, lists and nothing as what they are", () =>
@@ -244,160 +224,6 @@ describe("reserved connections", () => {
         assert.notStrictEqual(yield* use("PING"), first)
       })
     )
-  )
-})
-
-describe("a server that is away", () => {
-  it.live("neither holds up nor fails the layer; commands fail quickly and work once it is there", () =>
-    Effect.gen(function* () {
-      const late = yield* Effect.acquireRelease(
-        Effect.promise(() => RedisServer.start()),
-        (s) => Effect.promise(() => s.stop())
-      )
-      yield* Effect.promise(() => late.down())
-      yield* withRedis({ url: late.url }, (redis) =>
-        Effect.gen(function* () {
-          const first = yield* failureOf(redis.send("PING"))
-          assert.strictEqual(first.kind, "unavailable")
-          assert.isBelow(first.took, 1_000)
-          const reserved = yield* failureOf(Effect.scoped(Effect.flatMap(redis.reserve, (c) => c.send("PING"))))
-          assert.strictEqual(reserved.kind, "unavailable")
-          yield* Effect.promise(() => late.up())
-          assert.strictEqual(yield* eventually(redis.send("PING")), "PONG")
-          assert.strictEqual(yield* Effect.scoped(Effect.flatMap(redis.reserve, (c) => c.send("PING"))), "PONG")
-        })
-      )
-    }).pipe(Effect.scoped)
-  )
-
-  it.live("killed under traffic fails what is in flight, sends nothing twice, and is found again", () =>
-    Effect.gen(function* () {
-      const killed = yield* Effect.acquireRelease(
-        Effect.promise(() => RedisServer.start(["--appendonly", "yes"])),
-        (s) => Effect.promise(() => s.stop())
-      )
-      yield* withRedis({ url: killed.url }, (redis) =>
-        Effect.gen(function* () {
-          let attempts = 0
-          let acknowledged = 0
-          let failed = 0
-          const traffic = yield* Effect.forEach(
-            Array.from({ length: 16 }, (_, i) => i),
-            () =>
-              Effect.gen(function* () {
-                for (;;) {
-                  attempts += 1
-                  const exit = yield* Effect.exit(redis.send("INCR", "traffic"))
-                  if (exit._tag === "Success") acknowledged += 1
-                  else {
-                    failed += 1
-                    yield* Effect.sleep("5 millis")
-                  }
-                }
-              }),
-            { concurrency: "unbounded" }
-          ).pipe(Effect.forkChild)
-          const blocked = yield* Effect.scoped(
-            Effect.flatMap(redis.reserve, (c) => failureOf(c.send("XREAD", "BLOCK", "30000", "STREAMS", "quiet", "$")))
-          ).pipe(Effect.forkChild)
-          yield* Effect.promise(() => waitUntil("traffic", () => acknowledged > 500))
-          yield* Effect.promise(() => killed.down())
-          assert.strictEqual((yield* Fiber.join(blocked)).kind, "unavailable")
-          yield* Effect.promise(() => waitUntil("failures", () => failed > 16))
-          yield* Effect.promise(() => killed.up())
-          const before = acknowledged
-          yield* Effect.promise(() => waitUntil("traffic again", () => acknowledged > before + 500))
-          yield* Fiber.interrupt(traffic)
-          const counted = Number(yield* redis.send("GET", "traffic"))
-          assert.isAtMost(counted, attempts)
-        })
-      )
-    }).pipe(Effect.scoped)
-  )
-
-  it.live("a port nobody listens on is no connection; a host without a name neither", () =>
-    Effect.gen(function* () {
-      const port = yield* Effect.promise(freePort)
-      for (const url of [`redis://127.0.0.1:${port}`, "redis://no-such-host.invalid"]) {
-        const { kind } = yield* failureOf(withRedis({ url }, (redis) => redis.send("PING")))
-        assert.strictEqual(kind, "unavailable")
-      }
-    })
-  )
-})
-
-describe("a dead connection", () => {
-  const proxied = Effect.acquireRelease(
-    Effect.promise(() => TcpProxy.start(server.port)),
-    (proxy) => Effect.promise(() => proxy.stop())
-  )
-
-  it.live("that swallows everything fails shared and blocking commands at their deadlines, and is replaced", () =>
-    Effect.gen(function* () {
-      const proxy = yield* proxied
-      yield* withRedis({ url: `redis://127.0.0.1:${proxy.port}` }, (redis) =>
-        Effect.gen(function* () {
-          const blocking = yield* Effect.scoped(
-            Effect.gen(function* () {
-              const connection = yield* redis.reserve
-              yield* connection.send("PING")
-              proxy.set("black-hole")
-              return yield* failureOf(connection.send("XREAD", "BLOCK", "300", "STREAMS", "quiet", "$"))
-            })
-          ).pipe(Effect.forkChild)
-          yield* redis.send("PING")
-          yield* Effect.promise(() => waitUntil("the black hole", () => proxy.mode === "black-hole"))
-          const several = yield* Effect.forEach([1, 2, 3], () => failureOf(redis.send("PING")), {
-            concurrency: "unbounded"
-          })
-          for (const one of several) {
-            assert.strictEqual(one.kind, "unavailable")
-            assert.isAtLeast(one.took, 490)
-            assert.isBelow(one.took, 1_500)
-          }
-          const read = yield* Fiber.join(blocking)
-          assert.strictEqual(read.kind, "unavailable")
-          assert.isAtLeast(read.took, 1_290)
-          assert.isBelow(read.took, 3_000)
-          assert.match(redisFailureMessage(read.error), /no answer within 1300 ms/)
-          proxy.set("pass")
-          proxy.cut()
-          assert.strictEqual(yield* eventually(redis.send("PING")), "PONG")
-          assert.strictEqual(yield* Effect.scoped(Effect.flatMap(redis.reserve, (c) => c.send("PING"))), "PONG")
-        })
-      )
-    }).pipe(Effect.scoped)
-  )
-
-  it.live("that takes connections and never answers fails within the deadlines", () =>
-    Effect.gen(function* () {
-      const proxy = yield* proxied
-      proxy.set("black-hole")
-      yield* withRedis({ url: `redis://127.0.0.1:${proxy.port}` }, (redis) =>
-        Effect.gen(function* () {
-          const { kind, took } = yield* failureOf(redis.send("PING"))
-          assert.strictEqual(kind, "unavailable")
-          assert.isBelow(took, 4_000)
-        })
-      )
-    }).pipe(Effect.scoped)
-  )
-
-  it.live("that is slow but alive is left alone, one that is cut is made anew", () =>
-    Effect.gen(function* () {
-      const proxy = yield* proxied
-      yield* withRedis({ url: `redis://127.0.0.1:${proxy.port}` }, (redis) =>
-        Effect.gen(function* () {
-          const id = yield* redis.send("CLIENT", "ID")
-          proxy.set(100)
-          assert.strictEqual(yield* redis.send("CLIENT", "ID"), id)
-          proxy.set("drop")
-          assert.strictEqual((yield* failureOf(redis.send("PING"))).kind, "unavailable")
-          proxy.set("pass")
-          assert.notStrictEqual(yield* eventually(redis.send("CLIENT", "ID")), id)
-        })
-      )
-    }).pipe(Effect.scoped)
   )
 })
 

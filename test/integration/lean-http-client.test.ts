@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { ServerResponse } from "node:http"
 import { createServer as createTlsServer } from "node:https"
 import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { ByteSize, Effect, Fiber, Layer, Option, Redacted, Stream, Tracer } from "effect"
+import { ByteSize, Effect, Fiber, Option, Stream, Tracer } from "effect"
 import {
   HttpBody,
   HttpClient,
@@ -12,55 +12,10 @@ import {
   HttpClientResponse,
   HttpIncomingMessage
 } from "effect/http"
-import * as JobsApiLayer from "../../src/layers/JobsApi.ts"
 import * as LeanHttpClient from "../../src/layers/LeanHttpClient.ts"
-import * as NativeSigner from "../../src/layers/NativeSigner.ts"
-import { JobsApi } from "../../src/services/JobsApi.ts"
+import { json, serve } from "../support/http-server.ts"
 import { freePort, waitUntil } from "../support/redis-server.ts"
 import { TlsAuthority } from "../support/tls-authority.ts"
-
-interface Received {
-  readonly request: IncomingMessage
-  readonly body: Buffer
-}
-
-/** A real server on a free port for the scope of a test, with what it saw. */
-const serve = (answer: (received: Received, response: ServerResponse) => void) =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const received: Array<Received> = []
-      const state = { sockets: 0, closed: 0 }
-      const server = createServer((request, response) => {
-        const chunks: Array<Buffer> = []
-        request.on("data", (chunk: Buffer) => chunks.push(chunk))
-        request.on("end", () => {
-          const one = { request, body: Buffer.concat(chunks) }
-          received.push(one)
-          answer(one, response)
-        })
-      })
-      server.on("connection", (socket) => {
-        state.sockets++
-        socket.on("close", () => state.closed++)
-      })
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-      return { server, url, received, state }
-    }),
-    ({ server }) =>
-      Effect.promise(
-        () =>
-          new Promise<void>((resolve) => {
-            server.close(() => resolve())
-            server.closeAllConnections()
-          })
-      )
-  )
-
-const json = (response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}) => {
-  response.writeHead(status, { "content-type": "application/json", ...headers })
-  response.end(JSON.stringify(body))
-}
 
 const until = (what: string, condition: () => boolean) => Effect.promise(() => waitUntil(what, condition))
 
@@ -319,88 +274,5 @@ describe("LeanHttpClient", () => {
       assert.isUndefined(received[3]?.request.headers.traceparent)
       assert.isTrue(Option.isNone(span.parent))
     }).pipe(Effect.provide(LeanHttpClient.layer()))
-  )
-})
-
-const SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
-
-describe("JobsApi over LeanHttpClient", () => {
-  const jobsApi = (baseUrl: string) =>
-    JobsApiLayer.layer({ baseUrl, serviceId: "job-collector", timeout: "300 millis" }).pipe(
-      Layer.provide([LeanHttpClient.layer(), NativeSigner.layer(Redacted.make(SEED))])
-    )
-
-  const deliver = (baseUrl: string) =>
-    JobsApi.use((api) =>
-      api.deliver({ path: "/api/jobs/add", body: Buffer.from("{}"), idempotencyKey: "e1", attempt: 1 })
-    ).pipe(Effect.provide(jobsApi(baseUrl), { local: true }))
-
-  it.live("tells a success from every way to fail", () =>
-    Effect.gen(function* () {
-      const answers: Record<string, (response: ServerResponse) => void> = {
-        "/ok": (response) => json(response, 200, { job_id: "j1", credits_deducted: 3 }),
-        "/slow": () => {},
-        "/drip": (response) => response.write("{"),
-        "/reset": (response) => response.socket?.resetAndDestroy(),
-        "/huge": (response) => response.end("x".repeat(1024 * 1024 + 1)),
-        "/huge500": (response) => response.writeHead(500).end("x".repeat(1024 * 1024 + 1)),
-        "/text": (response) => response.end("not json"),
-        "/moved": (response) => response.writeHead(302, { location: "/ok" }).end(),
-        "/half": (response) => {
-          response.writeHead(200, { "content-length": "100" })
-          response.write("{")
-          setImmediate(() => response.socket?.destroy())
-        }
-      }
-      const { url, received } = yield* serve(({ request }, response) => {
-        answers[(request.url ?? "").replace("/api/jobs/add", "")]?.(response)
-      })
-      const outcome = (path: string) =>
-        Effect.map(deliver(`${url}${path}`), (result) => (result._tag === "Failed" ? result.errorCode : result.jobId))
-      assert.strictEqual(yield* outcome("/ok"), "j1")
-      assert.strictEqual(yield* outcome("/slow"), "TIMEOUT")
-      assert.strictEqual(yield* outcome("/drip"), "TIMEOUT")
-      assert.strictEqual(yield* outcome("/reset"), "NETWORK")
-      assert.strictEqual(yield* outcome("/huge"), "BAD_RESPONSE")
-      assert.strictEqual(yield* outcome("/huge500"), "HTTP_500")
-      assert.strictEqual(yield* outcome("/text"), "BAD_RESPONSE")
-      assert.strictEqual(yield* outcome("/moved"), "HTTP_302")
-      assert.strictEqual(yield* outcome("/half"), "BAD_RESPONSE")
-      assert.strictEqual(received.length, Object.keys(answers).length)
-      const closed = `http://127.0.0.1:${yield* Effect.promise(freePort)}`
-      const refused = yield* deliver(closed)
-      assert(refused._tag === "Failed")
-      assert.strictEqual(refused.errorCode, "NETWORK")
-      assert.include(refused.errorMessage, "ECONNREFUSED")
-    })
-  )
-
-  it.live("fetches configurations of more than 1 MiB and at most 16", () =>
-    Effect.gen(function* () {
-      const { url } = yield* serve(({ request }, response) => {
-        if (request.headers["if-none-match"] === '"v7"') return response.writeHead(304).end()
-        const bytes = Number((request.url ?? "").split("/")[1])
-        response.writeHead(200, { etag: '"v7"', "content-digest": "sha-256=:x:" })
-        return response.end(Buffer.alloc(bytes, "x"))
-      })
-      const fetch = (bytes: number, etag?: string) =>
-        JobsApi.use((api) => api.configurations(etag)).pipe(
-          Effect.provide(
-            JobsApiLayer.layer({ baseUrl: `${url}/${bytes}`, serviceId: "job-collector", timeout: "20 seconds" }).pipe(
-              Layer.provide([LeanHttpClient.layer(), NativeSigner.layer(Redacted.make(SEED))])
-            ),
-            { local: true }
-          )
-        )
-      const fetched = yield* fetch(16 * 1024 * 1024)
-      assert(fetched._tag === "Fetched")
-      assert.strictEqual(fetched.body.length, 16 * 1024 * 1024)
-      assert.strictEqual(fetched.etag, '"v7"')
-      assert.strictEqual(fetched.contentDigest, "sha-256=:x:")
-      assert.strictEqual((yield* fetch(1, '"v7"'))._tag, "NotModified")
-      const refused = yield* Effect.flip(fetch(16 * 1024 * 1024 + 1))
-      assert(refused._tag === "JobsApiError")
-      assert.strictEqual(refused.errorCode, "BAD_RESPONSE")
-    })
   )
 })

@@ -1,0 +1,126 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Redis as IoRedisClient } from "ioredis"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { privateKey, publicKey } from "../support/collector-http.ts"
+import { commandLine } from "../support/command-line.ts"
+import { ReceivingApi } from "../support/receiving-api.ts"
+import { freePort, RedisServer } from "../support/redis-server.ts"
+
+const transcribe = "modelsgateway:events:transcribe"
+
+describe("check", () => {
+  let redis: RedisServer
+  let client: IoRedisClient
+  let api: ReceivingApi
+  let folder: string
+  beforeAll(async () => {
+    redis = await RedisServer.start(["--appendonly", "yes"])
+    client = new IoRedisClient(redis.url)
+  })
+  beforeEach(async () => {
+    await client.flushall()
+    api = await ReceivingApi.start(publicKey)
+    folder = mkdtempSync(join(tmpdir(), "job-collector-check-"))
+  })
+  afterEach(async () => {
+    await api.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  afterAll(async () => {
+    client.disconnect()
+    await redis.stop()
+  })
+
+  const healthy = () => ({
+    REDIS_URL: redis.url,
+    API_BASE_URL: api.url,
+    ED25519_PRIVATE_KEY: privateKey,
+    ED25519_PUBLIC_KEY: publicKey.toString("hex"),
+    CONFIG_DIR: folder
+  })
+
+  const failing = (out: ReadonlyArray<string>) => out.filter((line) => !line.startsWith("✓ "))
+
+  it("is content with a healthy setup, and changes nothing", async () => {
+    const { err, ok, out } = await commandLine(healthy(), "check")
+    expect(failing(out)).toEqual([])
+    expect(ok).toBe(true)
+    expect(err).toEqual([])
+    const text = out.join("\n")
+    for (const said of ["settings", "key", "redis connection", "redis version", "redis persistence"]) {
+      expect(text).toContain(`✓ ${said}: `)
+    }
+    expect(text).toContain(`✓ group of ${transcribe}: will be created`)
+    expect(text).toContain("✓ redis eviction policy: noeviction")
+    expect(text).toContain(`✓ api: ${api.url} takes signed requests`)
+    expect(text).toContain("✓ config directory: ")
+    expect(text).toContain("✓ gateway: ")
+    expect(api.polls).toEqual([{ verified: true }])
+    expect(await client.keys("*")).toEqual([])
+  })
+
+  it("says of everything broken what is wrong and what to do", async () => {
+    await client.set(transcribe, "taken")
+    await client.config("SET", "appendonly", "no")
+    await client.config("SET", "maxmemory-policy", "allkeys-lru")
+    const pidFile = join(folder, "gateway.pid")
+    writeFileSync(pidFile, "999999999")
+    api.answerPoll = () => ({ status: 401 })
+    const broken = {
+      ...healthy(),
+      // Another key of the same curve: RFC 8032's second test vector.
+      ED25519_PUBLIC_KEY: "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+      CONFIG_DIR: pidFile,
+      GATEWAY_PID_FILE: pidFile,
+      GATEWAY_STATUS_FILE: join(folder, "nothing"),
+      CLAIM_IDLE: "60s"
+    }
+    try {
+      const { err, ok, out } = await commandLine(broken, "check")
+      expect(ok).toBe(false)
+      expect(failing(out).map((line) => line.split(": ")[0])).toEqual([
+        "✗ settings",
+        "✗ key",
+        "✗ redis persistence",
+        "✗ redis eviction policy",
+        `✗ group of ${transcribe}`,
+        "✗ config directory",
+        "✗ gateway",
+        "✗ gateway version"
+      ])
+      for (const line of failing(out)) expect(line).toContain(" → ")
+      expect(err).toEqual(["8 things must be mended"])
+    } finally {
+      await client.config("SET", "appendonly", "yes")
+      await client.config("SET", "maxmemory-policy", "noeviction")
+    }
+  })
+
+  it("names a Redis and an API that are away, and one that does not know the key", async () => {
+    api.answerPoll = () => ({ status: 401 })
+    const unknown = await commandLine(healthy(), "check")
+    expect(failing(unknown.out)).toEqual([expect.stringMatching(/✗ api: .*HTTP_401.*register the public key/)])
+    await api.close()
+    const away = await commandLine({ ...healthy(), REDIS_URL: `redis://127.0.0.1:${await freePort()}` }, "check")
+    expect(failing(away.out)).toEqual([
+      expect.stringMatching(/✗ redis connection: .*ECONNREFUSED/),
+      expect.stringMatching(/✗ api: .*NETWORK/)
+    ])
+    await api.listen()
+  })
+
+  it("gives JSON, and no secret whatever the setup", async () => {
+    const { out } = await commandLine({ ...healthy(), CONFIG_SYNC: "maybe" }, "check", "--json")
+    const said = JSON.parse(out.join("\n"))
+    expect(said.ok).toBe(false)
+    expect(said.checks[0]).toEqual({
+      check: "settings: CONFIG_SYNC",
+      ok: false,
+      found: expect.stringContaining("on"),
+      remedy: "correct it"
+    })
+    expect(JSON.stringify(out)).not.toContain(privateKey)
+  })
+})
