@@ -4,7 +4,7 @@ import { Redis, RedisError } from "../services/Redis.ts"
 import { type MemoryEngine, makeEngine } from "./memory/engine.ts"
 
 export { type MemoryConnection, type MemoryEngine, makeEngine } from "./memory/engine.ts"
-export type { Reply } from "./memory/replies.ts"
+export { type Reply, ReplyError } from "./memory/replies.ts"
 
 const unsupported = (what: string) => new RedisError({ cause: new Error(`The memory engine has no ${what}`) })
 

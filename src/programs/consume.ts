@@ -23,19 +23,26 @@ const dlqBatch = 100
 
 export const loopName = (lane: Lane): string => `consume:${lane.key}`
 
-const received = (session: Session, lane: Lane, entries: ReadonlyArray<StreamEntry>): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const last = entries.at(-1)
-    if (last === undefined) return Effect.void
-    noteSeen(session, lane, last.id)
-    return Metric.update(Metrics.eventsReceived(lane.label), entries.length)
-  })
+const received = (session: Session, lane: Lane, entries: ReadonlyArray<StreamEntry>): Effect.Effect<void> => {
+  const last = entries.at(-1)
+  if (last !== undefined) noteSeen(session, lane, last.id)
+  return Metric.update(Metrics.eventsReceived(lane.label), entries.length)
+}
+
+/** How a reader reads: as many as there is room for, waiting for the first, or a single one for a probe. */
+type Manner = "all" | "wait" | "one"
+
+/** Reads in a manner; whether there may be more to be read at once. */
+type ReadSome = (manner: Manner) => Effect.Effect<boolean, RedisError>
 
 /** Reads new source entries and starts the work on them; each has its permit before it is read. */
-const readSource = (session: Session, lane: Lane, reader: StreamReader) => {
+const readSource = (session: Session, lane: Lane, reader: StreamReader): ReadSome => {
   const { gate, ledger, permits } = session
+  const loop = loopName(lane)
   const sources = session.lanes.filter((candidate) => !isDlq(candidate)).length
   const scarce = permits.total < 2 * sources
+  // One that waits with two permits and gets one entry knows that there was no more, and need not look again.
+  const idle = permits.total < 8 * sources ? 1 : 2
 
   const startOrHold = (entry: StreamEntry, flows: boolean, now: number): boolean => {
     // Handed out again because its group was created anew: it is being worked on.
@@ -53,11 +60,11 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader) => {
     return false
   }
 
-  const readOnce = (most: number, block: boolean): Effect.Effect<number, RedisError> =>
+  const readOnce = (most: number, block: boolean): Effect.Effect<boolean, RedisError> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         const granted = yield* restore(permits.take(most))
-        yield* session.beat(loopName(lane))
+        yield* session.beat(loop)
         const reading = receiving(
           session,
           lane,
@@ -67,48 +74,58 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader) => {
         const entries = yield* Effect.onError(block ? restore(reading) : reading, () =>
           Effect.sync(() => permits.release(granted))
         )
+        if (entries.length === 0) {
+          permits.release(granted)
+          return false
+        }
         const now = yield* Clock.currentTimeMillis
         const flows = gate.flows(now)
         let started = 0
         for (const entry of entries) if (startOrHold(entry, flows, now)) started += 1
         permits.release(granted - started)
         yield* received(session, lane, entries)
-        return entries.length
+        return entries.length >= granted
       })
     )
 
-  // With few permits an idle reader must not wait with one of them in hand: it looks in now and then.
-  return (most: number, block: boolean) =>
-    scarce && block ? Effect.andThen(Effect.sleep(pollMs), readOnce(most, false)) : readOnce(most, block)
+  return (manner) => {
+    if (manner === "all") return readOnce(Number.MAX_SAFE_INTEGER, false)
+    const most = manner === "one" ? 1 : idle
+    // With few permits an idle reader must not wait with one of them in hand: it looks in now and then.
+    return scarce ? Effect.andThen(Effect.sleep(pollMs), readOnce(most, false)) : readOnce(most, true)
+  }
 }
 
 /** Reads new DLQ entries and holds them until they are due; holding takes no permit. */
-const readDlq = (session: Session, lane: Lane, reader: StreamReader) => {
+const readDlq = (session: Session, lane: Lane, reader: StreamReader): ReadSome => {
+  const loop = loopName(lane)
   const dueTask = ({ fields, id }: StreamEntry, now: number): Task => {
     const decoded = decodeDlqEntry(fields)
     return freshTask(lane, id, undefined, Result.isSuccess(decoded) ? decoded.success.retry.not_before : now)
   }
 
-  return (most: number, block: boolean): Effect.Effect<number, RedisError> =>
+  return (manner) =>
     Effect.gen(function* () {
-      yield* awaitRoom(session, lane, loopName(lane))
-      yield* session.beat(loopName(lane))
-      const count = Math.min(most, roomFor(session, lane), dlqBatch)
-      const read = reader.readNew(lane.key, session.consumer, count, block ? blockMs : 0)
+      yield* awaitRoom(session, lane, loop)
+      yield* session.beat(loop)
+      const count = manner === "one" ? 1 : Math.min(roomFor(session, lane), dlqBatch)
+      const read = reader.readNew(lane.key, session.consumer, count, manner === "all" ? 0 : blockMs)
       const entries = yield* receiving(session, lane, read)
+      if (entries.length === 0) return false
       const now = yield* Clock.currentTimeMillis
       for (const entry of entries) {
         if (!session.ledger.has(lane, entry.id)) session.ledger.hold(dueTask(entry, now))
       }
       yield* received(session, lane, entries)
-      return entries.length
+      return entries.length >= count
     })
 }
 
-/** Reads as long as Redis answers. An idle reader waits with a single permit; a busy one takes all that are free. */
+/** Reads as long as Redis answers. An idle reader waits with a permit or two; a busy one takes all that are free. */
 const read = (session: Session, lane: Lane): Effect.Effect<never, RedisError> =>
   Effect.gen(function* () {
     const reader = yield* session.streams.reader
+    const loop = loopName(lane)
     yield* ensureGroup(session, lane)
     let unread = yield* rereadOwn(session, lane, fromFirst)
     const state = laneState(session, lane)
@@ -116,19 +133,17 @@ const read = (session: Session, lane: Lane): Effect.Effect<never, RedisError> =>
     state.problem = undefined
     yield* session.link.succeeded
     const readSome = isDlq(lane) ? readDlq(session, lane, reader) : readSource(session, lane, reader)
-    let busy = true
+    let more = true
     for (;;) {
       while (unread !== undefined) {
-        yield* awaitRoom(session, lane, loopName(lane))
-        yield* session.beat(loopName(lane))
+        yield* awaitRoom(session, lane, loop)
+        yield* session.beat(loop)
         unread = yield* rereadOwn(session, lane, unread)
       }
       // The circuit, a pause, or work in hand may keep it from reading for as long as it takes.
-      yield* session.rest(loopName(lane))
+      yield* session.rest(loop)
       const allowed = yield* session.gate.readable
-      const one = allowed === "one"
-      const count: number = yield* readSome(busy && !one ? Number.MAX_SAFE_INTEGER : 1, !busy || one)
-      busy = count > 0
+      more = yield* readSome(allowed === "one" ? "one" : more ? "all" : "wait")
     }
   }).pipe(Effect.scoped)
 

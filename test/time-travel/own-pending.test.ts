@@ -34,7 +34,7 @@ describe("own pending entries", () => {
     api.answer = () => ({ status: 200, body: { job_id: "job-1", credits_deducted: 58 }, delay: 10 })
     return withCollector(
       api,
-      { consumerName, deliveryConcurrency: 4, claimIdle: "60 seconds" },
+      { consumerName, deliveryConcurrency: 4 },
       (redis) =>
         Effect.gen(function* () {
           yield* travel(10_000, 50)

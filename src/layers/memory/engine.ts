@@ -17,6 +17,12 @@ export interface MemoryConnection {
   readonly send: Redis["Service"]["send"]
 }
 
+/** A read that waits: how long at most, in milliseconds (0: for ever), and how it leaves the queue before it is served. */
+export interface WaitingRead {
+  readonly timeout: number
+  readonly leave: () => void
+}
+
 /**
  * A Redis server in this process: streams with consumer groups, strings, sets, times to live and the project's scripts,
  * each command with the replies and error texts of Redis 7.0 as ioredis hands them out (RESP2).
@@ -29,6 +35,16 @@ export interface MemoryConnection {
 export interface MemoryEngine {
   /** A connection of its own. Any number may share an engine; they see the same keys. */
   readonly connection: () => MemoryConnection
+  /**
+   * Runs a command at a time (epoch milliseconds) without an Effect, for who keeps the time himself: `done` is called
+   * with the reply, or the error, before this returns or, for the read that is given back, when it is served.
+   */
+  readonly run: (
+    name: string,
+    args: ReadonlyArray<string>,
+    now: number,
+    done: (outcome: Reply | ReplyError) => void
+  ) => WaitingRead | undefined
   /** Keeps the keys as they stand now; running what it gives brings them back: a failover that lost the writes since. */
   readonly snapshot: Effect.Effect<Effect.Effect<void>>
 }
@@ -151,6 +167,27 @@ const sendTo = (db: Keyspace): MemoryConnection["send"] => {
       : perform(db, name, args, neverBlocks)) as Effect.Effect<A, RedisError>
 }
 
+const runOn =
+  (db: Keyspace): MemoryEngine["run"] =>
+  (name, args, now, done) => {
+    let result: Result | ReplyError
+    try {
+      result = execute(db, name, args, now)
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error
+      result = error
+    }
+    if (result instanceof Blocked) {
+      const waiter = result.waiter(done)
+      db.enter(waiter)
+      db.serve(now)
+      return { timeout: result.timeout, leave: () => db.leave(waiter) }
+    }
+    db.serve(now)
+    done(result)
+    return undefined
+  }
+
 /** A new engine without any keys. */
 export const makeEngine: Effect.Effect<MemoryEngine> = Effect.sync(() => {
   const db = new Keyspace()
@@ -164,5 +201,5 @@ export const makeEngine: Effect.Effect<MemoryEngine> = Effect.sync(() => {
       })
     )
   })
-  return { connection: () => ({ send }), snapshot }
+  return { connection: () => ({ send }), run: runOn(db), snapshot }
 })

@@ -1,6 +1,9 @@
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { type Attempt, afterAttempt, afterProbe, type Circuit, closed } from "../../domain/circuit.ts"
 import { Signal, Watch } from "./signal.ts"
+
+const any = Effect.succeed("any" as const)
+const one = Effect.succeed("one" as const)
 
 /** Whether deliveries may go: the circuit breaker and the pause that a 429 asks for, one for the process. */
 export class Gate {
@@ -69,13 +72,11 @@ export class Gate {
   }
 
   /** Waits until entries may be read: any number, or one for a probe. */
-  readonly readable: Effect.Effect<"any" | "one"> = Effect.suspend(() => {
+  readonly readable: Effect.Effect<"any" | "one"> = Effect.clockWith((clock) => {
     const watch = new Watch(this.changed)
-    return Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<"any" | "one"> => {
-      if (this.flows(now)) return Effect.succeed("any")
-      if (this.open && this.probeWanted && now >= this.pausedUntil) return Effect.succeed("one")
-      const until = this.pausedUntil > now ? this.pausedUntil : undefined
-      return Effect.flatMap(watch.wait(until), () => this.readable)
-    })
+    const now = clock.currentTimeMillisUnsafe()
+    if (this.flows(now)) return any
+    if (this.open && this.probeWanted && now >= this.pausedUntil) return one
+    return Effect.flatMap(watch.wait(this.pausedUntil > now ? this.pausedUntil : undefined), () => this.readable)
   })
 }

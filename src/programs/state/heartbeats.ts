@@ -1,4 +1,4 @@
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import type { Liveness } from "../../domain/health.ts"
 
 /** Every loop shows itself within 35 seconds, waits on a Redis that does not answer included. */
@@ -24,10 +24,11 @@ export class Heartbeats {
 
   /** `stepMs`: how long the loop may take until the next one; it counts where it is more than usual. */
   readonly beat = (loop: string, stepMs = 0): Effect.Effect<void> =>
-    Effect.map(
-      Clock.currentTimeMillis,
-      (at) => void this.seen.set(loop, { at, until: at + Math.max(patienceMs, 2 * stepMs) })
-    )
+    Effect.clockWith((clock) => {
+      const at = clock.currentTimeMillisUnsafe()
+      this.seen.set(loop, { at, until: at + Math.max(patienceMs, 2 * stepMs) })
+      return Effect.void
+    })
 
   /** From here on a loop waits for as long as it takes (for a permit, for the circuit): no sign of life is expected. */
   readonly rest = (loop: string): Effect.Effect<void> => Effect.sync(() => void this.seen.delete(loop))

@@ -1,4 +1,4 @@
-import { Clock, Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 
 /**
  * A change that several fibers may wait for. Who waits names the version it has seen, so that a change between looking
@@ -14,19 +14,16 @@ export class Signal {
 
   notify(): void {
     this.count += 1
+    if (this.waiting.size === 0) return
     const woken = this.waiting
     this.waiting = new Set()
     for (const wake of woken) wake()
   }
 
-  /** Waits for a change after the version given; not at all where there was one already. */
-  after(version: number): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
-      const wake = () => resume(Effect.void)
-      if (this.count !== version) return wake()
-      this.waiting.add(wake)
-      return Effect.sync(() => this.waiting.delete(wake))
-    })
+  /** Calls a function at the next change, once; the function returned takes it back. */
+  onChange(wake: () => void): () => void {
+    this.waiting.add(wake)
+    return () => this.waiting.delete(wake)
   }
 }
 
@@ -38,13 +35,32 @@ export class Watch {
     this.seen = signals.map((signal) => [signal, signal.version])
   }
 
+  private get changed(): boolean {
+    return this.seen.some(([signal, version]) => signal.version !== version)
+  }
+
   /** Waits for the first change since, or until a time in epoch milliseconds where given. */
   wait(until?: number): Effect.Effect<void> {
-    const changes = this.seen.map(([signal, version]) => signal.after(version))
-    const changed = changes.length === 1 && changes[0] !== undefined ? changes[0] : Effect.raceAllFirst(changes)
-    if (until === undefined) return changed
-    return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      until <= now ? Effect.void : Effect.timeoutOrElse(changed, { duration: until - now, orElse: () => Effect.void })
-    )
+    return Effect.withFiber((fiber) => {
+      const left = until === undefined ? undefined : until - fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+      if (this.changed || (left !== undefined && left <= 0)) return Effect.void
+      return Effect.callback<void>((resume) => {
+        const end = () => {
+          for (const leave of leaves) leave()
+          timer?.interruptUnsafe()
+        }
+        const wake = () => {
+          end()
+          resume(Effect.void)
+        }
+        const leaves = this.seen.map(([signal]) => signal.onChange(wake))
+        // Here and not around it: racing a timeout would take two fibers each time.
+        const timer =
+          left === undefined
+            ? undefined
+            : Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(Duration.millis(left)), Effect.sync(wake)))
+        return Effect.sync(end)
+      })
+    })
   }
 }

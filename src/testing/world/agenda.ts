@@ -1,11 +1,18 @@
 /** What is to happen, in order of time: a binary heap. */
 
+/** Something that takes a turn of its process: refused once that is dead, put off while it is paused. */
+export interface Turn {
+  readonly take: (run: () => void) => void
+}
+
 /** One thing to happen. `tie` decides between things of one instant. */
 export interface Appointment {
   /** Microseconds. */
   readonly at: number
   readonly tie: number
   readonly order: number
+  /** Whose turn it is; undefined: the world's own. */
+  readonly turn: Turn | undefined
   run: (() => void) | undefined
 }
 

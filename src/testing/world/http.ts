@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { LeanHttpResponse } from "../../layers/LeanHttpResponse.ts"
 import type { Chance } from "./chance.ts"
+import type { Hooks } from "./hooks.ts"
 import type { Kernel } from "./kernel.ts"
 import type { Process } from "./process.ts"
 
@@ -87,13 +88,15 @@ const pathOf = (url: string): string => {
 
 const toSimulated = (request: HttpClientRequest.HttpClientRequest): SimulatedRequest => {
   const body = request.body._tag === "Uint8Array" ? request.body.body : nothing
+  let text: string | undefined
   return {
     method: request.method,
     path: pathOf(request.url),
     headers: request.headers,
     body,
     get text() {
-      return decoder.decode(body)
+      text ??= decoder.decode(body)
+      return text
     }
   }
 }
@@ -118,19 +121,19 @@ export class HttpNetwork {
   private readonly chance: Chance
   private readonly hostChance: Chance
   private readonly host: Host
-  private readonly watchers: ReadonlyArray<HttpWatcher>
+  private readonly hooks: Hooks<HttpWatcher>
   private readonly onSend: (process: Process, request: SimulatedRequest) => boolean
 
   /** `onSend` may say that the process does not live to send a request. */
   constructor(
     kernel: Kernel,
     host: Host,
-    watchers: ReadonlyArray<HttpWatcher>,
+    hooks: Hooks<HttpWatcher>,
     onSend: (process: Process, request: SimulatedRequest) => boolean
   ) {
     this.kernel = kernel
     this.host = host
-    this.watchers = watchers
+    this.hooks = hooks
     this.onSend = onSend
     this.chance = kernel.chance.fork("http")
     this.hostChance = kernel.chance.fork("host")
@@ -173,7 +176,7 @@ export class HttpNetwork {
     const exchange: Exchange = { process, request, sentAt: kernel.microseconds }
     const key = request.headers["idempotency-key"] ?? request.path
     kernel.note(process.name, "request", key, () => `${request.method} ${request.path} ${key} ${request.text}`)
-    for (const watcher of this.watchers) watcher.onSent?.(exchange)
+    for (const look of this.hooks.onSent) look(exchange)
     let ended = false
     const end = (
       status: number,
@@ -184,7 +187,7 @@ export class HttpNetwork {
       if (ended) return
       ended = true
       kernel.note(process.name, "answer", key, () => `${status === 0 ? "none" : status} ${body.slice(0, 200)}`)
-      for (const watcher of this.watchers) watcher.onEnd?.(exchange, status, body, headers)
+      for (const look of this.hooks.onEnd) look(exchange, status, body, headers)
       resume(effect)
     }
     const fail = (micros: number, problem: string) =>
@@ -204,9 +207,9 @@ export class HttpNetwork {
     else if (fate !== "lost") {
       kernel.after(this.latency(), undefined, () => {
         if (fate !== undefined) return answer(fate)
-        for (const watcher of this.watchers) watcher.onArrival?.(exchange)
+        for (const look of this.hooks.onArrival) look(exchange)
         const response = this.host(request, { now: kernel.millis, chance: this.hostChance, client: process.name })
-        for (const watcher of this.watchers) watcher.onAnswer?.(exchange, response)
+        for (const look of this.hooks.onAnswer) look(exchange, response)
         kernel.note("host", "answered", key, () => `${response.status} ${bodyText(response).slice(0, 200)}`)
         const { garbage: garbled = 0, replyLost = 0 } = this.now
         if (this.chance.yes(replyLost)) {
@@ -219,7 +222,7 @@ export class HttpNetwork {
       if (ended) return
       ended = true
       kernel.note(process.name, "gave up", key)
-      for (const watcher of this.watchers) watcher.onEnd?.(exchange, -1, "", {})
+      for (const look of this.hooks.onEnd) look(exchange, -1, "", {})
     }
   }
 

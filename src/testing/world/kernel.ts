@@ -1,5 +1,5 @@
 /** The heart of a world: virtual time, one queue of all that is to happen, one of the fibers that are ready to run. */
-import { Agenda, type Appointment } from "./agenda.ts"
+import { Agenda, type Appointment, type Turn } from "./agenda.ts"
 import { Chance } from "./chance.ts"
 
 /** A line of the trace. */
@@ -10,11 +10,6 @@ export interface TraceLine {
   readonly who: string
   readonly what: string
   readonly detail: string
-}
-
-/** Something that takes a turn of its process: refused once that is dead, put off while it is paused. */
-export interface Turn {
-  readonly take: (run: () => void) => void
 }
 
 /** Turns within one instant after which a world is taken to be spinning. */
@@ -102,7 +97,8 @@ export class Kernel {
       at: Math.max(this.micros, Math.round(micros)),
       tie: this.ties.next(),
       order: this.order++,
-      run: turn === undefined ? run : () => turn.take(run)
+      turn,
+      run
     }
     this.agenda.add(appointment)
     return () => {
@@ -146,13 +142,14 @@ export class Kernel {
     let steps = 0
     for (let next = this.agenda.first; next !== undefined && next.at <= to; next = this.agenda.first) {
       this.agenda.take()
-      const { run } = next
+      const { run, turn } = next
       if (run === undefined) continue
       this.micros = next.at
       steps = next.at === instant ? steps + 1 : 0
       instant = next.at
       if (steps > mostTurns) throw new Error(`The world spins at ${new Date(this.millis).toISOString()}`)
-      run()
+      if (turn === undefined) run()
+      else turn.take(run)
       this.settle()
       if (this.failure !== undefined) throw this.failure.error
       if (until?.() === true) return false

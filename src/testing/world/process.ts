@@ -1,7 +1,8 @@
 /** A process of a world: its fibers, its clock, its chance; it can be paused and killed from outside. */
 import { Clock, Context, Duration, Effect, type Fiber, Metric, Random, References, Scheduler } from "effect"
+import type { Turn } from "./agenda.ts"
 import type { Chance } from "./chance.ts"
-import type { Kernel, Turn } from "./kernel.ts"
+import type { Kernel } from "./kernel.ts"
 
 /** Operations after which a fiber lets others run: Effect's own default. */
 const opsBeforeYield = 2_048

@@ -1,9 +1,11 @@
 /** Redis in a world: the memory engine behind a network that delays, breaks, stalls and loses. */
-import { Effect, type Fiber, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import { make } from "effect/persistence/Redis"
-import { type MemoryEngine, makeEngine } from "../../layers/MemoryRedis.ts"
+import { type MemoryEngine, makeEngine, type Reply, ReplyError } from "../../layers/MemoryRedis.ts"
 import { type Redis, RedisError } from "../../services/Redis.ts"
 import type { Chance } from "./chance.ts"
+import { Connection } from "./connection.ts"
+import type { Hooks } from "./hooks.ts"
 import type { Kernel } from "./kernel.ts"
 import { Process } from "./process.ts"
 
@@ -25,194 +27,11 @@ export interface RedisWatcher {
   readonly onBroken?: (process: Process) => void
 }
 
-type Resume = (effect: Effect.Effect<unknown, RedisError>) => void
-
-interface Call {
-  readonly name: string
-  readonly args: ReadonlyArray<string>
-  readonly resume: Resume
-  arrived: boolean
-  /** Its bytes never reach the server. */
-  dropped: boolean
-  /** Its connection is gone: no answer comes. */
-  unanswered: boolean
-  settled: boolean
-  deadline: () => void
-  running: Fiber.Fiber<unknown, unknown> | undefined
-}
-
-/** How long an answer may take, as the ioredis layer has it; for a blocking command over its BLOCK time. */
-const commandDeadline = 5_000
-const blockGrace = 1_000
-
-const blockOf = (args: ReadonlyArray<string>): number | undefined => {
-  const at = args.indexOf("BLOCK")
-  return at < 0 ? undefined : Number(args[at + 1])
-}
-
 /** A command as one line of the trace: a script by its name, long arguments cut. */
 const described = (name: string, args: ReadonlyArray<string>): string => {
   const script = name === "EVAL" ? /^-- job-collector:([a-z-]+)/.exec(args[0] ?? "")?.[1] : undefined
   const rest = script === undefined ? args : args.slice(2)
   return [script === undefined ? name : `script ${script}`, ...rest.map((arg) => arg.slice(0, 160))].join(" ")
-}
-
-/** One connection of a process. */
-class Connection {
-  state: "connecting" | "up" | "down" = "connecting"
-  stalled = false
-  private readonly network: RedisNetwork
-  private readonly process: Process
-  private readonly shared: boolean
-  private readonly calls = new Set<Call>()
-  private waiting: Array<Call> = []
-  private lastArrival = 0
-  private lastReply = 0
-  private failures = 0
-
-  constructor(network: RedisNetwork, process: Process, shared: boolean) {
-    this.network = network
-    this.process = process
-    this.shared = shared
-    this.connect()
-  }
-
-  private connect(): void {
-    this.process.after(this.network.latency() * 2, () => {
-      if (this.state !== "connecting") return
-      if (this.network.reaches(this.process)) {
-        this.state = "up"
-        this.stalled = false
-        this.failures = 0
-        for (const call of this.waiting.splice(0)) if (!call.settled) this.write(call)
-        return
-      }
-      this.state = "down"
-      for (const call of this.waiting.splice(0)) this.fail(call, "ECONNREFUSED")
-      this.reconnect()
-    })
-  }
-
-  private reconnect(): void {
-    if (!this.shared) return
-    const delay = Math.min(2_000, 50 * 2 ** Math.min(this.failures++, 8)) * (0.5 + this.process.chance.next())
-    this.process.after(delay * 1_000, () => {
-      if (this.state !== "down") return
-      this.state = "connecting"
-      this.connect()
-    })
-  }
-
-  readonly send = <A = unknown>(name: string, ...args: ReadonlyArray<string>): Effect.Effect<A, RedisError> =>
-    Effect.callback<A, RedisError>((resume) => {
-      if (!this.process.alive) return
-      const call: Call = {
-        name,
-        args,
-        // The reply's type is the caller's claim, as with any driver behind this service.
-        resume: resume as Resume,
-        arrived: false,
-        dropped: false,
-        unanswered: false,
-        settled: false,
-        deadline: () => {},
-        running: undefined
-      }
-      if (this.state === "down") this.fail(call, "the connection is closed")
-      else if (this.state === "connecting") this.waiting.push(call)
-      else this.write(call)
-      return Effect.sync(() => {
-        call.settled = true
-        call.deadline()
-      })
-    })
-
-  private write(call: Call): void {
-    const { kernel } = this.network
-    this.calls.add(call)
-    this.lastArrival = Math.max(this.lastArrival, kernel.microseconds + this.network.latency())
-    kernel.at(this.lastArrival, undefined, () => this.arrive(call))
-    const block = blockOf(call.args)
-    const patience = block === undefined ? commandDeadline : block + blockGrace
-    call.deadline = this.process.after(patience * 1_000, () => {
-      if (!call.settled) this.break("no answer in time")
-    })
-  }
-
-  private arrive(call: Call): void {
-    if (call.dropped || this.stalled) return
-    call.arrived = true
-    this.network.execute(
-      this.process,
-      call.name,
-      call.args,
-      (outcome) => {
-        if (call.unanswered) return
-        const { kernel } = this.network
-        if (this.network.losesReply()) {
-          kernel.note(this.process.name, "reply lost", call.name)
-          this.break("the connection was reset")
-          return
-        }
-        this.lastReply = Math.max(this.lastReply, kernel.microseconds + this.network.latency())
-        kernel.at(this.lastReply, this.process, () => this.settle(call, outcome))
-      },
-      (fiber) => {
-        call.running = fiber
-      }
-    )
-  }
-
-  private settle(call: Call, outcome: Effect.Effect<unknown, RedisError>): void {
-    if (call.unanswered || this.stalled) return
-    this.calls.delete(call)
-    if (call.settled) return
-    call.settled = true
-    call.deadline()
-    call.resume(outcome)
-  }
-
-  private fail(call: Call, problem: string): void {
-    if (call.settled) return
-    call.settled = true
-    call.deadline()
-    call.resume(Effect.fail(new RedisError({ cause: new Error(`Redis is not connected: ${problem}`) })))
-  }
-
-  /** The connection ends: what was sent last may not arrive any more, and no answer comes. */
-  break(problem: string): void {
-    if (this.state === "down") return
-    this.state = "down"
-    this.network.broken(this.process)
-    const { kernel } = this.network
-    const calls = [...this.calls]
-    this.calls.clear()
-    for (const call of calls) call.unanswered = true
-    const underWay = calls.filter(({ arrived }) => !arrived)
-    const arriving = this.network.chance.int(0, underWay.length)
-    underWay.forEach((call, at) => {
-      if (at >= arriving || this.stalled) call.dropped = true
-    })
-    // The server notices a little later; until then a read that waits may still be given entries.
-    kernel.after(
-      this.network.latency() + (this.stalled ? this.network.chance.int(0, 30_000_000) : 0),
-      undefined,
-      () => {
-        for (const { running } of calls) if (running !== undefined) this.network.abandon(running)
-      }
-    )
-    if (!this.process.alive) return
-    this.process.after(this.network.latency(), () => {
-      for (const call of calls) this.fail(call, problem)
-      for (const call of this.waiting.splice(0)) this.fail(call, problem)
-    })
-    this.reconnect()
-  }
-
-  /** Nothing passes any more, in either direction, and neither end is told. */
-  stall(): void {
-    if (this.state === "up") this.stalled = true
-  }
 }
 
 /** The server and the ways to it. */
@@ -221,21 +40,19 @@ export class RedisNetwork {
   readonly chance: Chance
   readonly engine: MemoryEngine
   private readonly server: Process
-  private readonly onServer: ReturnType<MemoryEngine["connection"]>
   private readonly connections = new Map<Process, Set<Connection>>()
-  private readonly watchers: ReadonlyArray<RedisWatcher>
+  private readonly hooks: Hooks<RedisWatcher>
   private readonly cutOff = new Set<string>()
-  private readonly waitingReads = new Set<Fiber.Fiber<unknown, unknown>>()
+  private readonly waitingReads = new Set<() => void>()
   private down = false
   private lossChance = 0
 
-  constructor(kernel: Kernel, watchers: ReadonlyArray<RedisWatcher>) {
+  constructor(kernel: Kernel, hooks: Hooks<RedisWatcher>) {
     this.kernel = kernel
-    this.watchers = watchers
+    this.hooks = hooks
     this.chance = kernel.chance.fork("redis")
     this.server = new Process(kernel, "redis", this.chance.fork("server"))
     this.engine = Effect.runSync(makeEngine)
-    this.onServer = this.engine.connection()
   }
 
   /** One way through the network, in microseconds: a fraction of a millisecond, seldom much more. */
@@ -249,64 +66,66 @@ export class RedisNetwork {
   }
 
   broken(process: Process): void {
-    for (const watcher of this.watchers) watcher.onBroken?.(process)
+    for (const look of this.hooks.onBroken) look(process)
   }
 
   losesReply(): boolean {
     return this.chance.yes(this.lossChance)
   }
 
-  /** Runs a command that arrived. */
+  /** Runs a command that arrived; where it waits, what is returned ends the waiting, and `done` is not called then. */
   execute(
     process: Process | undefined,
     name: string,
     args: ReadonlyArray<string>,
-    done: (outcome: Effect.Effect<unknown, RedisError>) => void,
-    waits: (fiber: Fiber.Fiber<unknown, unknown>) => void
-  ): void {
-    if (process !== undefined) for (const watcher of this.watchers) watcher.onCommand?.(process, name, args)
-    const fiber = Effect.runForkWith(this.server.context)(this.onServer.send(name, ...args))
-    this.waitingReads.add(fiber)
-    fiber.addObserver((exit) => {
-      this.waitingReads.delete(fiber)
-      const reply = exit._tag === "Success" ? exit.value : undefined
-      this.kernel.note(
+    done: (outcome: Reply | ReplyError) => void
+  ): (() => void) | undefined {
+    const { kernel } = this
+    if (process !== undefined) for (const look of this.hooks.onCommand) look(process, name, args)
+    let ended = false
+    let endWaiting: (() => void) | undefined
+    const end = (outcome: Reply | ReplyError) => {
+      ended = true
+      endWaiting?.()
+      const reply = outcome instanceof ReplyError ? undefined : outcome
+      kernel.note(
         process?.name ?? "outside",
         name,
         args[args.length - 1] ?? "",
-        () => `${described(name, args)} → ${exit._tag === "Success" ? JSON.stringify(reply).slice(0, 300) : "error"}`
+        () => `${described(name, args)} → ${reply === undefined ? "error" : JSON.stringify(reply).slice(0, 300)}`
       )
-      for (const watcher of this.watchers) watcher.onExecuted?.({ process, name, args, reply })
-      done(exit)
-    })
-    if (this.waitingReads.has(fiber)) waits(fiber)
-  }
-
-  /** A waiting read whose client is gone. */
-  abandon(fiber: Fiber.Fiber<unknown, unknown>): void {
-    fiber.interruptUnsafe()
+      for (const look of this.hooks.onExecuted) look({ process, name, args, reply })
+      done(outcome)
+    }
+    const read = this.engine.run(name, args, kernel.millis, end)
+    if (read === undefined || ended) return undefined
+    const timesOut = read.timeout > 0 ? kernel.after(read.timeout * 1_000, undefined, () => end(null)) : undefined
+    endWaiting = () => {
+      timesOut?.()
+      read.leave()
+      this.waitingReads.delete(leave)
+    }
+    const leave = endWaiting
+    this.waitingReads.add(leave)
+    return leave
   }
 
   /** A command from outside of all processes, at once; its reply, or undefined where Redis answered with an error. */
   command(name: string, ...args: ReadonlyArray<string>): unknown {
     let reply: unknown
-    this.execute(
-      undefined,
-      name,
-      args,
-      (outcome) => {
-        reply = Effect.runSync(Effect.catch(outcome, () => Effect.undefined))
-      },
-      () => {}
-    )
+    this.execute(undefined, name, args, (outcome) => {
+      if (!(outcome instanceof ReplyError)) reply = outcome
+    })
     return reply
   }
 
   /** As {@link command}, but unseen: for who looks at the keys and changes none. */
   look(name: string, ...args: ReadonlyArray<string>): unknown {
-    const fiber = Effect.runForkWith(this.server.context)(this.onServer.send(name, ...args))
-    const exit = fiber.pollUnsafe()
-    return exit?._tag === "Success" ? exit.value : undefined
+    let reply: unknown
+    this.engine.run(name, args, this.kernel.millis, (outcome) => {
+      if (!(outcome instanceof ReplyError)) reply = outcome
+    })
+    return reply
   }
 
   private connect(process: Process, shared: boolean): Connection {
@@ -392,7 +211,7 @@ export class RedisNetwork {
     const restore = Effect.runSync(this.engine.snapshot)
     return () => {
       this.reset()
-      for (const fiber of this.waitingReads) fiber.interruptUnsafe()
+      for (const leave of [...this.waitingReads]) leave()
       this.server.fork(restore)
     }
   }

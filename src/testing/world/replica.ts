@@ -8,6 +8,7 @@ import type { Signer } from "../../services/Signer.ts"
 import { make as makeFileSystem } from "../MemoryFileSystem.ts"
 import { type CrashKind, SimulatedDisk } from "../SimulatedDisk.ts"
 import * as SimulatedSigner from "../SimulatedSigner.ts"
+import type { Hooks } from "./hooks.ts"
 import type { HttpNetwork } from "./http.ts"
 import type { Kernel } from "./kernel.ts"
 import { Process } from "./process.ts"
@@ -35,7 +36,7 @@ export interface ReplicaParts {
   readonly kernel: Kernel
   readonly redis: RedisNetwork
   readonly http: HttpNetwork
-  readonly watchers: ReadonlyArray<ProcessWatcher>
+  readonly hooks: Hooks<ProcessWatcher>
   readonly app: (replica: Replica) => Layer.Layer<never, unknown, Given>
   readonly bent: ((process: Process) => Bent) | undefined
 }
@@ -105,13 +106,13 @@ export class Replica {
 
   start(): void {
     if (this.current !== undefined) return
-    const { app, kernel, watchers } = this.parts
+    const { app, hooks, kernel } = this.parts
     this.serial += 1
     const process = new Process(kernel, this.name, kernel.chance.fork(`${this.name}#${this.serial}`))
     process.skew = this.skewNow
     this.current = process
     kernel.note(this.name, "starts")
-    for (const watcher of watchers) watcher.onStart?.(this, process)
+    for (const look of hooks.onStart) look(this, process)
     const running = Effect.gen({ self: this }, function* () {
       const context = yield* Layer.build(app(this).pipe(Layer.provide(this.given(process))))
       this.built = context as Context.Context<never>
@@ -137,7 +138,7 @@ export class Replica {
     this.built = undefined
     process.kill()
     this.parts.kernel.note(this.name, "is gone", problem ?? "")
-    for (const watcher of this.parts.watchers) watcher.onGone?.(this, process, problem)
+    for (const look of this.parts.hooks.onGone) look(this, process, problem)
   }
 
   /** SIGKILL; a power cut as well loses what the disk had not synced. */

@@ -2,6 +2,7 @@
 import { Duration, type Layer } from "effect"
 import { Disturbances } from "./disturbances.ts"
 import { describe, endOf, type Fault } from "./faults.ts"
+import type { Hooks } from "./hooks.ts"
 import { type Host, HttpNetwork, type HttpWatcher, type SimulatedRequest } from "./http.ts"
 import { Kernel, type TraceLine } from "./kernel.ts"
 import type { Process } from "./process.ts"
@@ -42,24 +43,33 @@ export class World {
   readonly http: HttpNetwork
   readonly replicas: ReadonlyArray<Replica>
   private readonly startedAt: number
-  private readonly watchers: Array<Watcher>
+  private readonly hooks: Hooks<Watcher> = {
+    onCommand: [],
+    onExecuted: [],
+    onBroken: [],
+    onSent: [],
+    onArrival: [],
+    onAnswer: [],
+    onEnd: [],
+    onStart: [],
+    onGone: [],
+    onFault: []
+  }
   private readonly disturbances = new Disturbances(this)
 
   constructor(options: WorldOptions) {
     const { app, bent, faults = [], host, poison, replicas = ["replica-1"], seed } = options
-    const watchers: Array<Watcher> = []
     this.startedAt = options.start ?? defaultStart
-    this.watchers = watchers
     this.kernel = new Kernel(String(seed), this.startedAt, options.trace ?? false)
-    this.redis = new RedisNetwork(this.kernel, watchers)
-    this.http = new HttpNetwork(this.kernel, host, watchers, (process, request) => {
+    this.redis = new RedisNetwork(this.kernel, this.hooks)
+    this.http = new HttpNetwork(this.kernel, host, this.hooks, (process, request) => {
       const downFor = poison?.(request)
       if (downFor === undefined) return false
       const replica = this.replicas.find((candidate) => candidate.process === process)
       if (replica !== undefined) this.crash(replica, downFor)
       return true
     })
-    const parts = { kernel: this.kernel, redis: this.redis, http: this.http, watchers, app, bent }
+    const parts = { kernel: this.kernel, redis: this.redis, http: this.http, hooks: this.hooks, app, bent }
     this.replicas = replicas.map((name, index) => new Replica(name, index, parts))
     for (const watcher of options.watchers ?? []) this.watch(watcher)
     for (const replica of this.replicas) this.kernel.after(0, undefined, () => replica.start())
@@ -87,8 +97,22 @@ export class World {
 
   /** Adds a watcher. */
   watch(watcher: Watcher): void {
-    const looks = Object.entries(watcher).map(([name, look]) => [name, this.kernel.outside(look)])
-    this.watchers.push(Object.fromEntries(looks))
+    const add = <A extends ReadonlyArray<unknown>>(
+      hooks: Array<(...args: A) => void>,
+      look: ((...args: A) => void) | undefined
+    ) => {
+      if (look !== undefined) hooks.push(this.kernel.outside(look))
+    }
+    add(this.hooks.onCommand, watcher.onCommand)
+    add(this.hooks.onExecuted, watcher.onExecuted)
+    add(this.hooks.onBroken, watcher.onBroken)
+    add(this.hooks.onSent, watcher.onSent)
+    add(this.hooks.onArrival, watcher.onArrival)
+    add(this.hooks.onAnswer, watcher.onAnswer)
+    add(this.hooks.onEnd, watcher.onEnd)
+    add(this.hooks.onStart, watcher.onStart)
+    add(this.hooks.onGone, watcher.onGone)
+    add(this.hooks.onFault, watcher.onFault)
   }
 
   /** Lets time pass; a condition may end it before. */
@@ -138,7 +162,7 @@ export class World {
   private plan(fault: Fault): void {
     const tell = (phase: "begins" | "ends") => {
       this.kernel.note("fault", phase, describe(fault))
-      for (const watcher of this.watchers) watcher.onFault?.(fault, phase)
+      for (const look of this.hooks.onFault) look(fault, phase)
     }
     if (fault.kind === "failover") {
       this.at(Math.max(0, fault.at - fault.loses), () => {

@@ -25,6 +25,8 @@ const versionIn = (replica: Replica, name: string): number | "none" | "unreadabl
 
 export const configuration = ({ api, report, scenario, world }: Scene): Checker => {
   const found = new Map<string, number>()
+  /** What each disk had been through when it was last looked at. */
+  const lookedAt = new Map<string, number>()
   if (scenario.configEveryMs === undefined) return {}
 
   const look = (replica: Replica) => {
@@ -48,7 +50,12 @@ export const configuration = ({ api, report, scenario, world }: Scene): Checker 
   }
   return {
     onSecond: () => {
-      for (const replica of world.replicas) look(replica)
+      for (const replica of world.replicas) {
+        const { operations } = replica.disk
+        if (operations === lookedAt.get(replica.name)) continue
+        lookedAt.set(replica.name, operations)
+        look(replica)
+      }
     },
     onGone: look,
     atEnd: () => {
