@@ -1,6 +1,13 @@
 import { Effect, Layer, Result, Schema } from "effect"
 import type { FlatFields } from "../domain/entry.ts"
-import { type Consumer, companionKey, EventStreams, type Move, type StreamEntry } from "../services/EventStreams.ts"
+import {
+  type Consumer,
+  companionKey,
+  EventStreams,
+  type Move,
+  type StreamEntry,
+  type Taken
+} from "../services/EventStreams.ts"
 import { Redis, RedisError } from "../services/Redis.ts"
 import { redisFailure } from "../services/RedisFailure.ts"
 import * as Scripts from "../services/Scripts.ts"
@@ -10,8 +17,6 @@ const Entries = Schema.Array(Entry)
 type ReadReply = ReadonlyArray<readonly [string, typeof Entries.Type]> | null
 const Ids = Schema.Array(Schema.String)
 const Pending = Schema.Array(Schema.Tuple([Schema.String, Schema.String, Schema.Finite, Schema.Finite]))
-const Claimed = Schema.Union([Schema.Tuple([Schema.String, Ids]), Schema.Tuple([Schema.String, Ids, Ids])])
-const Flat = Schema.Array(Schema.Unknown)
 const PendingSummary = Schema.TupleWithRest(Schema.Tuple([Schema.Finite, Schema.NullOr(Schema.String)]), [
   Schema.Unknown
 ])
@@ -44,24 +49,50 @@ const isReadReply = (reply: unknown): reply is ReadReply =>
         read[1].every((entry) => isEntry(entry))
     ))
 
-/** Every event comes by here: the reply is looked through as it stands, where a schema would copy it text by text. */
-const readRead = (reply: unknown): Effect.Effect<ReadReply, RedisError> =>
-  isReadReply(reply) ? Effect.succeed(reply) : Effect.fail(unexpected("XREADGROUP"))
+const isFlat = (reply: unknown): reply is ReadonlyArray<unknown> => Array.isArray(reply)
+const isFlats = (reply: unknown): reply is ReadonlyArray<ReadonlyArray<unknown>> => isFlat(reply) && reply.every(isFlat)
+const isIds = (reply: unknown): reply is ReadonlyArray<string> =>
+  isFlat(reply) && reply.every((id) => typeof id === "string")
+
+/** The cursor, the claimed ids and, since Redis 7, the ids of entries that are gone. */
+type ClaimReply = readonly [string, ReadonlyArray<string>, ReadonlyArray<string>?]
+
+const isClaimed = (reply: unknown): reply is ClaimReply =>
+  isFlat(reply) && typeof reply[0] === "string" && isIds(reply[1]) && (reply.length === 2 || isIds(reply[2]))
+
+/**
+ * As {@link readReply}, for what every event comes by or an idle process asks for again and again: the reply is looked
+ * through as it stands, where a schema would copy it text by text.
+ */
+const readIf =
+  <A>(fits: (reply: unknown) => reply is A, command: string) =>
+  (reply: unknown): Effect.Effect<A, RedisError> =>
+    fits(reply) ? Effect.succeed(reply) : Effect.fail(unexpected(command))
+
+const readRead = readIf(isReadReply, "XREADGROUP")
+const notOwned = Effect.succeed<Taken>({ _tag: "NotOwned" })
+const deletedMeanwhile = Effect.succeed<Taken>({ _tag: "Deleted" })
+const noEntries = Effect.succeed<ReadonlyArray<StreamEntry>>([])
 const readEntries = readReply(Entries, "XRANGE")
 const readPending = readReply(Pending, "XPENDING")
-const readClaimed = readReply(Claimed, "XAUTOCLAIM")
+const readClaimed = readIf(isClaimed, "XAUTOCLAIM")
 const readRenewed = readReply(Schema.Tuple([Ids, Ids]), "EVAL renew")
-const readTaken = readReply(Flat, "EVAL take")
+const readTaken = readIf(isFlat, "EVAL take")
 const readText = readReply(Schema.String, "INFO")
 const readIds = readReply(Ids, "EVAL adopt")
-const readInfo = readReply(Flat, "XINFO")
-const readInfos = readReply(Schema.Array(Flat), "XINFO")
+const readInfo = readIf(isFlat, "XINFO")
+const readInfos = readIf(isFlats, "XINFO")
 const readSummary = readReply(PendingSummary, "XPENDING")
 const readId = readReply(Schema.NullOr(Schema.String), "EVAL replay")
 const readFields = readReply(Schema.Array(Schema.String), "EVAL take")
 
 const presentEntries = (entries: typeof Entries.Type): ReadonlyArray<StreamEntry> =>
   entries.map(([id, fields]) => ({ id, fields: fields ?? [] }))
+
+const readNewEntries = (reply: unknown): Effect.Effect<ReadonlyArray<StreamEntry>, RedisError> =>
+  reply === null
+    ? noEntries
+    : Effect.map(readRead(reply), (found) => (found ?? []).flatMap(([, entries]) => presentEntries(entries)))
 
 const byName = (flat: ReadonlyArray<unknown>): ReadonlyMap<unknown, unknown> => {
   const map = new Map<unknown, unknown>()
@@ -163,10 +194,7 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
               stream,
               ">"
             )
-            .pipe(
-              Effect.flatMap(readRead),
-              Effect.map((reply) => (reply === null ? [] : reply.flatMap(([, entries]) => presentEntries(entries))))
-            )
+            .pipe(Effect.flatMap(readNewEntries))
       })),
       createGroup: (stream, group, startId) =>
         redis.send("XGROUP", "CREATE", stream, group, startId, "MKSTREAM").pipe(
@@ -201,17 +229,18 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
           [consumer.group, consumer.name, ...entries.flatMap(({ deliveries, id }) => [id, String(deliveries)])]
         ).pipe(Effect.flatMap(readIds)),
       take: (stream, consumer, id, countHandOut) =>
-        Effect.gen(function* () {
-          const reply = yield* run(
-            Scripts.take,
-            [stream],
-            [consumer.group, consumer.name, id, countHandOut ? "1" : "0"]
-          )
-          const [deliveries, fields] = yield* readTaken(reply)
-          if (deliveries === undefined) return { _tag: "NotOwned" as const }
-          if (fields === undefined) return { _tag: "Deleted" as const }
-          return { _tag: "Taken" as const, deliveries: Number(deliveries), fields: yield* readFields(fields) }
-        }),
+        run(Scripts.take, [stream], [consumer.group, consumer.name, id, countHandOut ? "1" : "0"]).pipe(
+          Effect.flatMap(readTaken),
+          Effect.flatMap(([deliveries, fields]): Effect.Effect<Taken, RedisError> => {
+            if (deliveries === undefined) return notOwned
+            if (fields === undefined) return deletedMeanwhile
+            return Effect.map(readFields(fields), (read) => ({
+              _tag: "Taken",
+              deliveries: Number(deliveries),
+              fields: read
+            }))
+          })
+        ),
       release: (stream, consumer, idleMs, entries) =>
         number(
           run(

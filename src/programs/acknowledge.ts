@@ -12,9 +12,12 @@ interface Waiting {
   readonly done: () => void
 }
 
+/** What waits to be acknowledged in one lane. */
 interface Batch {
-  waiting: Array<Waiting>
+  readonly waiting: Array<Waiting>
   flushing: boolean
+  /** Sends what waits, and what comes to wait meanwhile: made once, run for every flush. */
+  readonly flush: Effect.Effect<void>
 }
 
 /** One command's worth of ids; a longer backlog goes in several. */
@@ -29,29 +32,16 @@ export const makeAcknowledge = (context: {
   const batches = new Map<Lane, Batch>()
   const { consumer, fork, link, streams } = context
 
-  const batchOf = (lane: Lane): Batch => {
-    const known = batches.get(lane)
-    if (known !== undefined) return known
-    const made: Batch = { waiting: [], flushing: false }
-    batches.set(lane, made)
-    return made
-  }
-
   const send = (lane: Lane, ids: ReadonlyArray<string>): Effect.Effect<number, RedisError> =>
     isDlq(lane) ? streams.finish(lane.key, consumer.group, ids) : streams.acknowledge(lane.key, consumer.group, ids)
 
-  const flush = (lane: Lane, batch: Batch): Effect.Effect<void> =>
-    Effect.gen(function* () {
-      while (batch.waiting.length > 0) {
-        const now = batch.waiting.splice(0, mostIds)
-        yield* untilDone(
-          link,
-          "acknowledge",
-          send(
-            lane,
-            now.map(({ id }) => id)
-          )
-        )
+  const makeBatch = (lane: Lane): Batch => {
+    const waiting: Array<Waiting> = []
+    const flush = Effect.gen(function* () {
+      while (waiting.length > 0) {
+        const now = waiting.splice(0, mostIds)
+        const ids = now.map(({ id }) => id)
+        yield* untilDone(link, "acknowledge", send(lane, ids))
         for (const { done } of now) done()
       }
       // In the same step as the look above: who comes between the two would wait for a flush that is over.
@@ -63,6 +53,17 @@ export const makeAcknowledge = (context: {
         })
       )
     )
+    const batch: Batch = { waiting, flushing: false, flush }
+    return batch
+  }
+
+  const batchOf = (lane: Lane): Batch => {
+    const known = batches.get(lane)
+    if (known !== undefined) return known
+    const made = makeBatch(lane)
+    batches.set(lane, made)
+    return made
+  }
 
   return (task) =>
     Effect.callback<void>((resume) => {
@@ -70,6 +71,6 @@ export const makeAcknowledge = (context: {
       batch.waiting.push({ id: task.id, done: () => resume(Effect.void) })
       if (batch.flushing) return
       batch.flushing = true
-      fork(flush(task.lane, batch))
+      fork(batch.flush)
     })
 }

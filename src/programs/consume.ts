@@ -32,11 +32,14 @@ const received = (session: Session, lane: Lane, entries: ReadonlyArray<StreamEnt
 /** How a reader reads: as many as there is room for, waiting for the first, or a single one for a probe. */
 type Manner = "all" | "wait" | "one"
 
-/** Reads in a manner; whether there may be more to be read at once. */
-type ReadSome = (manner: Manner) => Effect.Effect<boolean, RedisError>
+/**
+ * A read in each manner: whether there may be more to be read at once. They are made once and run again and again, since
+ * each new generator function has V8 make a hidden class of its own.
+ */
+type Reads = Readonly<Record<Manner, Effect.Effect<boolean, RedisError>>>
 
 /** Reads new source entries and starts the work on them; each has its permit before it is read. */
-const readSource = (session: Session, lane: Lane, reader: StreamReader): ReadSome => {
+const readSource = (session: Session, lane: Lane, reader: StreamReader): Reads => {
   const { gate, ledger, permits } = session
   const loop = loopName(lane)
   const sources = session.lanes.filter((candidate) => !isDlq(candidate)).length
@@ -60,10 +63,11 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader): ReadSom
     return false
   }
 
-  const readOnce = (most: number, block: boolean): Effect.Effect<boolean, RedisError> =>
-    Effect.uninterruptibleMask((restore) =>
+  const readOnce = (most: number, block: boolean): Effect.Effect<boolean, RedisError> => {
+    const takeSome = Effect.interruptible(permits.take(most))
+    return Effect.uninterruptible(
       Effect.gen(function* () {
-        const granted = yield* restore(permits.take(most))
+        const granted = permits.tryTake(most) || (yield* takeSome)
         yield* session.beat(loop)
         const reading = receiving(
           session,
@@ -71,7 +75,7 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader): ReadSom
           reader.readNew(lane.key, session.consumer, granted, block ? blockMs : 0)
         )
         // A read that does not wait is seen to its end, so that a stop leaves nothing handed out unread.
-        const entries = yield* Effect.onError(block ? restore(reading) : reading, () =>
+        const entries = yield* Effect.onError(block ? Effect.interruptible(reading) : reading, () =>
           Effect.sync(() => permits.release(granted))
         )
         if (entries.length === 0) {
@@ -87,24 +91,24 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader): ReadSom
         return entries.length >= granted
       })
     )
-
-  return (manner) => {
-    if (manner === "all") return readOnce(Number.MAX_SAFE_INTEGER, false)
-    const most = manner === "one" ? 1 : idle
-    // With few permits an idle reader must not wait with one of them in hand: it looks in now and then.
-    return scarce ? Effect.andThen(Effect.sleep(pollMs), readOnce(most, false)) : readOnce(most, true)
   }
+
+  // With few permits an idle reader must not wait with one of them in hand: it looks in now and then.
+  const waiting = (most: number) =>
+    scarce ? Effect.andThen(Effect.sleep(pollMs), readOnce(most, false)) : readOnce(most, true)
+
+  return { all: readOnce(Number.MAX_SAFE_INTEGER, false), wait: waiting(idle), one: waiting(1) }
 }
 
 /** Reads new DLQ entries and holds them until they are due; holding takes no permit. */
-const readDlq = (session: Session, lane: Lane, reader: StreamReader): ReadSome => {
+const readDlq = (session: Session, lane: Lane, reader: StreamReader): Reads => {
   const loop = loopName(lane)
   const dueTask = ({ fields, id }: StreamEntry, now: number): Task => {
     const decoded = decodeDlqEntry(fields)
     return freshTask(lane, id, undefined, Result.isSuccess(decoded) ? decoded.success.retry.not_before : now)
   }
 
-  return (manner) =>
+  const readIn = (manner: Manner): Effect.Effect<boolean, RedisError> =>
     Effect.gen(function* () {
       yield* awaitRoom(session, lane, loop)
       yield* session.beat(loop)
@@ -119,6 +123,8 @@ const readDlq = (session: Session, lane: Lane, reader: StreamReader): ReadSome =
       yield* received(session, lane, entries)
       return entries.length >= count
     })
+
+  return { all: readIn("all"), wait: readIn("wait"), one: readIn("one") }
 }
 
 /** Reads as long as Redis answers. An idle reader waits with a permit or two; a busy one takes all that are free. */
@@ -132,7 +138,7 @@ const read = (session: Session, lane: Lane): Effect.Effect<never, RedisError> =>
     state.ready = true
     state.problem = undefined
     yield* session.link.succeeded
-    const readSome = isDlq(lane) ? readDlq(session, lane, reader) : readSource(session, lane, reader)
+    const reads = isDlq(lane) ? readDlq(session, lane, reader) : readSource(session, lane, reader)
     let more = true
     for (;;) {
       while (unread !== undefined) {
@@ -143,7 +149,7 @@ const read = (session: Session, lane: Lane): Effect.Effect<never, RedisError> =>
       // The circuit, a pause, or work in hand may keep it from reading for as long as it takes.
       yield* session.rest(loop)
       const allowed = yield* session.gate.readable
-      more = yield* readSome(allowed === "one" ? "one" : more ? "all" : "wait")
+      more = yield* reads[allowed === "one" ? "one" : more ? "all" : "wait"]
     }
   }).pipe(Effect.scoped)
 

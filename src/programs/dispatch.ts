@@ -38,34 +38,45 @@ const next = (session: Session, now: number): Next => {
   return { _tag: "Wait", until: Math.min(first?.dueAt ?? Number.POSITIVE_INFINITY, now + probePatience) }
 }
 
+/** Starts the task that is due first once it has its permits: made once, run for every task. */
+const makeStart = (session: Session, planned: () => number): Effect.Effect<void> => {
+  const { gate, ledger, permits } = session
+  const takePermits = Effect.interruptible(Effect.suspend(() => permits.take(planned(), planned())))
+  return Effect.uninterruptible(
+    Effect.gen(function* () {
+      const granted = yield* takePermits
+      const now = yield* Clock.currentTimeMillis
+      // Much may have changed while it waited for its turn.
+      const still = next(session, now)
+      if (still._tag === "Wait" || permitsFor(session, still.task) !== granted) return permits.release(granted)
+      const task = ledger.pop()
+      if (task === undefined) return permits.release(granted)
+      if (still.probe) gate.probed(now)
+      session.start(task, granted)
+    })
+  )
+}
+
+/** A suspect works alone: it takes every permit there is. */
+const permitsFor = ({ permits }: Session, task: Task): number => (isSuspect(task) ? permits.total : 1)
+
 export const dispatch = (session: Session): Effect.Effect<never> =>
   Effect.gen(function* () {
-    const { gate, ledger, permits } = session
+    const { gate, ledger } = session
+    let wanted = 1
+    const start = makeStart(session, () => wanted)
     for (;;) {
       yield* session.beat(loopName)
       const watch = new Watch(gate.changed, ledger.changed)
-      const plan = next(session, yield* Clock.currentTimeMillis)
-      if (plan._tag === "Wait") {
-        // Wakes at least this often to show that it is alive.
-        const alive = (yield* Clock.currentTimeMillis) + 10_000
-        yield* watch.wait(Math.min(plan.until ?? alive, alive))
+      const now = yield* Clock.currentTimeMillis
+      const plan = next(session, now)
+      if (plan._tag === "Start") {
+        wanted = permitsFor(session, plan.task)
+        yield* start
         continue
       }
-      const least = isSuspect(plan.task) ? permits.total : 1
-      yield* Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function* () {
-          const granted = yield* restore(permits.take(least, least))
-          const now = yield* Clock.currentTimeMillis
-          // Much may have changed while it waited for its turn.
-          const still = next(session, now)
-          if (still._tag === "Wait" || (isSuspect(still.task) ? permits.total : 1) !== granted) {
-            return permits.release(granted)
-          }
-          const task = ledger.pop()
-          if (task === undefined) return permits.release(granted)
-          if (still.probe) gate.probed(now)
-          session.start(task, granted)
-        })
-      )
+      // Wakes at least this often to show that it is alive.
+      const alive = now + 10_000
+      yield* watch.wait(Math.min(plan.until ?? alive, alive))
     }
   })

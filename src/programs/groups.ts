@@ -1,6 +1,7 @@
 /** Consumer groups: created where they do not exist, and created again where Redis lost them (contract section 6). */
 import { Effect } from "effect"
 import { greaterId, smallerId } from "../domain/streamId.ts"
+import type { GroupInfo } from "../services/EventStreams.ts"
 import type { RedisError } from "../services/Redis.ts"
 import { lostByRedis } from "./settle.ts"
 import { isDlq, type Lane } from "./state/lanes.ts"
@@ -35,7 +36,7 @@ const adoptOwn = (session: Session, lane: Lane): Effect.Effect<void, RedisError>
     }
   })
 
-const create = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =>
+const create = (session: Session, lane: Lane): Effect.Effect<GroupInfo | undefined, RedisError> =>
   Effect.gen(function* () {
     const { options, streams } = session
     const group = options.consumerGroup
@@ -55,18 +56,24 @@ const create = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =
     const made = yield* streams.groupInfo(lane.key, group)
     // An id seen before the stream was lost says nothing about the new one.
     if (made !== undefined) state.lastSeenId = made.lastDeliveredId
+    return made
   })
 
-/** Makes sure of a lane's group, and of what this process owns in it. */
-export const ensureGroup = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =>
+/**
+ * Makes sure of a lane's group, and of what this process owns in it: what Redis says of the group, undefined only where
+ * it was lost again at once.
+ */
+export const ensureGroup = (session: Session, lane: Lane): Effect.Effect<GroupInfo | undefined, RedisError> =>
   Effect.gen(function* () {
     const state = laneState(session, lane)
-    const known = yield* session.streams.groupInfo(lane.key, session.options.consumerGroup)
-    if (known === undefined) {
+    let group = yield* session.streams.groupInfo(lane.key, session.options.consumerGroup)
+    if (group === undefined) {
       state.grouped = false
-      yield* create(session, lane)
-    } else if (state.lastSeenId === undefined) noteSeen(session, lane, known.lastDeliveredId)
-    if (state.grouped) return
-    yield* adoptOwn(session, lane)
-    state.grouped = true
+      group = yield* create(session, lane)
+    } else if (state.lastSeenId === undefined) noteSeen(session, lane, group.lastDeliveredId)
+    if (!state.grouped) {
+      yield* adoptOwn(session, lane)
+      state.grouped = true
+    }
+    return group
   })

@@ -13,9 +13,11 @@ export const loopName = "keep-alive"
 /** Ids in one script call, so that Redis is never busy for long. */
 const batch = 256
 
+/** Renews what is owned of a lane: made once for each lane, run again and again. */
 const renewLane = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =>
   Effect.gen(function* () {
     const { consumer, ledger, streams } = session
+    yield* session.beat(loopName)
     // In a group just created again nothing is this process's own until it has been adopted.
     if (!laneState(session, lane).grouped) return
     const ids = ledger.tasks(lane).map(({ id }) => id)
@@ -37,21 +39,23 @@ const renewLane = (session: Session, lane: Lane): Effect.Effect<void, RedisError
 export const keepAlive = (session: Session): Effect.Effect<never> =>
   Effect.gen(function* () {
     const everyMs = Math.min(15_000, Duration.toMillis(session.options.claimIdle) / 4)
+    const renewals = session.lanes.map((lane) =>
+      Effect.matchEffect(renewLane(session, lane), {
+        onSuccess: () => Effect.succeed(false),
+        onFailure: (error) =>
+          // The lane's reader creates a group that is gone.
+          redisFailure(error) === "no-group"
+            ? Effect.succeed(false)
+            : Effect.as(noteFailure(session.link, loopName, error), true)
+      })
+    )
     let failures = 0
     for (;;) {
       yield* session.beat(loopName)
       const watch = new Watch(session.link.changed)
-      const failed = yield* Effect.forEach(session.lanes, (lane) =>
-        Effect.matchEffect(Effect.andThen(session.beat(loopName), renewLane(session, lane)), {
-          onSuccess: () => Effect.succeed(false),
-          onFailure: (error) =>
-            // The lane's reader creates a group that is gone.
-            redisFailure(error) === "no-group"
-              ? Effect.succeed(false)
-              : Effect.as(noteFailure(session.link, loopName, error), true)
-        })
-      )
-      if (failed.includes(true)) {
+      let failed = false
+      for (const renewal of renewals) if (yield* renewal) failed = true
+      if (failed) {
         yield* backoff(failures)
         failures += 1
       } else {

@@ -12,7 +12,7 @@ export const loopName = "lease"
 
 /** A lease lapses this long after its last renewal, in milliseconds. */
 export const leaseTtlMs = 5_000
-const renewEveryMs = 1_500
+const renewEveryMs = 2_000
 const retryEveryMs = 250
 
 /** Another process uses this consumer's name: the run must begin anew under a name of its own. */

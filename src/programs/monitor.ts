@@ -40,9 +40,10 @@ const noteEaten = (session: Session, lane: Lane, eaten: number): Effect.Effect<v
 const look = (session: Session, lane: Lane): Effect.Effect<LaneFigures | undefined, RedisError> =>
   Effect.gen(function* () {
     const { options, streams } = session
-    yield* ensureGroup(session, lane)
-    const stream = yield* streams.streamInfo(lane.key)
-    const group = yield* streams.groupInfo(lane.key, options.consumerGroup)
+    // The stream first: what is read between the two looks must not seem to have been trimmed away.
+    const before = yield* streams.streamInfo(lane.key)
+    const group = yield* ensureGroup(session, lane)
+    const stream = before ?? (yield* streams.streamInfo(lane.key))
     if (stream === undefined || group === undefined) return undefined
     yield* noteEaten(session, lane, eatenByTrimming(stream, group))
     const oldest = yield* streams.oldestPending(lane.key, options.consumerGroup)
@@ -103,11 +104,15 @@ export const monitor = (session: Session): Effect.Effect<never> =>
   Effect.gen(function* () {
     const everyMs = Duration.toMillis(session.options.healthInterval)
     const labels = new Set(session.lanes.map(({ label }) => label))
+    const looks = session.lanes.map((lane) => ({
+      state: laneState(session, lane),
+      looking: Effect.result(look(session, lane))
+    }))
+    const publications = [...labels].map((label) => publish(session, label))
     for (;;) {
-      for (const lane of session.lanes) {
+      for (const { looking, state } of looks) {
         yield* session.beat(loopName)
-        const state = laneState(session, lane)
-        const looked = yield* Effect.result(look(session, lane))
+        const looked = yield* looking
         if (looked._tag === "Success") {
           state.figures = looked.success
           if (state.ready) state.problem = undefined
@@ -117,7 +122,7 @@ export const monitor = (session: Session): Effect.Effect<never> =>
           yield* noteFailure(session.link, loopName, looked.failure)
         }
       }
-      for (const label of labels) yield* publish(session, label)
+      for (const publication of publications) yield* publication
       yield* Effect.sleep(everyMs)
     }
   })

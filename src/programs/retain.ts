@@ -10,11 +10,15 @@ export const loopName = "retain"
 
 const everyMs = 30_000
 
+/** How often gone consumers are looked for, in milliseconds. */
+const retireEveryMs = 60 * 60 * 1_000
+
 /** A consumer that has not even tried to read for so long is gone. */
 const goneAfterMs = 24 * 60 * 60 * 1_000
 
 const trim = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =>
   Effect.gen(function* () {
+    yield* session.beat(loopName)
     const retention = session.options.sourceRetention
     if (retention === "none" || isDlq(lane)) return
     const now = yield* Clock.currentTimeMillis
@@ -27,6 +31,7 @@ const trim = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =>
 
 const retire = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =>
   Effect.gen(function* () {
+    yield* session.beat(loopName)
     const { consumer, streams } = session
     const gone = (yield* streams.consumers(lane.key, consumer.group)).filter(
       ({ idle, name, pending }) => name !== consumer.name && pending === 0 && idle >= goneAfterMs
@@ -40,17 +45,19 @@ const retire = (session: Session, lane: Lane): Effect.Effect<void, RedisError> =
 
 export const retain = (session: Session): Effect.Effect<never> =>
   Effect.gen(function* () {
+    // The lane's reader creates a group that is not there.
+    const forgive = Effect.catch((error: RedisError) =>
+      redisFailure(error) === "no-group" ? Effect.void : noteFailure(session.link, loopName, error)
+    )
+    const trims = session.lanes.map((lane) => forgive(trim(session, lane)))
+    const retires = session.lanes.map((lane) => forgive(retire(session, lane)))
+    let retireAt = 0
     for (;;) {
-      for (const lane of session.lanes) {
-        yield* session.beat(loopName)
-        const error = yield* Effect.andThen(trim(session, lane), retire(session, lane)).pipe(
-          Effect.as(undefined),
-          Effect.catch(Effect.succeed)
-        )
-        // The lane's reader creates a group that is not there.
-        if (error !== undefined && redisFailure(error) !== "no-group") {
-          yield* noteFailure(session.link, loopName, error)
-        }
+      const now = yield* Clock.currentTimeMillis
+      for (const each of trims) yield* each
+      if (now >= retireAt) {
+        retireAt = now + retireEveryMs
+        for (const each of retires) yield* each
       }
       yield* Effect.sleep(everyMs)
     }

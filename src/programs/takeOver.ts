@@ -25,17 +25,29 @@ const takeIn = (session: Session, lane: Lane, deleted: ReadonlyArray<string>): E
     { discard: true }
   )
 
-/** One step through a lane's pending entries: where to go on, or undefined where there is no room for more. */
-const step = (session: Session, lane: Lane, cursor: string): Effect.Effect<string | undefined, RedisError> =>
+/** The id just before this one: an exclusive start. */
+const before = (id: string): string => {
+  const [time = "0", sequence = "0"] = id.split("-")
+  if (sequence !== "0") return `${time}-${BigInt(sequence) - 1n}`
+  return time === "0" ? "-" : `${BigInt(time) - 1n}-18446744073709551615`
+}
+
+/** Most steps through one lane in a row, so that no lane waits long for another. */
+const mostSteps = 20
+
+interface Claimed {
+  readonly ids: ReadonlyArray<string>
+  /** Entries that Redis lost while they were pending. */
+  readonly deleted: ReadonlyArray<string>
+}
+
+/** Holds what was claimed and is not known here yet. */
+const takeOn = (session: Session, lane: Lane, { deleted, ids }: Claimed): Effect.Effect<void, RedisError> =>
   Effect.gen(function* () {
     const { consumer, ledger, streams } = session
-    const count = Math.min(batch, roomFor(session, lane))
-    if (count <= 0) return undefined
-    const minIdle = Duration.toMillis(session.options.claimIdle)
-    const claimed = yield* streams.claimIdle(lane.key, consumer, minIdle, cursor, count)
-    yield* takeIn(session, lane, claimed.deleted)
-    const wanted = new Set(claimed.ids.filter((id) => !ledger.has(lane, id)))
-    if (wanted.size === 0) return claimed.cursor
+    yield* takeIn(session, lane, deleted)
+    const wanted = new Set(ids.filter((id) => !ledger.has(lane, id)))
+    if (wanted.size === 0) return
     const pending = yield* Effect.forEach(wanted, (id) => streams.pendingOf(lane.key, consumer, before(id), 1), {
       concurrency: 16
     })
@@ -48,31 +60,40 @@ const step = (session: Session, lane: Lane, cursor: string): Effect.Effect<strin
     if (taken > 0) {
       yield* Effect.logInfo("entries.claimed").pipe(Effect.annotateLogs({ stream: lane.key, entries: taken }))
     }
-    return claimed.cursor
   })
 
-/** The id just before this one: an exclusive start. */
-const before = (id: string): string => {
-  const [time = "0", sequence = "0"] = id.split("-")
-  if (sequence !== "0") return `${time}-${BigInt(sequence) - 1n}`
-  return time === "0" ? "-" : `${BigInt(time) - 1n}-18446744073709551615`
+/** Claims one batch of idle entries from a cursor on: where to go on. */
+const claim = (session: Session, lane: Lane, cursor: string, count: number): Effect.Effect<string, RedisError> => {
+  const { consumer, streams } = session
+  const minIdle = Duration.toMillis(session.options.claimIdle)
+  return Effect.flatMap(streams.claimIdle(lane.key, consumer, minIdle, cursor, count), (claimed) =>
+    claimed.ids.length + claimed.deleted.length === 0
+      ? Effect.succeed(claimed.cursor)
+      : Effect.as(takeOn(session, lane, claimed), claimed.cursor)
+  )
 }
 
-/** Most steps through one lane in a row, so that no lane waits long for another. */
-const mostSteps = 20
-
-/** Goes through a lane's pending entries from a cursor on, for as long as there is room: where to go on next time. */
-const scan = (session: Session, lane: Lane, from: string): Effect.Effect<string, RedisError> =>
-  Effect.gen(function* () {
-    let cursor = from
+/**
+ * Goes on through a lane's pending entries for as long as there is room, its cursor kept for the next time: made once
+ * for each lane, run again and again.
+ */
+const makeScan = (session: Session, lane: Lane): Effect.Effect<void> => {
+  let cursor = "0-0"
+  return Effect.gen(function* () {
+    yield* session.beat(loopName)
     for (let steps = 0; steps < mostSteps; steps++) {
-      const next = yield* step(session, lane, cursor)
-      if (next === undefined) return cursor
-      cursor = next
-      if (cursor === "0-0") return cursor
+      const count = Math.min(batch, roomFor(session, lane))
+      if (count <= 0) return
+      cursor = yield* claim(session, lane, cursor, count)
+      if (cursor === "0-0") return
     }
-    return cursor
-  })
+  }).pipe(
+    Effect.catch((error) => {
+      cursor = "0-0"
+      return redisFailure(error) === "no-group" ? Effect.void : noteFailure(session.link, loopName, error)
+    })
+  )
+}
 
 /** After Redis was away, every replica is given the time to renew its own before anything is taken over. */
 const mayTake = (session: Session, now: number): boolean => {
@@ -80,28 +101,14 @@ const mayTake = (session: Session, now: number): boolean => {
   return session.link.up && (since === undefined || now >= since + Duration.toMillis(session.options.claimIdle))
 }
 
-/** Scans each stream's pending entries again and again, its cursor kept, thirty times within `CLAIM_IDLE`. */
+/** Scans each stream's pending entries again and again, thirty times within `CLAIM_IDLE`. */
 export const takeOver = (session: Session): Effect.Effect<never> =>
   Effect.gen(function* () {
     const everyMs = Math.min(10_000, Duration.toMillis(session.options.claimIdle) / 30)
-    const cursors = new Map<Lane, string>()
+    const scans = session.lanes.map((lane) => makeScan(session, lane))
     for (;;) {
       yield* session.beat(loopName)
-      if (mayTake(session, yield* Clock.currentTimeMillis)) {
-        for (const lane of session.lanes) {
-          yield* session.beat(loopName)
-          const scanned = scan(session, lane, cursors.get(lane) ?? "0-0")
-          const cursor = yield* Effect.catch(scanned, (error) =>
-            Effect.gen(function* () {
-              if (redisFailure(error) !== "no-group") {
-                yield* noteFailure(session.link, loopName, error)
-              }
-              return "0-0"
-            })
-          )
-          cursors.set(lane, cursor)
-        }
-      }
+      if (mayTake(session, yield* Clock.currentTimeMillis)) for (const scan of scans) yield* scan
       yield* Effect.sleep(everyMs)
     }
   })

@@ -3,12 +3,14 @@
  *
  *     npm run simulate -- --seed 1 --seeds 1000 --time 10m --jobs 2
  *     npm run simulate -- --seed 17 --time 10m --faults 3,7 --trace good-42
+ *     npm run simulate -- --seed 1 --time 365d --pace trickle
  *     npm run simulate -- --bugs
  */
 import { once } from "node:events"
 import { parseArgs } from "node:util"
 import { Worker } from "node:worker_threads"
 import { bugs } from "../../src/testing/simulation/bugs.ts"
+import type { Pace } from "../../src/testing/simulation/scenario.ts"
 import { shrink } from "../../src/testing/simulation/shrink.ts"
 import { simulate } from "../../src/testing/simulation/simulate.ts"
 import { describe } from "../../src/testing/world/faults.ts"
@@ -19,6 +21,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     seeds: { type: "string" },
     time: { type: "string", default: "10m" },
+    pace: { type: "string", default: "busy" },
     jobs: { type: "string", default: "1" },
     faults: { type: "string" },
     trace: { type: "string" },
@@ -29,6 +32,7 @@ const { values } = parseArgs({
   }
 })
 
+const yearMs = 365 * 86_400_000
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 const millis = (text: string): number => {
@@ -51,6 +55,12 @@ const faults = values.faults
   .filter((text) => text !== "")
   .map((text) => count("faults", text))
 const jobs = Math.max(1, count("jobs", values.jobs))
+
+const paceOf = (text: string): Pace => {
+  if (text !== "busy" && text !== "trickle") throw new Error(`--pace must be busy or trickle: ${text}`)
+  return text
+}
+const pace = paceOf(values.pace)
 
 if (values.bug !== undefined && !bugs.some(({ name }) => name === values.bug)) {
   throw new Error(`--bug must be one of ${bugs.map(({ name }) => name).join(", ")}`)
@@ -82,6 +92,7 @@ const inThreads = async (tasks: Iterator<Task>, onResult: (result: Result) => bo
 const command = (task: Task, kept: ReadonlyArray<number> | undefined, event: string | undefined): string =>
   [
     `npm run simulate -- --seed ${task.seed} --time ${values.time}`,
+    ...(task.pace === "busy" ? [] : [`--pace ${task.pace}`]),
     ...(kept === undefined ? [] : [`--faults ${kept.length === 0 ? "''" : kept.join(",")}`]),
     ...(task.bug === undefined ? [] : [`--bug ${task.bug}`]),
     `--trace ${event ?? "all"}`
@@ -105,7 +116,7 @@ const explain = (result: Result): void => {
 }
 
 const traceOne = (): boolean => {
-  const task: Task = { seed: first, durationMs, faults, bug: values.bug, twice: false }
+  const task: Task = { seed: first, durationMs, pace, faults, bug: values.bug, twice: false }
   const { hash, tally, trace, violations } = simulate({ ...optionsOf(task), trace: true })
   const wanted = values.trace === "all" || values.trace === undefined ? undefined : values.trace
   const start = trace[0]?.at ?? 0
@@ -125,7 +136,7 @@ const traceOne = (): boolean => {
 
 function* tasksOf(seeds: number, bug: string | undefined): Generator<Task> {
   for (let seed = first; seed < first + seeds; seed++) {
-    yield { seed, durationMs, faults, bug, twice: values.twice || (seed - first) % 10 === 0 }
+    yield { seed, durationMs, pace, faults, bug, twice: values.twice || (seed - first) % 10 === 0 }
   }
 }
 
@@ -139,7 +150,8 @@ const manySeeds = async (seeds: number): Promise<boolean> => {
   const failing: Array<Result> = []
   const figures = () => {
     const perCpu = cpuMs / 1_000
-    return `${Math.round(simulatedMs / 1_000 / perCpu)} × real time, ${Math.round(sums.delivered / perCpu)} deliveries and ${Math.round(sums.commands / perCpu)} commands a second of CPU`
+    const years = simulatedMs / yearMs / (perCpu / 3_600)
+    return `${Math.round(simulatedMs / 1_000 / perCpu)} × real time (${years.toFixed(2)} years an hour), ${Math.round(sums.delivered / perCpu)} deliveries and ${Math.round(sums.commands / perCpu)} commands a second of CPU`
   }
   await inThreads(tasksOf(seeds, values.bug), (result) => {
     done += 1

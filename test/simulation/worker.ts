@@ -1,12 +1,14 @@
 /** Runs seeds in a thread of its own, as they are asked for. */
 import { parentPort } from "node:worker_threads"
 import { bugs } from "../../src/testing/simulation/bugs.ts"
+import type { Pace } from "../../src/testing/simulation/scenario.ts"
 import { type SimulateOptions, simulate, type Tally, type Verdict } from "../../src/testing/simulation/simulate.ts"
 
 /** One seed to run. */
 export interface Task {
   readonly seed: number
   readonly durationMs: number
+  readonly pace: Pace
   readonly faults: ReadonlyArray<number> | undefined
   readonly bug: string | undefined
   /** Run it again, to see whether the history is the same. */
@@ -27,6 +29,7 @@ export interface Result {
 export const optionsOf = (task: Task): SimulateOptions => ({
   seed: task.seed,
   durationMs: task.durationMs,
+  pace: task.pace,
   faults: task.faults,
   bug: task.bug === undefined ? undefined : bugs.find(({ name }) => name === task.bug)
 })

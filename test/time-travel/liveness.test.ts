@@ -55,7 +55,7 @@ describe("liveness", () => {
       yield* travel(60_000)
       const { live, silent } = yield* health.live
       assert.isFalse(live)
-      assert.deepStrictEqual(silent.map(({ loop }) => loop).sort(), ["monitor", "retain"])
+      assert.deepStrictEqual(silent.map(({ loop }) => loop).sort(), ["monitor"])
     }).pipe(Effect.provide(collectorOn(hanging("XINFO", () => hangs))))
   })
 

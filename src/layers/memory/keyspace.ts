@@ -22,7 +22,8 @@ export interface Waiter {
  */
 export class Keyspace {
   private readonly slots = new Map<string, Slot>()
-  private readonly waiting = new Map<string, Set<Waiter>>()
+  /** In order of arrival; arrays, since few wait at a time and each comes and goes again and again. */
+  private readonly waiting = new Map<string, Array<Waiter>>()
   private readonly changed = new Set<string>()
   private waiters = 0
 
@@ -142,7 +143,7 @@ export class Keyspace {
 
   /** Notes that readers waiting on a key may have something to get once the command, or script, has ended. */
   touch(key: string): void {
-    if (this.waiting.has(key)) this.changed.add(key)
+    if ((this.waiting.get(key)?.length ?? 0) > 0) this.changed.add(key)
   }
 
   /** Serves the readers of every key that changed, in the order they came. */
@@ -161,8 +162,8 @@ export class Keyspace {
     this.waiters += 1
     for (const key of waiter.keys) {
       const queue = this.waiting.get(key)
-      if (queue === undefined) this.waiting.set(key, new Set([waiter]))
-      else queue.add(waiter)
+      if (queue === undefined) this.waiting.set(key, [waiter])
+      else queue.push(waiter)
     }
   }
 
@@ -170,8 +171,10 @@ export class Keyspace {
     let waited = false
     for (const key of waiter.keys) {
       const queue = this.waiting.get(key)
-      if (queue?.delete(waiter)) waited = true
-      if (queue?.size === 0) this.waiting.delete(key)
+      const at = queue?.indexOf(waiter) ?? -1
+      if (at < 0) continue
+      queue?.splice(at, 1)
+      waited = true
     }
     if (waited) this.waiters -= 1
   }

@@ -17,9 +17,11 @@ interface Sign {
   readonly until: number
 }
 
+const resting: Sign = { at: 0, until: Number.POSITIVE_INFINITY }
+
 /** The loops' signs of life. */
 export class Heartbeats {
-  /** One that waits for something from outside is not listed. */
+  /** Of one that waits for something from outside nothing is overdue. Never deleted from: a Map is slow to forget. */
   private readonly seen = new Map<string, Sign>()
 
   /** `stepMs`: how long the loop may take until the next one; it counts where it is more than usual. */
@@ -31,11 +33,11 @@ export class Heartbeats {
     })
 
   /** From here on a loop waits for as long as it takes (for a permit, for the circuit): no sign of life is expected. */
-  readonly rest = (loop: string): Effect.Effect<void> => Effect.sync(() => void this.seen.delete(loop))
+  readonly rest = (loop: string): Effect.Effect<void> => Effect.sync(() => void this.seen.set(loop, resting))
 
   /** Between two runs only the loops that outlive them are expected to live. */
   clear(outliving: ReadonlyArray<string>): void {
-    for (const loop of this.seen.keys()) if (!outliving.includes(loop)) this.seen.delete(loop)
+    for (const loop of this.seen.keys()) if (!outliving.includes(loop)) this.seen.set(loop, resting)
   }
 
   liveness(now: number): Liveness {

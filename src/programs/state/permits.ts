@@ -26,6 +26,11 @@ export class Permits {
     return this.total - this.available
   }
 
+  /** Takes up to `most` where nobody waits for any: how many it took, 0 for none. */
+  tryTake(most: number): number {
+    return this.queue.length === 0 ? this.grab(most) : 0
+  }
+
   /** Waits for its turn and at least `least` free permits, then takes up to `most`: how many it took. */
   take(most: number, least = 1): Effect.Effect<number> {
     return Effect.suspend(() => {

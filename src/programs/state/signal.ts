@@ -6,7 +6,8 @@ import { Clock, Duration, Effect } from "effect"
  */
 export class Signal {
   private count = 0
-  private waiting = new Set<() => void>()
+  // An array: few wait at a time, and each comes and goes again and again.
+  private waiting: Array<() => void> = []
 
   get version(): number {
     return this.count
@@ -14,16 +15,19 @@ export class Signal {
 
   notify(): void {
     this.count += 1
-    if (this.waiting.size === 0) return
+    if (this.waiting.length === 0) return
     const woken = this.waiting
-    this.waiting = new Set()
+    this.waiting = []
     for (const wake of woken) wake()
   }
 
   /** Calls a function at the next change, once; the function returned takes it back. */
   onChange(wake: () => void): () => void {
-    this.waiting.add(wake)
-    return () => this.waiting.delete(wake)
+    this.waiting.push(wake)
+    return () => {
+      const at = this.waiting.indexOf(wake)
+      if (at >= 0) this.waiting.splice(at, 1)
+    }
   }
 }
 

@@ -16,6 +16,9 @@ export interface Traffic {
   readonly shares: Readonly<Partial<Record<Nature, number>>>
 }
 
+/** `busy`: seconds between events and between faults. `trickle`: minutes and hours, so that years pass quickly. */
+export type Pace = "busy" | "trickle"
+
 export interface Scenario {
   readonly seed: number
   /** How long traffic and faults last, in milliseconds. */
@@ -32,6 +35,7 @@ export interface Scenario {
     readonly shutdownTimeout: Duration.Duration
     readonly groupStartId: string
     readonly circuitBreaker: boolean
+    readonly healthInterval: Duration.Duration
   }
   readonly traffic: Traffic
   /** How often the configuration is synchronised, in milliseconds; undefined where it is not. */
@@ -121,17 +125,23 @@ const fault = (kind: Kind, at: number, room: number, replica: string, chance: Ch
   }
 }
 
-const faultsOf = (chance: Chance, durationMs: number, replicas: ReadonlyArray<string>): ReadonlyArray<Fault> => {
+const faultsOf = (
+  chance: Chance,
+  durationMs: number,
+  replicas: ReadonlyArray<string>,
+  meanMs: (chance: Chance) => number
+): ReadonlyArray<Fault> => {
   // A few sorts at a time find more than all at once: some mistakes show only where nothing else goes wrong.
   const enabled = kinds.filter(() => chance.yes(0.35))
   const [first, ...rest] = enabled
   if (first === undefined || chance.yes(0.1)) return []
   const last = Math.max(settlingMs, durationMs * 0.9)
-  const everyMs = 4_000 + chance.exponential(30_000)
+  const everyMs = meanMs(chance)
   const faults: Array<Fault> = []
   let flushes = 0
   for (let at = settlingMs + 500 + chance.exponential(everyMs); at < last; at += chance.exponential(everyMs)) {
     const kind = chance.pick([first, ...rest])
+    // Where Redis loses data all the time there is little left to judge.
     if ((kind === "flush" || kind === "failover" || kind === "trim") && flushes++ >= 3) continue
     const replica = replicas[chance.int(0, replicas.length - 1)] ?? ""
     faults.push(fault(kind, Math.round(at), durationMs - at, replica, chance))
@@ -144,14 +154,42 @@ const faultsOf = (chance: Chance, durationMs: number, replicas: ReadonlyArray<st
   return faults
 }
 
-/** The scenario of a seed. */
-export const scenarioOf = (seed: number, durationMs: number): Scenario => {
+const busyFaults = (chance: Chance): number => 4_000 + chance.exponential(30_000)
+
+/** The scenario of a seed at a pace. */
+export const scenarioOf = (seed: number, durationMs: number, pace: Pace = "busy"): Scenario =>
+  pace === "busy" ? busyScenario(seed, durationMs) : trickleScenario(seed, durationMs)
+
+/** One replica with an event every few minutes, a fault every few hours, and everything that goes by the clock. */
+const trickleScenario = (seed: number, durationMs: number): Scenario => {
+  const busy = busyScenario(seed, settlingMs)
+  const chance = new Chance(`trickle ${seed}`)
+  const replicas = busy.replicas.slice(0, 1)
+  const faults = faultsOf(
+    chance.fork("faults"),
+    durationMs,
+    replicas.map(({ name }) => name),
+    () => chance.int(2, 12) * 3_600_000
+  )
+  return {
+    ...busy,
+    durationMs,
+    replicas,
+    settings: { ...busy.settings, claimIdle: Duration.minutes(10), healthInterval: Duration.minutes(5) },
+    traffic: { ...busy.traffic, perSecond: 1 / 300 },
+    configEveryMs: 300_000,
+    climate: { statuses: { 500: 0.15 } },
+    faults
+  }
+}
+
+const busyScenario = (seed: number, durationMs: number): Scenario => {
   const chance = new Chance(`scenario ${seed}`)
   const count = chance.pick([1, 2, 2, 2, 3, 3, 4])
   const names = Array.from({ length: count }, (_, index) => `replica-${index + 1}`)
   const sameName = chance.yes(0.1)
   const replicas = names.map((name) => ({ name, consumer: sameName ? "replica" : name }))
-  const faults = faultsOf(chance.fork("faults"), durationMs, names)
+  const faults = faultsOf(chance.fork("faults"), durationMs, names, busyFaults)
   const loses = faults.some(({ kind }) => kind === "flush" || kind === "failover")
   return {
     seed,
@@ -168,7 +206,8 @@ export const scenarioOf = (seed: number, durationMs: number): Scenario => {
       shutdownTimeout: Duration.seconds(chance.pick([3, 25])),
       // A replica that starts after a flush, and remembers nothing, would pass over what came since with `$`.
       groupStartId: loses || chance.yes(0.5) ? "0" : "$",
-      circuitBreaker: true
+      circuitBreaker: true,
+      healthInterval: Duration.seconds(15)
     },
     traffic: {
       perSecond: chance.pick([0.5, 2, 5, 10, 10, 20]),

@@ -21,7 +21,7 @@ import { schedule } from "./checkers/schedule.ts"
 import { Facts, jsonOf } from "./facts.ts"
 import { type Happening, Reader } from "./happenings.ts"
 import { SimulatedJobsApi } from "./jobsApi.ts"
-import { type Scenario, scenarioOf, settlingMs } from "./scenario.ts"
+import { type Pace, type Scenario, scenarioOf, settlingMs } from "./scenario.ts"
 import { produce } from "./workload.ts"
 
 /** A deliberate mistake, put between the app and what it is given, or into its settings. */
@@ -37,6 +37,8 @@ export interface SimulateOptions {
   readonly seed: number
   /** How long traffic and faults last, in milliseconds of the world. */
   readonly durationMs: number
+  /** `busy` where not given. */
+  readonly pace?: Pace | undefined
   readonly trace?: boolean
   /** Indexes of the faults to keep; all where not given. */
   readonly faults?: ReadonlyArray<number> | undefined
@@ -69,6 +71,8 @@ export interface Verdict {
 
 /** How long everything may take to drain once traffic and faults have ended, in milliseconds of the world. */
 const drainMs = 20 * 60_000
+/** How often the checkers look around, in milliseconds of the world. */
+const lookEveryMs: Readonly<Record<Pace, number>> = { busy: 1_000, trickle: 30_000 }
 /** Violations after which there is nothing more to learn. */
 const mostViolations = 20
 
@@ -171,8 +175,8 @@ const observe = (scene: Scene, checkers: ReadonlyArray<Checker>, count: () => vo
 
 /** Lives through a scenario and judges it. */
 export const simulate = (options: SimulateOptions): Verdict => {
-  const { bug, durationMs, faults: kept, seed, trace = false } = options
-  const planned = scenarioOf(seed, durationMs)
+  const { bug, durationMs, faults: kept, pace = "busy", seed, trace = false } = options
+  const planned = scenarioOf(seed, durationMs, pace)
   const faults = kept === undefined ? planned.faults : planned.faults.filter((_, index) => kept.includes(index))
   const scenario: Scenario = { ...planned, faults }
   const app = appOf(scenario, bug?.settings ?? {})
@@ -212,12 +216,12 @@ export const simulate = (options: SimulateOptions): Verdict => {
       commands += 1
     })
   )
-  produce(world, scenario, settlingMs, (produced) => facts.produced(produced))
-  const second = () => {
-    for (const checker of checkers) checker.onSecond?.()
-    if (world.elapsed < durationMs + drainMs) world.kernel.after(1_000_000, undefined, second)
+  const produceGood = produce(world, scenario, settlingMs, (produced) => facts.produced(produced))
+  const look = () => {
+    for (const checker of checkers) checker.onLook?.()
+    if (world.elapsed < durationMs + drainMs) world.kernel.after(lookEveryMs[pace] * 1_000, undefined, look)
   }
-  second()
+  look()
 
   const done = () => violations.length >= mostViolations
   world.run(durationMs, done)
@@ -225,7 +229,11 @@ export const simulate = (options: SimulateOptions): Verdict => {
   api.configurations.change("next")
   const deadline = world.elapsed + drainMs
   const drained = () => facts.standing.size === 0 && facts.all.every((fact) => facts.ended(fact))
-  while (!done() && !drained() && world.elapsed < deadline) world.run(1_000, done)
+  while (!done() && !drained() && world.elapsed < deadline) {
+    world.run(1_000, done)
+    // Only a success closes a circuit: life goes on for one that has nothing but bad events left to probe with.
+    if (world.replicas.some(({ collector }) => collector?.session()?.gate.open === true)) produceGood()
+  }
   // Whoever is stopping or starting ends that first, and every configuration comes up to date.
   if (!done()) world.run(settledMs(scenario), done)
   if (!done()) for (const checker of checkers) checker.atEnd?.()

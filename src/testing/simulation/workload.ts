@@ -90,16 +90,22 @@ const natureOf = ({ traffic }: Scenario, chance: Chance): Nature => {
   return "good"
 }
 
-/** Produces events into a world from `from` on, until the scenario's end, and tells of each. */
-export const produce = (world: World, scenario: Scenario, from: number, tell: (produced: Produced) => void): void => {
+/**
+ * Produces events into a world from `from` on, until the scenario's end, and tells of each. What it returns produces one
+ * good event more.
+ */
+export const produce = (
+  world: World,
+  scenario: Scenario,
+  from: number,
+  tell: (produced: Produced) => void
+): (() => void) => {
   const chance = world.kernel.chance.fork("workload")
   const { streams, traffic } = scenario
   let serial = 0
   let poisons = 0
 
-  const one = () => {
-    const drawn = natureOf(scenario, chance)
-    const nature = drawn === "poison" && poisons++ >= 2 ? "good" : drawn
+  const one = (nature: Nature) => {
     const eventId = `${nature}-${++serial}`
     const isTranscription = chance.yes(0.6)
     const { now } = world
@@ -113,11 +119,17 @@ export const produce = (world: World, scenario: Scenario, from: number, tell: (p
     if (typeof entryId === "string") tell({ eventId, nature, stream, entryId, fields })
   }
 
+  const any = () => {
+    const nature = natureOf(scenario, chance)
+    one(nature === "poison" && poisons++ >= 2 ? "good" : nature)
+  }
+
   const next = () => {
     if (world.elapsed >= scenario.durationMs) return
     const burst = chance.yes(traffic.burstChance) ? chance.int(2, traffic.burst) : 1
-    for (let i = 0; i < burst; i++) one()
+    for (let i = 0; i < burst; i++) any()
     world.kernel.after(chance.exponential((burst * 1_000_000) / traffic.perSecond), undefined, next)
   }
   world.at(from, next)
+  return () => one("good")
 }

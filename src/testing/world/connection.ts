@@ -41,7 +41,8 @@ export class Connection {
   private readonly network: RedisNetwork
   private readonly process: Process
   private readonly shared: boolean
-  private readonly calls = new Set<Call>()
+  /** Sent and not answered, oldest first. */
+  private calls: Array<Call> = []
   private waiting: Array<Call> = []
   private lastArrival = 0
   private lastReply = 0
@@ -108,7 +109,7 @@ export class Connection {
 
   private write(call: Call): void {
     const { kernel } = this.network
-    this.calls.add(call)
+    this.calls.push(call)
     this.lastArrival = Math.max(this.lastArrival, kernel.microseconds + this.network.latency())
     kernel.at(this.lastArrival, undefined, () => this.arrive(call))
     call.deadline = kernel.microseconds + patienceFor(call.args)
@@ -151,7 +152,8 @@ export class Connection {
 
   private settle(call: Call, outcome: Reply | ReplyError): void {
     if (call.unanswered || this.stalled) return
-    this.calls.delete(call)
+    const at = this.calls.indexOf(call)
+    if (at >= 0) this.calls.splice(at, 1)
     if (call.settled) return
     call.settled = true
     call.resume(
@@ -171,8 +173,8 @@ export class Connection {
     this.state = "down"
     this.network.broken(this.process)
     const { kernel } = this.network
-    const calls = [...this.calls]
-    this.calls.clear()
+    const { calls } = this
+    this.calls = []
     for (const call of calls) call.unanswered = true
     const underWay = calls.filter(({ arrived }) => !arrived)
     const arriving = this.network.chance.int(0, underWay.length)

@@ -43,7 +43,7 @@ export class RedisNetwork {
   private readonly connections = new Map<Process, Set<Connection>>()
   private readonly hooks: Hooks<RedisWatcher>
   private readonly cutOff = new Set<string>()
-  private readonly waitingReads = new Set<() => void>()
+  private readonly waitingReads: Array<() => void> = []
   private down = false
   private lossChance = 0
 
@@ -103,10 +103,11 @@ export class RedisNetwork {
     endWaiting = () => {
       timesOut?.()
       read.leave()
-      this.waitingReads.delete(leave)
+      const at = this.waitingReads.indexOf(leave)
+      if (at >= 0) this.waitingReads.splice(at, 1)
     }
     const leave = endWaiting
-    this.waitingReads.add(leave)
+    this.waitingReads.push(leave)
     return leave
   }
 

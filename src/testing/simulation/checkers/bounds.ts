@@ -23,7 +23,7 @@ export const bounds = ({ report, scenario, world }: Scene): Checker => {
       if (!isDelivery(request)) return
       inFlight.set(process, (inFlight.get(process) ?? 1) - 1)
     },
-    onSecond: () => {
+    onLook: () => {
       for (const { collector, name } of world.replicas) {
         const session = collector?.session()
         if (session === undefined) continue

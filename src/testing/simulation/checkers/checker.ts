@@ -32,8 +32,8 @@ export interface Checker extends Watcher {
   readonly onFacts?: (happening: Happening, process: Process | undefined) => void
   /** A poisonous event kills the process that is about to send it. */
   readonly onKill?: (eventId: string) => void
-  /** Once a second. */
-  readonly onSecond?: () => void
+  /** Every second; where time flies, every half a minute. */
+  readonly onLook?: () => void
   /** When all should be done. */
   readonly atEnd?: () => void
 }

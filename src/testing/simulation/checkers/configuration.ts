@@ -49,7 +49,7 @@ export const configuration = ({ api, report, scenario, world }: Scene): Checker 
     }
   }
   return {
-    onSecond: () => {
+    onLook: () => {
       for (const replica of world.replicas) {
         const { operations } = replica.disk
         if (operations === lookedAt.get(replica.name)) continue

@@ -9,6 +9,8 @@ import type { Checker, Scene } from "./checker.ts"
 
 /** How long a replica may take to find what is its own, in milliseconds. */
 const patienceMs = 12_000
+/** How often what is forgotten is looked for, in milliseconds. */
+const searchEveryMs = 5_000
 /** Room that a replica may leave itself when it reads what is its own again. */
 const overlap = 2
 
@@ -41,7 +43,7 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
   const ownNames = new Set(scenario.replicas.map(({ consumer }) => consumer)).size === scenario.replicas.length
   /** Since when each lane of a replica has had room for what is its own, in milliseconds after the start. */
   const roomySince = new Map<Lane, number>()
-  let seconds = 0
+  let searchedAt = 0
   let owners = new Map<string, string>()
   const trouble = (name: string | undefined) => {
     for (const replica of world.replicas)
@@ -138,14 +140,16 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
       const [stream = "", group = "", , idle = "0"] = args
       owners = new Map(pending(world, stream, group, idle).map(([id, consumer]) => [id, consumer]))
     },
-    onSecond: () => {
+    onLook: () => {
       for (const replica of world.replicas) {
         const { name, process } = replica
         if (process === undefined || process.paused || !world.redis.reaches(process)) trouble(name)
         noteRoom(replica)
       }
       // Who has lost a shared name leaves entries behind under it, which nobody knows until they are idle.
-      if (ownNames && ++seconds % 5 === 0) for (const replica of world.replicas) forgotten(replica)
+      if (!ownNames || world.elapsed - searchedAt < searchEveryMs) return
+      searchedAt = world.elapsed
+      for (const replica of world.replicas) forgotten(replica)
     },
     onHappening: (happening, process) => {
       if (happening._tag === "Claimed") claimed(happening.stream, happening.ids, happening.idle, process)
