@@ -69,13 +69,10 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader): Reads =
       Effect.gen(function* () {
         const granted = permits.tryTake(most) || (yield* takeSome)
         yield* session.beat(loop)
-        const reading = receiving(
-          session,
-          lane,
-          reader.readNew(lane.key, session.consumer, granted, block ? blockMs : 0)
-        )
+        const reading = reader.readNew(lane.key, session.consumer, granted, block ? blockMs : 0)
+        const read = receiving(session, lane, reading)
         // A read that does not wait is seen to its end, so that a stop leaves nothing handed out unread.
-        const entries = yield* Effect.onError(block ? Effect.interruptible(reading) : reading, () =>
+        const entries = yield* Effect.onError(block ? Effect.interruptible(read) : read, () =>
           Effect.sync(() => permits.release(granted))
         )
         if (entries.length === 0) {

@@ -17,21 +17,21 @@ const outcome = (task: Task, name: Metrics.DeliveryOutcome) =>
   Metric.update(Metrics.deliveries(task.lane.label, name), 1)
 
 /** Fetches the entry's fields again; undefined where there is nothing left to work on. */
-const takeUp = (session: Session, task: Task): Effect.Effect<FlatFields | undefined> =>
-  Effect.gen(function* () {
-    const { consumer, link, streams } = session
-    const overdrawn = task.deliveries + (task.countHandOut ? 1 : 0) > session.options.maxDeliveries
-    const take = streams.take(task.lane.key, consumer, task.id, task.countHandOut && !overdrawn)
-    const taken = yield* ownershipOf(session, task, untilDone(link, "take", take), ({ _tag }) => _tag !== "NotOwned")
-    if (taken._tag === "NotOwned") return yield* Effect.as(drop(session, task), undefined)
-    if (taken._tag === "Deleted") {
-      task.gone = true
-      return yield* Effect.as(drop(session, task), undefined)
+const takeUp = (session: Session, task: Task): Effect.Effect<FlatFields | undefined> => {
+  const { consumer, link, options, streams } = session
+  const overdrawn = task.deliveries + (task.countHandOut ? 1 : 0) > options.maxDeliveries
+  const take = streams.take(task.lane.key, consumer, task.id, task.countHandOut && !overdrawn)
+  const asked = ownershipOf(session, task, untilDone(link, "take", take), ({ _tag }) => _tag !== "NotOwned")
+  return Effect.flatMap(asked, (taken) => {
+    if (taken._tag !== "Taken") {
+      if (taken._tag === "Deleted") task.gone = true
+      return Effect.as(drop(session, task), undefined)
     }
-    task.deliveries = overdrawn ? session.options.maxDeliveries + 1 : taken.deliveries
+    task.deliveries = overdrawn ? options.maxDeliveries + 1 : taken.deliveries
     task.countHandOut = false
-    return taken.fields
+    return Effect.succeed(taken.fields)
   })
+}
 
 interface Readable {
   readonly passage: Passage
@@ -110,6 +110,41 @@ const noteSuccess = (
     })
   })
 
+/** Counts a retry that is scheduled, and says so where asked for. */
+const noteRetry = (
+  task: Task,
+  { source }: Passage,
+  { eventId }: PreparedRequest,
+  { at, attempts, failure }: Extract<Decision, { readonly _tag: "Retry" }>,
+  now: number
+): Effect.Effect<void> =>
+  outcome(task, "retried").pipe(
+    Effect.andThen(Metric.update(Metrics.retriesScheduled(String(attempts) as "1" | "2" | "3"), 1)),
+    Effect.andThen(
+      Effect.logDebug("delivery.failed").pipe(
+        Effect.annotateLogs({
+          event_id: eventId,
+          stream: source.stream,
+          entry_id: source.id,
+          attempt: attempts,
+          retry_in_ms: at - now,
+          error_code: failure.errorCode,
+          error_message: failure.errorMessage
+        })
+      )
+    )
+  )
+
+/** Waits for the circuit to close, the attempt not counted. */
+const holdAgain = (session: Session, task: Task, now: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (task.gone) return drop(session, task)
+    task.fields = undefined
+    task.dueAt = now
+    if (!task.lost) session.ledger.hold(task)
+    return Effect.void
+  })
+
 const settleFailed = (
   session: Session,
   task: Task,
@@ -117,49 +152,21 @@ const settleFailed = (
   request: PreparedRequest,
   decision: Exclude<Decision, { readonly _tag: "Delivered" }>,
   now: number
-): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    switch (decision._tag) {
-      case "Hold": {
-        if (task.gone) return yield* drop(session, task)
-        task.fields = undefined
-        task.dueAt = now
-        if (!task.lost) session.ledger.hold(task)
-        return
-      }
-      case "Retry": {
-        const { errorCode, errorMessage } = decision.failure
-        const { at, attempts } = decision
-        const moved = yield* retryLater(session, task, passage, {
-          at,
-          attempts,
-          failedAt: now,
-          errorCode,
-          errorMessage
-        })
-        if (!moved) return
-        yield* outcome(task, "retried")
-        yield* Metric.update(Metrics.retriesScheduled(String(attempts) as "1" | "2" | "3"), 1)
-        return yield* Effect.logDebug("delivery.failed").pipe(
-          Effect.annotateLogs({
-            event_id: request.eventId,
-            stream: passage.source.stream,
-            entry_id: passage.source.id,
-            attempt: attempts,
-            retry_in_ms: at - now,
-            error_code: errorCode,
-            error_message: errorMessage
-          })
-        )
-      }
-      case "Abandon": {
-        const { errorCode, errorMessage } = decision.failure
-        const { attempts, reason } = decision
-        const end = { reason, attempts, errorCode, errorMessage, eventId: request.eventId }
-        if (yield* abandon(session, task, passage, end)) yield* outcome(task, "abandoned")
-      }
-    }
-  })
+): Effect.Effect<void> => {
+  if (decision._tag === "Hold") return holdAgain(session, task, now)
+  const { attempts, failure } = decision
+  const { errorCode, errorMessage } = failure
+  if (decision._tag === "Retry") {
+    const scheduled = { at: decision.at, attempts, failedAt: now, errorCode, errorMessage }
+    return Effect.flatMap(retryLater(session, task, passage, scheduled), (moved) =>
+      moved ? noteRetry(task, passage, request, decision, now) : Effect.void
+    )
+  }
+  const end = { reason: decision.reason, attempts, errorCode, errorMessage, eventId: request.eventId }
+  return Effect.flatMap(abandon(session, task, passage, end), (moved) =>
+    moved ? outcome(task, "abandoned") : Effect.void
+  )
+}
 
 const announce = (change: "opened" | "closed", result: AttemptResult): Effect.Effect<void> =>
   change === "closed"

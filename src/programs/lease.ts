@@ -74,12 +74,12 @@ export const leaseStream = (lanes: ReadonlyArray<Lane>): string => lanes[0]?.key
 export const keepLease = (session: Session): Effect.Effect<never, LeaseLost> =>
   Effect.gen(function* () {
     const { consumer, lease, link, streams } = session
-    const key = leaseStream(session.lanes)
+    const renewal = Effect.result(streams.renewLease(leaseStream(session.lanes), consumer, lease.token, leaseTtlMs))
     let failures = 0
     for (;;) {
       yield* session.beat(loopName)
       const asked = yield* Clock.currentTimeMillis
-      const renewed = yield* Effect.result(streams.renewLease(key, consumer, lease.token, leaseTtlMs))
+      const renewed = yield* renewal
       if (renewed._tag === "Failure") {
         yield* noteFailure(link, loopName, renewed.failure)
         yield* backoff(failures)

@@ -27,7 +27,7 @@ const { values } = parseArgs({
     trace: { type: "string" },
     bug: { type: "string" },
     bugs: { type: "boolean", default: false },
-    twice: { type: "boolean", default: false },
+    once: { type: "boolean", default: false },
     hashes: { type: "boolean", default: false }
   }
 })
@@ -136,7 +136,7 @@ const traceOne = (): boolean => {
 
 function* tasksOf(seeds: number, bug: string | undefined): Generator<Task> {
   for (let seed = first; seed < first + seeds; seed++) {
-    yield { seed, durationMs, pace, faults, bug, twice: values.twice || (seed - first) % 10 === 0 }
+    yield { seed, durationMs, pace, faults, bug, twice: !values.once && bug === undefined }
   }
 }
 

@@ -31,7 +31,12 @@ export type Happening =
 
 export type Teller = (happening: Happening, process: Process | undefined) => void
 
-const scriptName = (lua: string | undefined): string | undefined => /^-- job-collector:([a-z-]+)\n/.exec(lua ?? "")?.[1]
+const scriptNames = new Map<string, string | undefined>()
+
+const scriptName = (lua = ""): string | undefined => {
+  if (!scriptNames.has(lua)) scriptNames.set(lua, /^-- job-collector:([a-z-]+)\n/.exec(lua)?.[1])
+  return scriptNames.get(lua)
+}
 
 const lastId = (redis: RedisNetwork, stream: string): string => {
   const found = redis.look("XREVRANGE", stream, "+", "-", "COUNT", "1")

@@ -175,7 +175,12 @@ const trickleScenario = (seed: number, durationMs: number): Scenario => {
     ...busy,
     durationMs,
     replicas,
-    settings: { ...busy.settings, claimIdle: Duration.minutes(10), healthInterval: Duration.minutes(5) },
+    settings: {
+      ...busy.settings,
+      deliveryConcurrency: 64,
+      claimIdle: Duration.minutes(10),
+      healthInterval: Duration.minutes(5)
+    },
     traffic: { ...busy.traffic, perSecond: 1 / 300 },
     configEveryMs: 300_000,
     climate: { statuses: { 500: 0.15 } },

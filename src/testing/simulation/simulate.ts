@@ -120,27 +120,35 @@ const settledMs = ({ configEveryMs = 0 }: Scenario): number => 60_000 + 2 * conf
 /** Keeps the facts, and hands the checkers what they look at. */
 const observe = (scene: Scene, checkers: ReadonlyArray<Checker>, count: () => void): Watcher => {
   const { facts, world } = scene
+  const looking = {
+    onHappening: checkers.flatMap(({ onHappening }) => onHappening ?? []),
+    onFacts: checkers.flatMap(({ onFacts }) => onFacts ?? []),
+    onCommand: checkers.flatMap(({ onCommand }) => onCommand ?? []),
+    onExecuted: checkers.flatMap(({ onExecuted }) => onExecuted ?? []),
+    onSent: checkers.flatMap(({ onSent }) => onSent ?? []),
+    onEnd: checkers.flatMap(({ onEnd }) => onEnd ?? [])
+  }
   const reader = new Reader(world.redis, (happening, process) => {
-    for (const checker of checkers) checker.onHappening?.(happening, process)
+    for (const look of looking.onHappening) look(happening, process)
     update(facts, happening)
-    for (const checker of checkers) checker.onFacts?.(happening, process)
+    for (const look of looking.onFacts) look(happening, process)
   })
   return {
     onCommand: (process, name, args) => {
       count()
       reader.before(name, args)
-      for (const checker of checkers) checker.onCommand?.(process, name, args)
+      for (const look of looking.onCommand) look(process, name, args)
     },
     onExecuted: (executed) => {
       reader.after(executed)
-      for (const checker of checkers) checker.onExecuted?.(executed)
+      for (const look of looking.onExecuted) look(executed)
     },
     onBroken: (process) => {
       for (const checker of checkers) checker.onBroken?.(process)
     },
     onSent: (exchange) => {
       const fact = facts.ofEvent(exchange.request.headers["idempotency-key"] ?? "")
-      for (const checker of checkers) checker.onSent?.(exchange)
+      for (const look of looking.onSent) look(exchange)
       if (fact !== undefined) fact.requests += 1
     },
     onArrival: (exchange) => {
@@ -156,7 +164,7 @@ const observe = (scene: Scene, checkers: ReadonlyArray<Checker>, count: () => vo
         else fact.failures += 1
         fact.statuses.add(status)
       }
-      for (const checker of checkers) checker.onEnd?.(exchange, status, body, headers)
+      for (const look of looking.onEnd) look(exchange, status, body, headers)
     },
     onStart: (replica, process) => {
       for (const checker of checkers) checker.onStart?.(replica, process)
