@@ -69,7 +69,15 @@ const freshLaneStates = (lanes: ReadonlyArray<Lane>): ReadonlyMap<Lane, LaneStat
   new Map(
     lanes.map((lane) => [
       lane,
-      { ready: false, grouped: false, lastSeenId: undefined, problem: undefined, figures: undefined, eaten: 0 }
+      {
+        ready: false,
+        grouped: false,
+        unsure: false,
+        lastSeenId: undefined,
+        problem: undefined,
+        figures: undefined,
+        eaten: 0
+      }
     ])
   )
 

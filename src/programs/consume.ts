@@ -138,6 +138,9 @@ const read = (session: Session, lane: Lane): Effect.Effect<never, RedisError> =>
     const reads = isDlq(lane) ? readDlq(session, lane, reader) : readSource(session, lane, reader)
     let more = true
     for (;;) {
+      // Not elsewhere: what this reader is being given just now would seem to be unknown.
+      if (state.unsure) unread = fromFirst
+      state.unsure = false
       while (unread !== undefined) {
         yield* awaitRoom(session, lane, loop)
         yield* session.beat(loop)

@@ -57,7 +57,7 @@ export const fromFirst = "-"
 
 /**
  * Reads this consumer's own pending entries and holds those it does not know: at start, and after every answer that
- * may have been lost with its connection. XPENDING rather than XREADGROUP `0`, since that would count a hand-out of each.
+ * may have been lost with its connection, of a read or of a take-over. XPENDING rather than XREADGROUP `0`, since that would count a hand-out of each.
  * Where to go on once there is room again; undefined when all were read.
  */
 export const rereadOwn = (session: Session, lane: Lane, from: string): Effect.Effect<string | undefined, RedisError> =>

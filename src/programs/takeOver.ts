@@ -7,7 +7,7 @@ import { holdPending, roomFor } from "./ownPending.ts"
 import { noteFailure } from "./persist.ts"
 import { lostByRedis, noteDeleted } from "./settle.ts"
 import type { Lane } from "./state/lanes.ts"
-import type { Session } from "./state/session.ts"
+import { laneState, type Session } from "./state/session.ts"
 
 export const loopName = "take-over"
 
@@ -90,7 +90,9 @@ const makeScan = (session: Session, lane: Lane): Effect.Effect<void> => {
   }).pipe(
     Effect.catch((error) => {
       cursor = "0-0"
-      return redisFailure(error) === "no-group" ? Effect.void : noteFailure(session.link, loopName, error)
+      if (redisFailure(error) === "no-group") return Effect.void
+      laneState(session, lane).unsure = true
+      return noteFailure(session.link, loopName, error)
     })
   )
 }

@@ -16,13 +16,13 @@ const abandonedStream = "modelsgateway:events:abandoned"
 
 /** Loses the answer of the next command like this one that brings something. */
 class Line {
-  lose: ((command: string, args: ReadonlyArray<string>) => boolean) | undefined
+  lose: ((command: string, args: ReadonlyArray<string>, reply: unknown) => boolean) | undefined
   lost = 0
 
   through(send: Redis["Service"]["send"]): Redis["Service"]["send"] {
     return <A>(command: string, ...args: ReadonlyArray<string>) =>
       Effect.flatMap(send<A>(command, ...args), (reply): Effect.Effect<A, RedisError> => {
-        if (reply === null || this.lose?.(command, args) !== true) return Effect.succeed(reply)
+        if (reply === null || this.lose?.(command, args, reply) !== true) return Effect.succeed(reply)
         this.lose = undefined
         this.lost += 1
         return Effect.fail(new RedisError({ cause: new Error("Connection is closed.") }))
@@ -32,10 +32,12 @@ class Line {
 
 const withLine = <A, E>(
   api: ScriptedApi,
-  test: (redis: Redis["Service"], line: Line) => Effect.Effect<A, E, JobCollector>
+  test: (redis: Redis["Service"], line: Line) => Effect.Effect<A, E, JobCollector>,
+  before: (redis: Redis["Service"]) => Effect.Effect<unknown, RedisError> = () => Effect.void
 ) =>
   Effect.gen(function* () {
     const engine = yield* Redis
+    yield* before(engine)
     const line = new Line()
     const lossy = Layer.succeed(
       Redis,
@@ -78,6 +80,32 @@ describe("an answer that is lost", () => {
         )
         assert.strictEqual(yield* pending(redis, source), 0)
       })
+    )
+  })
+
+  it.effect("of a take-over: the entries are found among the own pending ones, long before they are idle again", () => {
+    const api = new ScriptedApi()
+    const handedToOneThatIsGone = (redis: Redis["Service"]) =>
+      Effect.gen(function* () {
+        yield* redis.send("XGROUP", "CREATE", source, "job-collector-group", "0", "MKSTREAM")
+        yield* add(redis, "evt-1")
+        yield* redis.send("XREADGROUP", "GROUP", "job-collector-group", "gone", "STREAMS", source, ">")
+      })
+    return withLine(
+      api,
+      (redis, line) =>
+        Effect.gen(function* () {
+          line.lose = (command, _args, reply) =>
+            command === "XAUTOCLAIM" && Array.isArray(reply) && String(reply[1]) !== ""
+          yield* travel(75_000)
+          assert.strictEqual(line.lost, 1)
+          assert.deepStrictEqual(
+            api.attempts.map(({ eventId }) => eventId),
+            ["evt-1"]
+          )
+          assert.strictEqual(yield* pending(redis, source), 0)
+        }),
+      handedToOneThatIsGone
     )
   })
 

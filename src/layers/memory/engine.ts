@@ -4,7 +4,7 @@ import { claimCommands } from "./claims.ts"
 import { groupCommands } from "./groups.ts"
 import { infoCommands } from "./info.ts"
 import { keyCommands } from "./keys.ts"
-import { type Command, Keyspace, type Waiter } from "./keyspace.ts"
+import { type Command, Keyspace } from "./keyspace.ts"
 import { Blocked, readCommands } from "./reads.ts"
 import { checkArity, type Reply, ReplyError } from "./replies.ts"
 import { evaluate } from "./scripts.ts"
@@ -89,84 +89,6 @@ const failure = (error: ReplyError) => Effect.fail(new RedisError({ cause: error
 const answer = (outcome: Reply | ReplyError): Effect.Effect<Reply, RedisError> =>
   outcome instanceof ReplyError ? failure(outcome) : Effect.succeed(outcome)
 
-/** A read's place in the queue, and what it was served once it was. */
-class Waiting {
-  private readonly db: Keyspace
-  private waiter: Waiter | undefined
-  private outcome: Reply | ReplyError | undefined
-  private resume: ((effect: Effect.Effect<Reply, RedisError>) => void) | undefined
-
-  constructor(db: Keyspace) {
-    this.db = db
-  }
-
-  /** Joins the queue at once; the effect ends when the read is served or its time is up. */
-  enter({ timeout, waiter }: Blocked): Effect.Effect<Reply, RedisError> {
-    this.waiter = waiter((outcome) => {
-      this.outcome = outcome
-      this.resume?.(answer(outcome))
-    })
-    this.db.enter(this.waiter)
-    const served = Effect.callback<Reply, RedisError>((resume) => {
-      if (this.outcome === undefined) this.resume = resume
-      else resume(answer(this.outcome))
-    })
-    if (timeout === 0) return served
-    return Effect.timeoutOrElse(served, {
-      duration: timeout,
-      // Served in the very instant its time was up: what was handed out is answered.
-      orElse: () =>
-        Effect.suspend(() => {
-          this.leave()
-          return answer(this.outcome ?? null)
-        })
-    })
-  }
-
-  leave(): void {
-    if (this.waiter !== undefined) this.db.leave(this.waiter)
-  }
-}
-
-const perform = (
-  db: Keyspace,
-  name: string,
-  args: ReadonlyArray<string>,
-  onBlocked: (blocked: Blocked) => Effect.Effect<Reply, RedisError>
-): Effect.Effect<Reply, RedisError> =>
-  Clock.clockWith((clock) => {
-    const now = Math.floor(clock.currentTimeMillisUnsafe())
-    try {
-      const result = execute(db, name, args, now)
-      return result instanceof Blocked ? onBlocked(result) : Effect.succeed(result)
-    } catch (error) {
-      if (error instanceof ReplyError) return failure(error)
-      throw error
-    } finally {
-      db.serve(now)
-    }
-  })
-
-/** A command that may wait. It leaves the queue however it ends, an interruption included. */
-const performRead = (db: Keyspace, name: string, args: ReadonlyArray<string>): Effect.Effect<Reply, RedisError> =>
-  Effect.suspend(() => {
-    const waiting = new Waiting(db)
-    return Effect.ensuring(
-      perform(db, name, args, (blocked) => waiting.enter(blocked)),
-      Effect.sync(() => waiting.leave())
-    )
-  })
-
-const neverBlocks = () => Effect.succeed(null)
-
-const sendTo = (db: Keyspace): MemoryConnection["send"] => {
-  // The reply's type is the caller's claim, as with any driver behind this service.
-  return <A>(name: string, ...args: ReadonlyArray<string>) =>
-    (name.toUpperCase() in readCommands
-      ? performRead(db, name, args)
-      : perform(db, name, args, neverBlocks)) as Effect.Effect<A, RedisError>
-}
-
 const runOn =
   (db: Keyspace): MemoryEngine["run"] =>
   (name, args, now, done) => {
@@ -177,16 +99,69 @@ const runOn =
       if (!(error instanceof ReplyError)) throw error
       result = error
     }
-    if (result instanceof Blocked) {
-      const waiter = result.waiter(done)
-      db.enter(waiter)
+    if (!(result instanceof Blocked)) {
       db.serve(now)
-      return { timeout: result.timeout, leave: () => db.leave(waiter) }
+      done(result)
+      return undefined
     }
+    const waiter = result.waiter(done)
+    db.enter(waiter)
     db.serve(now)
-    done(result)
-    return undefined
+    return { timeout: result.timeout, leave: () => db.leave(waiter) }
   }
+
+/** A command that a fiber has sent, and what it came to. */
+class Sent {
+  private outcome: Reply | ReplyError | undefined
+  private read: WaitingRead | undefined
+  private resume: ((effect: Effect.Effect<Reply, RedisError>) => void) | undefined
+
+  /** Runs it at once; the effect ends when it is done, or its time to wait is up. */
+  run(run: MemoryEngine["run"], name: string, args: ReadonlyArray<string>): Effect.Effect<Reply, RedisError> {
+    return Clock.clockWith((clock) => {
+      this.read = run(name, args, Math.floor(clock.currentTimeMillisUnsafe()), (outcome) => {
+        this.outcome = outcome
+        this.resume?.(answer(outcome))
+      })
+      return this.read === undefined ? this.answer : this.wait(this.read)
+    })
+  }
+
+  private get answer(): Effect.Effect<Reply, RedisError> {
+    return answer(this.outcome ?? null)
+  }
+
+  private wait({ leave, timeout }: WaitingRead): Effect.Effect<Reply, RedisError> {
+    const served = Effect.callback<Reply, RedisError>((resume) => {
+      if (this.outcome === undefined) this.resume = resume
+      else resume(this.answer)
+    })
+    if (timeout === 0) return served
+    return Effect.timeoutOrElse(served, {
+      duration: timeout,
+      // Served in the very instant its time was up: what was handed out is answered.
+      orElse: () =>
+        Effect.suspend(() => {
+          leave()
+          return this.answer
+        })
+    })
+  }
+
+  readonly leave = Effect.sync(() => this.read?.leave())
+}
+
+const sendTo = (db: Keyspace): MemoryConnection["send"] => {
+  const run = runOn(db)
+  // The reply's type is the caller's claim, as with any driver behind this service.
+  return <A>(name: string, ...args: ReadonlyArray<string>) =>
+    Effect.suspend(() => {
+      const sent = new Sent()
+      const done = sent.run(run, name, args)
+      // One that may wait leaves the queue however it ends, an interruption included.
+      return name.toUpperCase() in readCommands ? Effect.ensuring(done, sent.leave) : done
+    }) as Effect.Effect<A, RedisError>
+}
 
 /** A new engine without any keys. */
 export const makeEngine: Effect.Effect<MemoryEngine> = Effect.sync(() => {

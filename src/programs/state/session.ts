@@ -30,6 +30,8 @@ export interface LaneState {
   ready: boolean
   /** The group was there when last looked at, and what this process owned in one that was lost is its own again. */
   grouped: boolean
+  /** A take-over was not answered: something may be this process's own that it does not know. */
+  unsure: boolean
   /** The greatest id known to be delivered to the group: where a group that is gone is created again. */
   lastSeenId: string | undefined
   /** Why the stream or its group could not be read when last tried. */
