@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { simulate } from "../../src/testing/simulation/simulate.ts"
 
-/** Seeds 1 to 16, a minute of traffic and faults each. */
-const seeds = Array.from({ length: 16 }, (_, index) => index + 1)
+/** Seeds 1 to 16, and those that once found something; a minute of traffic and faults each. */
+const seeds = [...Array.from({ length: 16 }, (_, index) => index + 1), 323, 1397, 1480, 2493, 2585, 2657, 5561, 6970]
 const durationMs = 60_000
 
 describe("simulated worlds", () => {
@@ -11,6 +11,14 @@ describe("simulated worlds", () => {
     const { tally, violations } = simulate({ seed, durationMs })
     assert.deepStrictEqual(violations, [])
     assert.isAbove(tally.delivered, 0)
+    assert.strictEqual(tally.lost, 0)
+  })
+
+  it("two days at a trickle break no rule: an event every few minutes, a fault every few hours", () => {
+    const { scenario, tally, violations } = simulate({ seed: 3, durationMs: 2 * 86_400_000, pace: "trickle" })
+    assert.deepStrictEqual(violations, [])
+    assert.isAbove(scenario.faults.length, 1)
+    assert.isAbove(tally.delivered, 400)
     assert.strictEqual(tally.lost, 0)
   })
 
