@@ -1,5 +1,5 @@
 /** Acknowledgements of one stream that come due together go to Redis as one command. */
-import { Effect } from "effect"
+import { Cause, Effect, Exit } from "effect"
 import type { Consumer, EventStreams } from "../services/EventStreams.ts"
 import type { RedisError } from "../services/Redis.ts"
 import { untilDone } from "./persist.ts"
@@ -9,7 +9,7 @@ import type { Task } from "./state/task.ts"
 
 interface Waiting {
   readonly id: string
-  readonly done: () => void
+  readonly done: (exit: Exit.Exit<void>) => void
 }
 
 /** What waits to be acknowledged in one lane. */
@@ -35,21 +35,36 @@ export const makeAcknowledge = (context: {
   const send = (lane: Lane, ids: ReadonlyArray<string>): Effect.Effect<number, RedisError> =>
     isDlq(lane) ? streams.finish(lane.key, consumer.group, ids) : streams.acknowledge(lane.key, consumer.group, ids)
 
+  const start = (batch: Batch): void => {
+    if (batch.flushing || batch.waiting.length === 0) return
+    batch.flushing = true
+    fork(batch.flush)
+  }
+
   const makeBatch = (lane: Lane): Batch => {
     const waiting: Array<Waiting> = []
+    let sent: ReadonlyArray<Waiting> = []
     const flush = Effect.gen(function* () {
       while (waiting.length > 0) {
-        const now = waiting.splice(0, mostIds)
-        const ids = now.map(({ id }) => id)
+        sent = waiting.splice(0, mostIds)
+        const ids = sent.map(({ id }) => id)
         yield* untilDone(link, "acknowledge", send(lane, ids))
-        for (const { done } of now) done()
+        for (const { done } of sent) done(Exit.void)
+        sent = []
       }
       // In the same step as the look above: who comes between the two would wait for a flush that is over.
       batch.flushing = false
     }).pipe(
-      Effect.onInterrupt(() =>
+      Effect.onExit((exit) =>
         Effect.sync(() => {
+          if (Exit.isSuccess(exit)) return
           batch.flushing = false
+          const [first, ...others] = sent
+          sent = []
+          waiting.unshift(...others)
+          // A defect is one entry's, which is told of it; the others are tried again.
+          first?.done(exit)
+          if (Cause.hasDies(exit.cause)) start(batch)
         })
       )
     )
@@ -68,9 +83,7 @@ export const makeAcknowledge = (context: {
   return (task) =>
     Effect.callback<void>((resume) => {
       const batch = batchOf(task.lane)
-      batch.waiting.push({ id: task.id, done: () => resume(Effect.void) })
-      if (batch.flushing) return
-      batch.flushing = true
-      fork(batch.flush)
+      batch.waiting.push({ id: task.id, done: resume })
+      start(batch)
     })
 }

@@ -245,7 +245,8 @@ export const makeCollector = <R>(
       heartbeats
     }
     const syncPulse: Pulse = {
-      beat: heartbeats.beat(ConfigSync.loopName, Duration.toMillis(options.apiTimeout)),
+      beat: heartbeats.beat(ConfigSync.loopName),
+      asking: heartbeats.beat(ConfigSync.loopName, Duration.toMillis(options.apiTimeout)),
       rest: heartbeats.rest(ConfigSync.loopName)
     }
     const configSync = yield* Effect.provideService(makeConfigSync(syncPulse), JobsApi, lasting.api)

@@ -12,7 +12,7 @@ interface Parts {
 }
 
 /** The same parts; each use of one is a sign of life. */
-export const withPulse = ({ beat }: Pulse, { api, gateway, store }: Parts): Parts => {
+export const withPulse = ({ asking, beat }: Pulse, { api, gateway, store }: Parts): Parts => {
   const beating = <A, E, R>(step: Effect.Effect<A, E, R>) => Effect.andThen(beat, step)
   return {
     store: {
@@ -23,7 +23,7 @@ export const withPulse = ({ beat }: Pulse, { api, gateway, store }: Parts): Part
       install: (installation) => beating(store.install(installation)),
       revert: (generation) => beating(store.revert(generation))
     },
-    api: { ...api, configurations: (etag) => beating(api.configurations(etag)) },
+    api: { ...api, configurations: (etag) => Effect.andThen(asking, api.configurations(etag)) },
     // A host app's own may be an object of a class, which cannot be spread.
     gateway: {
       configured: gateway.configured,

@@ -134,7 +134,7 @@ const reloadNote = (reload: Reload): Record<string, unknown> => {
 /** Builds configuration sync. Nothing is read or written before the first tick. */
 export const make = Effect.fnUntraced(function* (
   options: Pick<ConfigSyncOptions, "interval" | "drift">,
-  pulse: Pulse = { beat: Effect.void, rest: Effect.void }
+  pulse: Pulse = { beat: Effect.void, asking: Effect.void, rest: Effect.void }
 ): Effect.fn.Return<ConfigSync, never, ConfigStore | JobsApi | Gateway> {
   const { api, gateway, store } = withPulse(pulse, {
     store: yield* ConfigStore,

@@ -38,13 +38,20 @@ const next = (session: Session, now: number): Next => {
   return { _tag: "Wait", until: Math.min(first?.dueAt ?? Number.POSITIVE_INFINITY, now + probePatience) }
 }
 
+/** A suspect works alone: it takes every permit there is. */
+const permitsFor = ({ permits }: Session, task: Task): number => (isSuspect(task) ? permits.total : 1)
+
 /** Starts the task that is due first once it has its permits: made once, run for every task. */
-const makeStart = (session: Session, planned: () => number): Effect.Effect<void> => {
+const makeStart = (session: Session): Effect.Effect<void> => {
   const { gate, ledger, permits } = session
-  const takePermits = Effect.interruptible(Effect.suspend(() => permits.take(planned(), planned())))
+  const takePermits = Effect.clockWith((clock) => {
+    const plan = next(session, clock.currentTimeMillisUnsafe())
+    const count = plan._tag === "Start" ? permitsFor(session, plan.task) : 1
+    return permits.take(count, count)
+  })
   return Effect.uninterruptible(
     Effect.gen(function* () {
-      const granted = yield* takePermits
+      const granted = yield* Effect.interruptible(takePermits)
       const now = yield* Clock.currentTimeMillis
       // Much may have changed while it waited for its turn.
       const still = next(session, now)
@@ -57,21 +64,18 @@ const makeStart = (session: Session, planned: () => number): Effect.Effect<void>
   )
 }
 
-/** A suspect works alone: it takes every permit there is. */
-const permitsFor = ({ permits }: Session, task: Task): number => (isSuspect(task) ? permits.total : 1)
-
 export const dispatch = (session: Session): Effect.Effect<never> =>
   Effect.gen(function* () {
     const { gate, ledger } = session
-    let wanted = 1
-    const start = makeStart(session, () => wanted)
+    const start = makeStart(session)
     for (;;) {
       yield* session.beat(loopName)
       const watch = new Watch(gate.changed, ledger.changed)
       const now = yield* Clock.currentTimeMillis
       const plan = next(session, now)
       if (plan._tag === "Start") {
-        wanted = permitsFor(session, plan.task)
+        // Permits come back when deliveries end, which takes as long as Redis or the API is away.
+        yield* session.rest(loopName)
         yield* start
         continue
       }

@@ -123,6 +123,7 @@ export const monitor = (session: Session): Effect.Effect<never> =>
         }
       }
       for (const publication of publications) yield* publication
+      yield* session.rest(loopName)
       yield* Effect.sleep(everyMs)
     }
   })

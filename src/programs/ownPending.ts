@@ -8,6 +8,7 @@ import type { Session } from "./state/session.ts"
 import { Watch } from "./state/signal.ts"
 import { pendingTask } from "./state/task.ts"
 
+/** May be more than there is room for: only ids are held, and those handed out least often go first of so many. */
 const page = 100
 
 /** How many more entries of a lane this process may own. */
@@ -57,8 +58,8 @@ export const fromFirst = "-"
 
 /**
  * Reads this consumer's own pending entries and holds those it does not know: at start, and after every answer that
- * may have been lost with its connection, of a read or of a take-over. XPENDING rather than XREADGROUP `0`, since that would count a hand-out of each.
- * Where to go on once there is room again; undefined when all were read.
+ * may have been lost with its connection, of a read or of a take-over. XPENDING rather than XREADGROUP `0`, since that
+ * would count a hand-out of each. Where to go on once there is room again; undefined when all were read.
  */
 export const rereadOwn = (session: Session, lane: Lane, from: string): Effect.Effect<string | undefined, RedisError> =>
   Effect.gen(function* () {
@@ -75,7 +76,10 @@ export const rereadOwn = (session: Session, lane: Lane, from: string): Effect.Ef
       after = pending.at(-1)?.id
     }
     if (found > 0) {
-      yield* Effect.logInfo("pending.reread").pipe(Effect.annotateLogs({ stream: lane.key, entries: found }))
+      // With little room a long backlog comes in many pieces: only the first is worth a line.
+      yield* (from === fromFirst ? Effect.logInfo("pending.reread") : Effect.logDebug("pending.reread")).pipe(
+        Effect.annotateLogs({ stream: lane.key, entries: found })
+      )
     }
     return after
   })

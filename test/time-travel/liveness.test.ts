@@ -1,16 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, FileSystem, Layer, Logger } from "effect"
+import { Clock, Duration, Effect, FileSystem, Layer, Logger } from "effect"
 import { HttpClient } from "effect/http"
-import { defaultOptions } from "../../src/domain/options.ts"
+import { type CollectorOptions, defaultOptions } from "../../src/domain/options.ts"
 import { JobCollector } from "../../src/JobCollector.ts"
 import { LeanHttpResponse } from "../../src/layers/LeanHttpResponse.ts"
 import { layerOf, makeEngine, layer as memoryLayer } from "../../src/layers/MemoryRedis.ts"
 import * as NobleSigner from "../../src/layers/NobleSigner.ts"
 import { Gateway } from "../../src/services/Gateway.ts"
-import { Redis } from "../../src/services/Redis.ts"
+import { Redis, RedisError } from "../../src/services/Redis.ts"
 import * as MemoryFileSystem from "../../src/testing/MemoryFileSystem.ts"
 import { bodyOf, bundleOf } from "../config/support/bundles.ts"
-import { ScriptedApi, testPrivateKey, travel } from "../support/time-machine.ts"
+import { transcribeFields } from "../support/events.ts"
+import { ScriptedApi, success, testPrivateKey, travel } from "../support/time-machine.ts"
 
 /** A host's own driver without time limits: from a moment on, one command is never answered. */
 const hanging = (command: string, from: () => boolean) =>
@@ -26,8 +27,8 @@ const hanging = (command: string, from: () => boolean) =>
     })
   )
 
-const collectorOn = (redis: Layer.Layer<Redis>) =>
-  JobCollector.layer({ apiBaseUrl: "http://api.test" }).pipe(
+const collectorOn = (redis: Layer.Layer<Redis>, options: Pick<Partial<CollectorOptions>, "healthInterval"> = {}) =>
+  JobCollector.layer({ apiBaseUrl: "http://api.test", ...options }).pipe(
     Layer.provide(Layer.mergeAll(redis, new ScriptedApi().layer, NobleSigner.layer(testPrivateKey))),
     Layer.provide(Logger.layer([]))
   )
@@ -58,6 +59,54 @@ describe("liveness", () => {
       assert.deepStrictEqual(silent.map(({ loop }) => loop).sort(), ["monitor"])
     }).pipe(Effect.provide(collectorOn(hanging("XINFO", () => hangs))))
   })
+
+  it.effect("an outage of Redis silences nobody: not the dispatcher, whose permits all wait for it", () => {
+    let away = false
+    const api = new ScriptedApi()
+    // Fails first, so that retries are due while every permit is taken by one that cannot be acknowledged.
+    api.answer = ({ attempt }) => (attempt === 1 ? { status: 500 } : success)
+    const gone = Effect.fail(new RedisError({ cause: new Error("Connection is closed.") }))
+    const leaving = Layer.effect(
+      Redis,
+      Effect.gen(function* () {
+        const real = yield* Effect.provide(Redis, layerOf(yield* makeEngine))
+        const send = <A>(name: string, ...args: ReadonlyArray<string>): Effect.Effect<A, RedisError> =>
+          Effect.suspend(() => (away ? gone : real.send<A>(name, ...args)))
+        return Redis.of({ ...real, send, reserve: Effect.map(real.reserve, (own) => ({ ...own, send })) })
+      })
+    )
+    const collector = JobCollector.layer({ apiBaseUrl: "http://api.test", deliveryConcurrency: 4 }).pipe(
+      Layer.provideMerge(leaving),
+      Layer.provide(Layer.mergeAll(api.layer, NobleSigner.layer(testPrivateKey))),
+      Layer.provide(Logger.layer([]))
+    )
+    return Effect.gen(function* () {
+      const { health } = yield* JobCollector
+      const redis = yield* Redis
+      yield* travel(2_000)
+      for (let n = 0; n < 12; n++) {
+        const fields = transcribeFields(`evt-${n}`, yield* Clock.currentTimeMillis)
+        yield* redis.send("XADD", "modelsgateway:events:transcribe", "*", ...fields)
+      }
+      yield* travel(1_000)
+      away = true
+      yield* travel(300_000)
+      assert.deepStrictEqual(yield* health.live, { live: true, silent: [] })
+      away = false
+      yield* travel(120_000)
+      assert.strictEqual(api.attempts.filter(({ attempt }) => attempt === 2).length, 12)
+    }).pipe(Effect.provide(collector))
+  })
+
+  it.effect("with HEALTH_INTERVAL above two minutes, too", () =>
+    Effect.gen(function* () {
+      const { health } = yield* JobCollector
+      for (let minute = 0; minute < 12; minute++) {
+        yield* travel(60_000)
+        assert.deepStrictEqual(yield* health.live, { live: true, silent: [] })
+      }
+    }).pipe(Effect.provide(collectorOn(memoryLayer, { healthInterval: Duration.minutes(5) })))
+  )
 
   describe("of configuration sync", () => {
     /** A collector whose API serves one bundle, after a while. */

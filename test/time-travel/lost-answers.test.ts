@@ -18,15 +18,25 @@ const abandonedStream = "modelsgateway:events:abandoned"
 class Line {
   lose: ((command: string, args: ReadonlyArray<string>, reply: unknown) => boolean) | undefined
   lost = 0
+  /** Breaks down in the next command like this one. */
+  dies: ((command: string) => boolean) | undefined
 
   through(send: Redis["Service"]["send"]): Redis["Service"]["send"] {
     return <A>(command: string, ...args: ReadonlyArray<string>) =>
-      Effect.flatMap(send<A>(command, ...args), (reply): Effect.Effect<A, RedisError> => {
-        if (reply === null || this.lose?.(command, args, reply) !== true) return Effect.succeed(reply)
-        this.lose = undefined
-        this.lost += 1
-        return Effect.fail(new RedisError({ cause: new Error("Connection is closed.") }))
+      Effect.suspend((): Effect.Effect<A, RedisError> => {
+        if (this.dies?.(command) !== true) return this.mayLose(send<A>(command, ...args), command, args)
+        this.dies = undefined
+        return Effect.die(new Error("a mistake in the driver"))
       })
+  }
+
+  private mayLose<A>(answer: Effect.Effect<A, RedisError>, command: string, args: ReadonlyArray<string>) {
+    return Effect.flatMap(answer, (reply): Effect.Effect<A, RedisError> => {
+      if (reply === null || this.lose?.(command, args, reply) !== true) return Effect.succeed(reply)
+      this.lose = undefined
+      this.lost += 1
+      return Effect.fail(new RedisError({ cause: new Error("Connection is closed.") }))
+    })
   }
 }
 
@@ -64,6 +74,25 @@ const pending = (redis: Redis["Service"], stream: string) =>
 
 const isMove = (to: string) => (command: string, args: ReadonlyArray<string>) =>
   command === "EVAL" && args[0] === Scripts.move.lua && args[3] === to
+
+describe("a driver that breaks down in an acknowledgement", () => {
+  it.effect("ends the work on one entry, which is taken up again, and holds up no other", () => {
+    const api = new ScriptedApi()
+    return withLine(api, (redis, line) =>
+      Effect.gen(function* () {
+        line.dies = (command) => command === "XACK"
+        for (let n = 1; n <= 20; n++) yield* add(redis, `evt-${n}`)
+        yield* travel(10_000)
+        assert.strictEqual(yield* pending(redis, source), 1)
+        yield* travel(120_000)
+        assert.strictEqual(yield* pending(redis, source), 0)
+        assert.strictEqual(api.attempts.length, 21)
+        const session = (yield* JobCollector).session()
+        assert.strictEqual(session?.ledger.size, 0)
+      })
+    )
+  })
+})
 
 describe("an answer that is lost", () => {
   it.effect("of a read: the entries are found among the own pending ones, at once", () => {

@@ -118,7 +118,7 @@ const show = Command.make(
 ).pipe(Command.withDescription("Shows one abandoned entry with its whole event"))
 
 /** Says on stderr how far it is, at most once a second, and what a stop left. */
-const reporter = (verb: string) => {
+const reporter = (verb: string, named: boolean) => {
   let last: Progress = noProgress
   let saidAt: number | undefined
   return {
@@ -131,7 +131,11 @@ const reporter = (verb: string) => {
         return Console.error(`${verb} ${progress.done} …`)
       }),
     interrupted: Effect.suspend(() =>
-      Console.error(`stopped: ${last.done} ${verb}, none lost or doubled; the same command again goes on with the rest`)
+      Console.error(
+        `stopped: ${last.done} ${verb}, none lost or doubled; the same command again goes on with the rest${
+          named ? ", and names what is done as missing" : ""
+        }`
+      )
     )
   }
 }
@@ -200,7 +204,7 @@ const redrive = (
         })
         return yield* conclude({ ...noProgress, done, unreadable })
       }
-      const { interrupted, step } = reporter(verb)
+      const { interrupted, step } = reporter(verb, flags.ids.length > 0)
       yield* conclude(yield* Effect.onInterrupt(work(operated, items, step), () => interrupted))
     })
   )

@@ -1,12 +1,14 @@
 import { Effect } from "effect"
 import type { Liveness } from "../../domain/health.ts"
 
-/** Every loop shows itself within 35 seconds, waits on a Redis that does not answer included. */
+/** A loop that does not rest shows itself within 35 seconds, waits on a Redis that does not answer included. */
 const patienceMs = 120_000
 
 /** The signs of life of one loop. */
 export interface Pulse {
   readonly beat: Effect.Effect<void>
+  /** As `beat`, before a request to the API: it may take as long as `API_TIMEOUT` lets it. */
+  readonly asking: Effect.Effect<void>
   readonly rest: Effect.Effect<void>
 }
 

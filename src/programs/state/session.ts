@@ -26,7 +26,7 @@ export interface LaneFigures {
 
 /** What is known of a lane; its only state. */
 export interface LaneState {
-  /** The group exists and the own pending entries were read again. */
+  /** The group exists and the own pending entries were read again, as far as there was room for them. */
   ready: boolean
   /** The group was there when last looked at, and what this process owned in one that was lost is its own again. */
   grouped: boolean

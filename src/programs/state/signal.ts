@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Duration, Effect, type Fiber } from "effect"
 
 /**
  * A change that several fibers may wait for. Who waits names the version it has seen, so that a change between looking
@@ -49,6 +49,7 @@ export class Watch {
       const left = until === undefined ? undefined : until - fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
       if (this.changed || (left !== undefined && left <= 0)) return Effect.void
       return Effect.callback<void>((resume) => {
+        let timer: Fiber.Fiber<void> | undefined
         const end = () => {
           for (const leave of leaves) leave()
           timer?.interruptUnsafe()
@@ -59,10 +60,10 @@ export class Watch {
         }
         const leaves = this.seen.map(([signal]) => signal.onChange(wake))
         // Here and not around it: racing a timeout would take two fibers each time.
-        const timer =
-          left === undefined
-            ? undefined
-            : Effect.runForkWith(fiber.context)(Effect.andThen(Effect.sleep(Duration.millis(left)), Effect.sync(wake)))
+        if (left !== undefined) {
+          const sleep = Effect.sleep(Duration.millis(left))
+          timer = Effect.runForkWith(fiber.context)(Effect.andThen(sleep, Effect.sync(wake)))
+        }
         return Effect.sync(end)
       })
     })
