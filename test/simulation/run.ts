@@ -146,7 +146,16 @@ const manySeeds = async (seeds: number): Promise<boolean> => {
   let done = 0
   let simulatedMs = 0
   let cpuMs = 0
-  const sums = { produced: 0, delivered: 0, abandoned: 0, lostByRedis: 0, repeated: 0, commands: 0, faults: 0 }
+  const sums = {
+    produced: 0,
+    delivered: 0,
+    abandoned: 0,
+    lostByRedis: 0,
+    recovered: 0,
+    repeated: 0,
+    commands: 0,
+    faults: 0
+  }
   const failing: Array<Result> = []
   const figures = () => {
     const perCpu = cpuMs / 1_000
@@ -158,7 +167,15 @@ const manySeeds = async (seeds: number): Promise<boolean> => {
     simulatedMs += result.tally.elapsedMs
     cpuMs += result.cpuMs
     sums.faults += result.faults
-    for (const name of ["produced", "delivered", "abandoned", "lostByRedis", "repeated", "commands"] as const) {
+    for (const name of [
+      "produced",
+      "delivered",
+      "abandoned",
+      "lostByRedis",
+      "recovered",
+      "repeated",
+      "commands"
+    ] as const) {
       sums[name] += result.tally[name]
     }
     if (values.hashes) print(`${result.task.seed} ${result.hash}`)

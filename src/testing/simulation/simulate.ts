@@ -50,7 +50,10 @@ export interface Tally {
   readonly produced: number
   readonly delivered: number
   readonly abandoned: number
+  /** Gone from Redis without an end: flushed, trimmed, or written to a master that failed over. */
   readonly lostByRedis: number
+  /** Of those, delivered all the same: they were on their way when Redis lost them. */
+  readonly recovered: number
   readonly lost: number
   /** Requests beyond the first for events that were delivered. */
   readonly repeated: number
@@ -258,6 +261,7 @@ export const simulate = (options: SimulateOptions): Verdict => {
       delivered: delivered.length,
       abandoned: facts.all.filter(({ abandoned }) => abandoned !== undefined).length,
       lostByRedis: facts.all.filter(({ lost }) => lost !== undefined).length,
+      recovered: delivered.filter(({ lost }) => lost !== undefined).length,
       lost: facts.all.filter((fact) => !facts.ended(fact)).length,
       repeated: delivered.reduce(
         (sum, { requests: sent, successes }) => sum + Math.max(0, Math.min(sent, successes) - 1),
