@@ -10,10 +10,17 @@ export interface Script {
   readonly lua: string
 }
 
-const script = (name: string, body: string): Script => ({ name, lua: `-- job-collector:${name}\n${body.trim()}\n` })
+const names = new Map<string, string>()
+
+const script = (name: string, body: string): Script => {
+  const lua = `-- job-collector:${name}\n${body.trim()}\n`
+  names.set(lua, name)
+  return { name, lua }
+}
 
 /** The name on a script's first line, if it is one of this project's. */
-export const scriptName = (lua: string): string | undefined => /^-- job-collector:([a-z-]+)\n/.exec(lua)?.[1]
+export const scriptName = (lua: string): string | undefined =>
+  names.get(lua) ?? /^-- job-collector:([a-z-]+)\n/.exec(lua)?.[1]
 
 /**
  * Moves an entry to another stream, only while this consumer owns it: XADD, then XACK, then XDEL (if asked). A refused

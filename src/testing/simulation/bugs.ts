@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { LeanHttpResponse } from "../../layers/LeanHttpResponse.ts"
 import type { Redis } from "../../services/Redis.ts"
+import { scriptName } from "../../services/Scripts.ts"
 import { jsonOf } from "./facts.ts"
 import type { Bug } from "./simulate.ts"
 
@@ -16,7 +17,7 @@ type Args = ReadonlyArray<string>
 type Instead = (send: Send, name: string, args: Args) => ReturnType<Send> | undefined
 
 const scriptOf = (name: string, args: Args): string | undefined =>
-  name === "EVAL" ? /^-- job-collector:([a-z-]+)\n/.exec(args[0] ?? "")?.[1] : undefined
+  name === "EVAL" ? scriptName(args[0] ?? "") : undefined
 
 /** A `Redis` that does something else on every connection. */
 const sendingInstead =

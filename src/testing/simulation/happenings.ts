@@ -1,4 +1,5 @@
 /** What a command did to the streams, read from the command and its reply. */
+import { scriptName } from "../../services/Scripts.ts"
 import type { Process } from "../world/process.ts"
 import type { Executed, RedisNetwork } from "../world/redis.ts"
 
@@ -31,13 +32,6 @@ export type Happening =
 
 export type Teller = (happening: Happening, process: Process | undefined) => void
 
-const scriptNames = new Map<string, string | undefined>()
-
-const scriptName = (lua = ""): string | undefined => {
-  if (!scriptNames.has(lua)) scriptNames.set(lua, /^-- job-collector:([a-z-]+)\n/.exec(lua)?.[1])
-  return scriptNames.get(lua)
-}
-
 const lastId = (redis: RedisNetwork, stream: string): string => {
   const found = redis.look("XREVRANGE", stream, "+", "-", "COUNT", "1")
   return Array.isArray(found) ? String(found[0]?.[0] ?? "") : ""
@@ -66,7 +60,7 @@ export class Reader {
 
   before(name: string, args: ReadonlyArray<string>): void {
     if (name === "XACK") this.acknowledged = pendingOf(this.redis, args[0] ?? "", args[1] ?? "", args.slice(2))
-    else if (name === "EVAL" && scriptName(args[0]) === "finish") {
+    else if (name === "EVAL" && scriptName(args[0] ?? "") === "finish") {
       this.acknowledged = pendingOf(this.redis, args[2] ?? "", args[3] ?? "", args.slice(4))
     }
   }
@@ -88,7 +82,7 @@ export class Reader {
   }
 
   private script(args: ReadonlyArray<string>, process: Process | undefined, reply: unknown): void {
-    const name = scriptName(args[0])
+    const name = scriptName(args[0] ?? "")
     if (name === "finish") {
       this.tell({ _tag: "Acknowledged", stream: args[2] ?? "", ids: this.acknowledged }, process)
     } else if (name === "trim" && Number(reply) > 0) {

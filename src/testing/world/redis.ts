@@ -3,6 +3,7 @@ import { Effect, type Scope } from "effect"
 import { make } from "effect/persistence/Redis"
 import { type MemoryEngine, makeEngine, type Reply, ReplyError } from "../../layers/MemoryRedis.ts"
 import { type Redis, RedisError } from "../../services/Redis.ts"
+import { scriptName } from "../../services/Scripts.ts"
 import type { Chance } from "./chance.ts"
 import { Connection } from "./connection.ts"
 import type { Hooks } from "./hooks.ts"
@@ -29,7 +30,7 @@ export interface RedisWatcher {
 
 /** A command as one line of the trace: a script by its name, long arguments cut. */
 const described = (name: string, args: ReadonlyArray<string>): string => {
-  const script = name === "EVAL" ? /^-- job-collector:([a-z-]+)/.exec(args[0] ?? "")?.[1] : undefined
+  const script = name === "EVAL" ? scriptName(args[0] ?? "") : undefined
   const rest = script === undefined ? args : args.slice(2)
   return [script === undefined ? name : `script ${script}`, ...rest.map((arg) => arg.slice(0, 160))].join(" ")
 }
