@@ -149,6 +149,9 @@ const observe = (scene: Scene, checkers: ReadonlyArray<Checker>, count: () => vo
     onBroken: (process) => {
       for (const checker of checkers) checker.onBroken?.(process)
     },
+    onUnheard: (process, name, reply) => {
+      for (const checker of checkers) checker.onUnheard?.(process, name, reply)
+    },
     onSent: (exchange) => {
       const fact = facts.ofEvent(exchange.request.headers["idempotency-key"] ?? "")
       for (const look of looking.onSent) look(exchange)

@@ -139,7 +139,10 @@ export class Connection {
 
   /** Sends an answer on its way. */
   private reply(call: Call, outcome: Reply | ReplyError): void {
-    if (call.unanswered) return
+    if (call.unanswered) {
+      this.network.unheard(this.process, call.name, outcome)
+      return
+    }
     const { kernel } = this.network
     if (this.network.losesReply()) {
       kernel.note(this.process.name, "reply lost", call.name)

@@ -26,6 +26,8 @@ export interface RedisWatcher {
   readonly onExecuted?: (command: Executed) => void
   /** A connection of a process ended, whoever ended it. */
   readonly onBroken?: (process: Process) => void
+  /** A command was done whose client is gone: a read that still waited on a half-open connection, say. */
+  readonly onUnheard?: (process: Process, name: string, reply: unknown) => void
 }
 
 /** A command as one line of the trace: a script by its name, long arguments cut. */
@@ -68,6 +70,10 @@ export class RedisNetwork {
 
   broken(process: Process): void {
     for (const look of this.hooks.onBroken) look(process)
+  }
+
+  unheard(process: Process, name: string, reply: unknown): void {
+    for (const look of this.hooks.onUnheard) look(process, name, reply)
   }
 
   losesReply(): boolean {

@@ -47,6 +47,7 @@ export class World {
     onCommand: [],
     onExecuted: [],
     onBroken: [],
+    onUnheard: [],
     onSent: [],
     onArrival: [],
     onAnswer: [],
@@ -106,6 +107,7 @@ export class World {
     add(this.hooks.onCommand, watcher.onCommand)
     add(this.hooks.onExecuted, watcher.onExecuted)
     add(this.hooks.onBroken, watcher.onBroken)
+    add(this.hooks.onUnheard, watcher.onUnheard)
     add(this.hooks.onSent, watcher.onSent)
     add(this.hooks.onArrival, watcher.onArrival)
     add(this.hooks.onAnswer, watcher.onAnswer)

@@ -43,6 +43,8 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
   const ownNames = new Set(scenario.replicas.map(({ consumer }) => consumer)).size === scenario.replicas.length
   /** Since when each lane of a replica has had room for what is its own, in milliseconds after the start. */
   const roomySince = new Map<Lane, number>()
+  /** Entries that were handed to a connection whose client was gone: nobody knows them until they are idle. */
+  const swallowed = new Set<string>()
   let searchedAt = 0
   let owners = new Map<string, string>()
   const trouble = (name: string | undefined) => {
@@ -90,7 +92,7 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
       if (world.elapsed - (roomySince.get(lane) ?? world.elapsed) < patienceMs) continue
       const { group, name } = session.consumer
       for (const [id] of pending(world, lane.key, group, String(patienceMs), name)) {
-        if (!session.ledger.has(lane, id))
+        if (!session.ledger.has(lane, id) && !swallowed.has(`${lane.key} ${id}`))
           report("forgotten", `${lane.key} ${id} is ${replica.name}'s, which does not know it`)
       }
     }
@@ -135,6 +137,10 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
       // Who stops closes its connections itself.
       if (!stopping.has(name)) trouble(name)
     },
+    onUnheard: (_process, name, reply) => {
+      if (name !== "XREADGROUP" || !Array.isArray(reply)) return
+      for (const [stream, entries] of reply) for (const [id] of entries) swallowed.add(`${stream} ${id}`)
+    },
     onCommand: (_process, name, args) => {
       if (name !== "XAUTOCLAIM" && name !== "XCLAIM") return
       const [stream = "", group = "", , idle = "0"] = args
@@ -152,7 +158,9 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
       for (const replica of world.replicas) forgotten(replica)
     },
     onHappening: (happening, process) => {
-      if (happening._tag === "Claimed") claimed(happening.stream, happening.ids, happening.idle, process)
+      if (happening._tag !== "Claimed") return
+      for (const id of happening.ids) swallowed.delete(`${happening.stream} ${id}`)
+      claimed(happening.stream, happening.ids, happening.idle, process)
     }
   }
 }
