@@ -135,12 +135,12 @@ const noteRetry = (
     )
   )
 
-/** Waits for the circuit to close, the attempt not counted. */
-const holdAgain = (session: Session, task: Task, now: number): Effect.Effect<void> =>
+/** Waits once more until it is due, or for the circuit to close; no attempt is counted. */
+const holdAgain = (session: Session, task: Task, dueAt: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (task.gone) return drop(session, task)
     task.fields = undefined
-    task.dueAt = now
+    task.dueAt = dueAt
     if (!task.lost) session.ledger.hold(task)
     return Effect.void
   })
@@ -242,13 +242,16 @@ const work = (session: Session, task: Task, fields: FlatFields, span: ProcessSpa
     return giveUp("poison", `handed out more than ${maxDeliveries} times without an end`)
   }
   if (Result.isFailure(opened)) return giveUp("invalid", opened.failure.message)
-  return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    Effect.flatMap(prepare(session, task, opened.success, now), (prepared) =>
+  return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    // The clock may have been set back since the entry was found to be due.
+    const notBefore = passage.retry?.not_before ?? now
+    if (now < notBefore) return holdAgain(session, task, notBefore)
+    return Effect.flatMap(prepare(session, task, opened.success, now), (prepared) =>
       Result.isFailure(prepared)
         ? giveUp("invalid", prepared.failure.message)
         : attempt(session, task, passage, prepared.success, span)
     )
-  )
+  })
 }
 
 /** Works on a task to its end: delivered, moved, held again, or dropped because it is another consumer's. */

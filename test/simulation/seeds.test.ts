@@ -14,6 +14,10 @@ describe("simulated worlds", () => {
     assert.strictEqual(tally.lost, 0)
   })
 
+  it("a clock set back while Redis was away makes no retry early", () => {
+    assert.deepStrictEqual(simulate({ seed: 132, durationMs: 600_000 }).violations, [])
+  })
+
   it("two days at a trickle break no rule: an event every few minutes, a fault every few hours", () => {
     const { scenario, tally, violations } = simulate({ seed: 3, durationMs: 2 * 86_400_000, pace: "trickle" })
     assert.deepStrictEqual(violations, [])

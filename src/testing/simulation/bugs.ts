@@ -185,19 +185,18 @@ export const bugs: ReadonlyArray<Bug> = [
     const { fields } = moveOf(args)
     return send(name, ...changingRetry(args, { not_before: Number(jsonOf(fields, "retry").not_before) - 500 }))
   }),
-  redisBug(
-    "due-now",
-    "does not wait until a retry is due",
-    () => (send, name, args) =>
-      name === "XREADGROUP" && args.some((arg) => arg.endsWith(":dlq"))
-        ? Effect.map(send<ReadonlyArray<[string, ReadonlyArray<[string, Args]>]> | null>(name, ...args), (reply) =>
-            (reply ?? []).map(([stream, entries]) => [
-              stream,
-              entries.map(([id, fields]) => [id, withRetry(fields, { not_before: 0 })])
-            ])
-          )
-        : undefined
-  ),
+  redisBug("due-now", "does not wait until a retry is due", () => (send, name, args) => {
+    const dueNow = (fields: Args): Args => withRetry(fields, { not_before: 0 })
+    if (name === "XREADGROUP" && args.some((arg) => arg.endsWith(":dlq"))) {
+      return Effect.map(send<ReadonlyArray<[string, ReadonlyArray<[string, Args]>]> | null>(name, ...args), (reply) =>
+        (reply ?? []).map(([stream, entries]) => [stream, entries.map(([id, fields]) => [id, dueNow(fields)])])
+      )
+    }
+    if (scriptOf(name, args) !== "take" || args[2]?.endsWith(":dlq") !== true) return undefined
+    return Effect.map(send<readonly [number, Args] | readonly [number]>(name, ...args), ([deliveries, fields]) =>
+      fields === undefined ? [deliveries] : [deliveries, dueNow(fields)]
+    )
+  }),
   redisBug("swallowed-acknowledgement", "believes an acknowledgement that Redis never got", () => {
     let serial = 0
     return (_send, name, args) => (name === "XACK" && ++serial % 20 === 0 ? Effect.succeed(args.length - 2) : undefined)
