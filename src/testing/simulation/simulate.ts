@@ -4,10 +4,11 @@ import { Duration, Layer } from "effect"
 import type { CollectorOptions } from "../../domain/options.ts"
 import { JobCollector, type JobCollectorOptions } from "../../JobCollector.ts"
 import { SimulatedGateway } from "../SimulatedGateway.ts"
+import type { Exchange } from "../world/http.ts"
 import type { TraceLine } from "../world/kernel.ts"
 import type { Process } from "../world/process.ts"
 import type { Bent } from "../world/replica.ts"
-import { type Watcher, World } from "../world/world.ts"
+import { World } from "../world/world.ts"
 import { bounds } from "./checkers/bounds.ts"
 import { type Checker, isSuccess, type Scene, type Violation } from "./checkers/checker.ts"
 import { circuit } from "./checkers/circuit.ts"
@@ -120,71 +121,42 @@ const add = (facts: Facts, stream: string, id: string, fields: ReadonlyArray<str
 /** How long the last word takes to reach every replica, in milliseconds. */
 const settledMs = ({ configEveryMs = 0 }: Scenario): number => 60_000 + 2 * configEveryMs
 
-/** Keeps the facts, and hands the checkers what they look at. */
-const observe = (scene: Scene, checkers: ReadonlyArray<Checker>, count: () => void): Watcher => {
-  const { facts, world } = scene
-  const looking = {
-    onHappening: checkers.flatMap(({ onHappening }) => onHappening ?? []),
-    onFacts: checkers.flatMap(({ onFacts }) => onFacts ?? []),
-    onCommand: checkers.flatMap(({ onCommand }) => onCommand ?? []),
-    onExecuted: checkers.flatMap(({ onExecuted }) => onExecuted ?? []),
-    onSent: checkers.flatMap(({ onSent }) => onSent ?? []),
-    onEnd: checkers.flatMap(({ onEnd }) => onEnd ?? [])
-  }
+/** Lets the checkers look on, each at facts that are up to date: those of an answer and a fault, not those of a request. */
+const observe = ({ api, facts, world }: Scene, checkers: ReadonlyArray<Checker>, count: () => void): void => {
+  const onHappening = checkers.flatMap((checker) => checker.onHappening ?? [])
+  const onFacts = checkers.flatMap((checker) => checker.onFacts ?? [])
   const reader = new Reader(world.redis, (happening, process) => {
-    for (const look of looking.onHappening) look(happening, process)
+    for (const look of onHappening) look(happening, process)
     update(facts, happening)
-    for (const look of looking.onFacts) look(happening, process)
+    for (const look of onFacts) look(happening, process)
   })
-  return {
-    onCommand: (process, name, args) => {
+  const factOf = ({ request }: Exchange) => facts.ofEvent(request.headers["idempotency-key"] ?? "")
+  world.watch({
+    onCommand: (_process, name, args) => {
       count()
       reader.before(name, args)
-      for (const look of looking.onCommand) look(process, name, args)
     },
-    onExecuted: (executed) => {
-      reader.after(executed)
-      for (const look of looking.onExecuted) look(executed)
-    },
-    onBroken: (process) => {
-      for (const checker of checkers) checker.onBroken?.(process)
-    },
-    onUnheard: (process, name, reply) => {
-      for (const checker of checkers) checker.onUnheard?.(process, name, reply)
-    },
-    onSent: (exchange) => {
-      const fact = facts.ofEvent(exchange.request.headers["idempotency-key"] ?? "")
-      for (const look of looking.onSent) look(exchange)
-      if (fact !== undefined) fact.requests += 1
-    },
-    onArrival: (exchange) => {
-      for (const checker of checkers) checker.onArrival?.(exchange)
-    },
-    onAnswer: (exchange, response) => {
-      for (const checker of checkers) checker.onAnswer?.(exchange, response)
-    },
-    onEnd: (exchange, status, body, headers) => {
-      const fact = facts.ofEvent(exchange.request.headers["idempotency-key"] ?? "")
-      if (fact !== undefined) {
-        if (isSuccess(status, body)) fact.successes += 1
-        else fact.failures += 1
-        fact.statuses.add(status)
-      }
-      for (const look of looking.onEnd) look(exchange, status, body, headers)
-    },
-    onStart: (replica, process) => {
-      for (const checker of checkers) checker.onStart?.(replica, process)
-    },
-    onGone: (replica, process, problem) => {
-      for (const checker of checkers) checker.onGone?.(replica, process, problem)
+    onExecuted: (executed) => reader.after(executed),
+    onEnd: (exchange, status, body) => {
+      const fact = factOf(exchange)
+      if (fact === undefined) return
+      if (isSuccess(status, body)) fact.successes += 1
+      else fact.failures += 1
+      fact.statuses.add(status)
     },
     onFault: (fault, phase) => {
       const loses = fault.kind === "failover" || fault.kind === "flush" || fault.kind === "trim"
       if (loses && phase === "begins") facts.survey(fault.kind)
-      if (fault.kind === "host" && phase === "begins") scene.api.configurations.change(fault.change)
-      for (const checker of checkers) checker.onFault?.(fault, phase)
+      if (fault.kind === "host" && phase === "begins") api.configurations.change(fault.change)
     }
-  }
+  })
+  for (const checker of checkers) world.watch(checker)
+  world.watch({
+    onSent: (exchange) => {
+      const fact = factOf(exchange)
+      if (fact !== undefined) fact.requests += 1
+    }
+  })
 }
 
 /** Lives through a scenario and judges it. */
@@ -225,11 +197,9 @@ export const simulate = (options: SimulateOptions): Verdict => {
   const checkers = [conservation, schedule, requests, ownership, poison, circuit, bounds, configuration, life].map(
     (make) => make(scene)
   )
-  world.watch(
-    observe(scene, checkers, () => {
-      commands += 1
-    })
-  )
+  observe(scene, checkers, () => {
+    commands += 1
+  })
   const produceGood = produce(world, scenario, settlingMs, (produced) => facts.produced(produced))
   const look = () => {
     for (const checker of checkers) checker.onLook?.()
