@@ -10,8 +10,8 @@ const encoder = new TextEncoder()
 const words = 16
 
 /**
- * 64 bytes that only this message gives, as far as chance goes: sixteen 32-bit hashes (FNV-1a, then mixed), each from a
- * start of its own. Anybody can compute them: they prove nothing outside of tests.
+ * 64 bytes that only this message gives, as far as chance goes: two 32-bit hashes (FNV-1a, and one with another start and
+ * factor), each mixed into half of the sixteen words. Anybody can compute them: they prove nothing outside of tests.
  */
 const mac = (message: Uint8Array): Uint8Array => {
   let even = 0x811c9dc5
