@@ -14,7 +14,7 @@ import * as Scripts from "../services/Scripts.ts"
 
 const Entry = Schema.Tuple([Schema.String, Schema.NullOr(Schema.Array(Schema.String))])
 const Entries = Schema.Array(Entry)
-type ReadReply = ReadonlyArray<readonly [string, typeof Entries.Type]> | null
+type ReadReply = ReadonlyArray<readonly [string, typeof Entries.Type]>
 const Ids = Schema.Array(Schema.String)
 const Pending = Schema.Array(Schema.Tuple([Schema.String, Schema.String, Schema.Finite, Schema.Finite]))
 const PendingSummary = Schema.TupleWithRest(Schema.Tuple([Schema.Finite, Schema.NullOr(Schema.String)]), [
@@ -39,15 +39,11 @@ const isEntry = (value: unknown): boolean => {
 }
 
 const isReadReply = (reply: unknown): reply is ReadReply =>
-  reply === null ||
-  (Array.isArray(reply) &&
-    reply.every(
-      (read) =>
-        isPair(read) &&
-        typeof read[0] === "string" &&
-        Array.isArray(read[1]) &&
-        read[1].every((entry) => isEntry(entry))
-    ))
+  Array.isArray(reply) &&
+  reply.every(
+    (read) =>
+      isPair(read) && typeof read[0] === "string" && Array.isArray(read[1]) && read[1].every((entry) => isEntry(entry))
+  )
 
 const isFlat = (reply: unknown): reply is ReadonlyArray<unknown> => Array.isArray(reply)
 const isFlats = (reply: unknown): reply is ReadonlyArray<ReadonlyArray<unknown>> => isFlat(reply) && reply.every(isFlat)
@@ -89,10 +85,11 @@ const readFields = readReply(Schema.Array(Schema.String), "EVAL take")
 const presentEntries = (entries: typeof Entries.Type): ReadonlyArray<StreamEntry> =>
   entries.map(([id, fields]) => ({ id, fields: fields ?? [] }))
 
+/** Redis answers nil where there is nothing new. */
 const readNewEntries = (reply: unknown): Effect.Effect<ReadonlyArray<StreamEntry>, RedisError> =>
   reply === null
     ? noEntries
-    : Effect.map(readRead(reply), (found) => (found ?? []).flatMap(([, entries]) => presentEntries(entries)))
+    : Effect.map(readRead(reply), (found) => found.flatMap(([, entries]) => presentEntries(entries)))
 
 const byName = (flat: ReadonlyArray<unknown>): ReadonlyMap<unknown, unknown> => {
   const map = new Map<unknown, unknown>()

@@ -151,8 +151,7 @@ class Sent {
   readonly leave = Effect.sync(() => this.read?.leave())
 }
 
-const sendTo = (db: Keyspace): MemoryConnection["send"] => {
-  const run = runOn(db)
+const sendThrough = (run: MemoryEngine["run"]): MemoryConnection["send"] => {
   // The reply's type is the caller's claim, as with any driver behind this service.
   return <A>(name: string, ...args: ReadonlyArray<string>) =>
     Effect.suspend(() => {
@@ -166,7 +165,8 @@ const sendTo = (db: Keyspace): MemoryConnection["send"] => {
 /** A new engine without any keys. */
 export const makeEngine: Effect.Effect<MemoryEngine> = Effect.sync(() => {
   const db = new Keyspace()
-  const send = sendTo(db)
+  const run = runOn(db)
+  const send = sendThrough(run)
   const snapshot = Effect.sync(() => {
     const restore = db.snapshot()
     return Clock.clockWith((clock) =>
@@ -176,5 +176,5 @@ export const makeEngine: Effect.Effect<MemoryEngine> = Effect.sync(() => {
       })
     )
   })
-  return { connection: () => ({ send }), run: runOn(db), snapshot }
+  return { connection: () => ({ send }), run, snapshot }
 })
