@@ -40,6 +40,18 @@ describe("a Redis Cluster", () => {
     assert.deepStrictEqual([account.waiting, account.lost.length, account.forked.length], [0, 0, 0])
   }
 
+  /** Starts a collector, which warns of split streams or does not, and has it do its work. */
+  const run = async (scene: Awaited<ReturnType<typeof open>>, warns: boolean) => {
+    try {
+      const collector = scene.start()
+      await collector.collecting()
+      assert.strictEqual(collector.said("streams.split"), warns, collector.lines.join("\n"))
+      await work(scene)
+    } finally {
+      await scene.close()
+    }
+  }
+
   it("names without a hash tag: a warning at start, and everything is delivered all the same", async () => {
     const name = (role: string) => `plain:${role}`
     const streams = {
@@ -49,14 +61,7 @@ describe("a Redis Cluster", () => {
       group: "job-collector-group"
     }
     const scene = await open(streams, settingsFor(name))
-    try {
-      const collector = scene.start()
-      await collector.collecting()
-      assert.isTrue(collector.said("streams.split"), collector.lines.join("\n"))
-      await work(scene)
-    } finally {
-      await scene.close()
-    }
+    await run(scene, true)
   }, 60_000)
 
   it("several sets of streams, each with its hash tag: no warning, one process serves them all", async () => {
@@ -75,13 +80,6 @@ describe("a Redis Cluster", () => {
       ...settingsFor((role) => name("{shard}", role)),
       STREAM_SHARDS: shards.join(",")
     })
-    try {
-      const collector = scene.start()
-      await collector.collecting()
-      assert.isFalse(collector.said("streams.split"), collector.lines.join("\n"))
-      await work(scene)
-    } finally {
-      await scene.close()
-    }
+    await run(scene, false)
   }, 60_000)
 })

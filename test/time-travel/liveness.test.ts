@@ -27,9 +27,14 @@ const hanging = (command: string, from: () => boolean) =>
     })
   )
 
-const collectorOn = (redis: Layer.Layer<Redis>, options: Pick<Partial<CollectorOptions>, "healthInterval"> = {}) =>
+const collectorOn = (
+  redis: Layer.Layer<Redis>,
+  options: Pick<Partial<CollectorOptions>, "healthInterval" | "deliveryConcurrency"> = {},
+  api = new ScriptedApi()
+) =>
   JobCollector.layer({ apiBaseUrl: "http://api.test", ...options }).pipe(
-    Layer.provide(Layer.mergeAll(redis, new ScriptedApi().layer, NobleSigner.layer(testPrivateKey))),
+    Layer.provideMerge(redis),
+    Layer.provide(Layer.mergeAll(api.layer, NobleSigner.layer(testPrivateKey))),
     Layer.provide(Logger.layer([]))
   )
 
@@ -75,11 +80,6 @@ describe("liveness", () => {
         return Redis.of({ ...real, send, reserve: Effect.map(real.reserve, (own) => ({ ...own, send })) })
       })
     )
-    const collector = JobCollector.layer({ apiBaseUrl: "http://api.test", deliveryConcurrency: 4 }).pipe(
-      Layer.provideMerge(leaving),
-      Layer.provide(Layer.mergeAll(api.layer, NobleSigner.layer(testPrivateKey))),
-      Layer.provide(Logger.layer([]))
-    )
     return Effect.gen(function* () {
       const { health } = yield* JobCollector
       const redis = yield* Redis
@@ -95,7 +95,7 @@ describe("liveness", () => {
       away = false
       yield* travel(120_000)
       assert.strictEqual(api.attempts.filter(({ attempt }) => attempt === 2).length, 12)
-    }).pipe(Effect.provide(collector))
+    }).pipe(Effect.provide(collectorOn(leaving, { deliveryConcurrency: 4 }, api)))
   })
 
   it.effect("with HEALTH_INTERVAL above two minutes, too", () =>
