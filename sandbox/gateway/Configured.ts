@@ -38,19 +38,27 @@ export class Configured extends Context.Service<Configured, { readonly running: 
           yield* fs.rename(temp, file)
         })
 
+        /** Says in the status file which version runs; a gateway that cannot say so serves all the same. */
+        const report = Effect.fnUntraced(function* (version: number) {
+          if (Option.isNone(options.statusFile)) return
+          yield* write(options.statusFile.value, `${JSON.stringify({ version })}\n`).pipe(
+            Effect.catch((error) => Effect.logWarning("The status file was not written", error.message))
+          )
+        })
+
+        /** A load counts as a reload once it is done: the version runs, and the status file says so. */
         const load = Effect.gen(function* () {
           const loaded = yield* Effect.result(loadConfiguration(options.directory))
-          const reloads = running.reloads + 1
           if (loaded._tag === "Failure") {
-            running = { ...running, reloads, problem: loaded.failure.message }
-            return yield* Effect.logWarning("The configuration was not loaded", loaded.failure.message)
+            running = { ...running, problem: loaded.failure.message }
+            yield* Effect.logWarning("The configuration was not loaded", loaded.failure.message)
+          } else {
+            const configuration = loaded.success
+            running = { ...running, configuration, reloadedAt: yield* Clock.currentTimeMillis, problem: undefined }
+            yield* report(configuration.version)
+            yield* Effect.logInfo("Runs configuration", { version: configuration.version })
           }
-          const configuration = loaded.success
-          running = { configuration, reloads, reloadedAt: yield* Clock.currentTimeMillis, problem: undefined }
-          if (Option.isSome(options.statusFile)) {
-            yield* write(options.statusFile.value, `${JSON.stringify({ version: configuration.version })}\n`)
-          }
-          yield* Effect.logInfo("Runs configuration", { version: configuration.version })
+          running = { ...running, reloads: running.reloads + 1 }
         }).pipe(Effect.provideService(FileSystem.FileSystem, fs), Effect.provideService(Path.Path, path))
 
         const signals = yield* Queue.sliding<void>(1)
