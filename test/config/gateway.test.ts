@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { Agent, get } from "node:http"
@@ -63,6 +63,14 @@ describe("GATEWAY_PID_FILE", () => {
         assert.include(yield* reload({ pidFile: pidFile(content) }), "one integer", content)
       }
       assert.include(yield* reload({ pidFile: pidFile(process.pid) }), "this process itself")
+    })
+  )
+
+  it.live("must be a regular file: reading a pipe that nobody writes to would never end", () =>
+    Effect.gen(function* () {
+      const pipe = join(folder, "pipe")
+      execFileSync("mkfifo", [pipe])
+      assert.include(yield* reload({ pidFile: pipe }), "not a regular file")
     })
   )
 
@@ -200,6 +208,7 @@ describe("the gateway's version", () => {
     Effect.gen(function* () {
       const statusFile = join(folder, "status.json")
       assert.include(yield* running({ statusFile }), "cannot be read")
+      assert.include(yield* running({ statusFile: "/dev/zero" }), "not a regular file")
       writeFileSync(statusFile, '{"version": "42"}')
       assert.include(yield* running({ statusFile }), "is not")
       writeFileSync(statusFile, '{"version": 42, "since": 1}')

@@ -1,7 +1,8 @@
 /** Tells the gateway by SIGHUP, to the pid it wrote into a file (contract section 7). */
-import { Effect, type FileSystem, Option } from "effect"
+import { Effect, type FileSystem } from "effect"
 import { GatewayError } from "../../services/Gateway.ts"
 import type { Processes } from "../../services/Processes.ts"
+import { readReport } from "./reportFile.ts"
 
 /** How far a process's start and a file's time may be apart and still be one instant: `/proc` counts boot in seconds. */
 const TOLERANCE = 2_000
@@ -16,17 +17,16 @@ export const makePidFileReload = (
   path: string
 ): { readonly reachable: Effect.Effect<void, GatewayError>; readonly reload: Effect.Effect<void, GatewayError> } => {
   const found = Effect.gen(function* () {
-    const unreadable = () => noProcess(`${path} cannot be read: is the gateway running?`)
-    const text = yield* Effect.mapError(fs.readFileString(path), unreadable)
-    const { mtime } = yield* Effect.mapError(fs.stat(path), unreadable)
-    const pid = /^\s*([1-9][0-9]{0,9})\s*$/.exec(text)?.[1]
+    const { bytes, writtenAt } = yield* Effect.mapError(readReport(fs, path), (problem) =>
+      noProcess(`${problem}: is the gateway running?`)
+    )
+    const pid = /^\s*([1-9][0-9]{0,9})\s*$/.exec(new TextDecoder().decode(bytes))?.[1]
     if (pid === undefined) return yield* noProcess(`${path} must hold one integer of at least 1, and nothing else`)
     const number = Number(pid)
     if (number === processes.self.pid) return yield* noProcess(`${path} names this process itself`)
     const facts = yield* processes.find(number)
     if (facts === undefined) return yield* noProcess(`there is no live process ${pid}: is the gateway running?`)
-    const written = Option.getOrUndefined(mtime)?.getTime()
-    if (facts.startedAt !== undefined && written !== undefined && facts.startedAt > written + TOLERANCE) {
+    if (facts.startedAt !== undefined && writtenAt !== undefined && facts.startedAt > writtenAt + TOLERANCE) {
       return yield* noProcess(`process ${pid} started after ${path} was written: the file is of an earlier process`)
     }
     if (facts.handlesHangUp === false) {

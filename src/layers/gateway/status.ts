@@ -3,6 +3,7 @@ import { Effect, type FileSystem, Option, Schema } from "effect"
 import type { HttpClient } from "effect/http"
 import { parseJson } from "../../domain/config/bundle.ts"
 import { GatewayError } from "../../services/Gateway.ts"
+import { readReport } from "./reportFile.ts"
 
 const LIMIT = 5
 
@@ -19,9 +20,9 @@ const versionOf = (name: string, bytes: Uint8Array): Effect.Effect<number, Gatew
 }
 
 export const makeFileStatus = (fs: FileSystem.FileSystem, path: string): Effect.Effect<number, GatewayError> =>
-  fs.readFile(path).pipe(
-    Effect.mapError(() => unreadable(`GATEWAY_STATUS_FILE: ${path} cannot be read`)),
-    Effect.flatMap((bytes) => versionOf("GATEWAY_STATUS_FILE", bytes))
+  readReport(fs, path).pipe(
+    Effect.mapError((problem) => unreadable(`GATEWAY_STATUS_FILE: ${problem}`)),
+    Effect.flatMap(({ bytes }) => versionOf("GATEWAY_STATUS_FILE", bytes))
   )
 
 export const makeUrlStatus = (client: HttpClient.HttpClient, url: string): Effect.Effect<number, GatewayError> => {
