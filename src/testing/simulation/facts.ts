@@ -1,4 +1,5 @@
 /** What is true of every event, kept beside the world and from outside of the app: where it stands, what became of it. */
+import type { SimulatedRequest } from "../world/http.ts"
 import type { RedisNetwork } from "../world/redis.ts"
 import type { Scenario } from "./scenario.ts"
 import type { Produced } from "./workload.ts"
@@ -9,41 +10,60 @@ export interface RetryNote {
   readonly notBefore: number
 }
 
-export interface Fact {
-  readonly produced: Produced
-  /** `<stream> <id>` of every place where it stands and is not acknowledged. */
-  readonly copies: Set<string>
-  /** The abandoned entry's reason and attempts. */
-  abandoned: { readonly reason: string; readonly attempts: number } | undefined
-  /** Answers of success that a collector has received. */
-  successes: number
+/** An event's way from its entry in a source stream to an end; one that is replayed begins another, counted anew. */
+export interface Round {
+  readonly fact: Fact
+  /** The entry that it began with: what its requests name as their source. */
+  readonly stream: string
+  readonly entryId: string
   /** Failed attempts that a collector has seen. */
   failures: number
   /** Statuses seen. */
   readonly statuses: Set<number>
-  /** Requests sent for it. */
-  requests: number
   /** By the attempts made so far: the earliest time its next was ever set for. */
   readonly notBefore: Map<number, number>
-  /** What of Redis's own doing it was lost to. */
-  lost: string | undefined
   /** The body of its first request. */
   body: string | undefined
 }
 
+/** An entry of the abandoned stream. */
+export interface Abandonment {
+  readonly at: string
+  readonly reason: string
+  readonly attempts: number
+}
+
+export interface Fact {
+  readonly produced: Produced
+  /** Its ways through the streams, the first to the last. */
+  readonly rounds: Array<Round>
+  /** `<stream> <id>` of every place where it stands and is not acknowledged. */
+  readonly copies: Set<string>
+  /** The abandoned entry, while it stands there. */
+  abandoned: Abandonment | undefined
+  /** Answers of success that a collector has received. */
+  successes: number
+  /** Requests sent for it. */
+  requests: number
+  /** What of Redis's own doing it was lost to. */
+  lost: string | undefined
+}
+
 export const place = (stream: string, id: string): string => `${stream} ${id}`
+
+/** The object that a JSON text says; none: an empty one. */
+const parsed = (text: string): Readonly<Record<string, unknown>> => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
+  } catch {
+    return {}
+  }
+}
 
 /** The JSON of a field, or nothing. */
 export const jsonOf = (fields: ReadonlyArray<string>, name: string): Readonly<Record<string, unknown>> => {
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    if (fields[i] !== name) continue
-    try {
-      const value: unknown = JSON.parse(fields[i + 1] ?? "")
-      return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
-    } catch {
-      return {}
-    }
-  }
+  for (let i = 0; i + 1 < fields.length; i += 2) if (fields[i] === name) return parsed(fields[i + 1] ?? "")
   return {}
 }
 
@@ -52,7 +72,7 @@ export class Facts {
   /** Those that stand somewhere, unacknowledged. */
   readonly standing = new Set<Fact>()
   private readonly byEvent = new Map<string, Fact>()
-  private readonly byPlace = new Map<string, Fact>()
+  private readonly byPlace = new Map<string, Round>()
   private readonly redis: RedisNetwork
   private readonly scenario: Scenario
 
@@ -62,56 +82,91 @@ export class Facts {
   }
 
   produced(produced: Produced): void {
-    const at = place(produced.stream, produced.entryId)
     const fact: Fact = {
       produced,
-      copies: new Set([at]),
+      rounds: [],
+      copies: new Set(),
       abandoned: undefined,
       successes: 0,
-      failures: 0,
-      statuses: new Set(),
       requests: 0,
-      notBefore: new Map(),
-      lost: undefined,
-      body: undefined
+      lost: undefined
     }
     this.all.push(fact)
-    this.standing.add(fact)
     this.byEvent.set(produced.eventId, fact)
-    this.byPlace.set(at, fact)
+    this.begun(fact, produced.stream, produced.entryId)
+  }
+
+  /** Notes that an event stands in a source stream, new there: as it was produced, or put back by a replay. */
+  begun(fact: Fact, stream: string, entryId: string): void {
+    const round: Round = {
+      fact,
+      stream,
+      entryId,
+      failures: 0,
+      statuses: new Set(),
+      notBefore: new Map(),
+      body: undefined
+    }
+    fact.rounds.push(round)
+    this.stands(round, place(stream, entryId))
+  }
+
+  private stands(round: Round, at: string): void {
+    this.byPlace.set(at, round)
+    round.fact.copies.add(at)
+    this.standing.add(round.fact)
   }
 
   ofEvent(eventId: string): Fact | undefined {
     return this.byEvent.get(eventId)
   }
 
-  at(stream: string, id: string): Fact | undefined {
+  /** The event that an entry's own fields say it is. */
+  ofFields(fields: ReadonlyArray<string>): Fact | undefined {
+    const at = fields.indexOf("event_id")
+    return this.byEvent.get(String(at >= 0 ? fields[at + 1] : jsonOf(fields, "data").event_id))
+  }
+
+  /** The round that an entry of any stream belongs to. */
+  at(stream: string, id: string): Round | undefined {
     return this.byPlace.get(place(stream, id))
   }
 
-  /** The event that an entry of the DLQ or the abandoned stream says it carries on. */
-  ofCopy(stream: string, fields: ReadonlyArray<string>): Fact | undefined {
+  /** The round that an entry of the DLQ or the abandoned stream says it carries on. */
+  ofCopy(stream: string, fields: ReadonlyArray<string>): Round | undefined {
     const about = jsonOf(fields, stream === this.scenario.streams.dlq ? "retry" : "abandoned")
     return this.byPlace.get(place(String(about.origin_stream), String(about.origin_id)))
   }
 
-  /** Notes a copy of an event. */
-  copied(fact: Fact, stream: string, id: string, fields: ReadonlyArray<string>): void {
+  /** The round that a request is made in; undefined where nobody made its event, or it names another source. */
+  ofRequest({ headers, text }: SimulatedRequest): Round | undefined {
+    const fact = this.byEvent.get(headers["idempotency-key"] ?? "")
+    const known = fact?.rounds.find(({ body }) => body === text)
+    if (fact === undefined || known !== undefined) return known
+    const { source }: { source?: { stream?: unknown; id?: unknown } } = parsed(text)
+    return fact.rounds.find(({ entryId, stream }) => stream === source?.stream && entryId === source.id)
+  }
+
+  /** Notes a copy of an event in the DLQ or the abandoned stream. */
+  copied(round: Round, stream: string, id: string, fields: ReadonlyArray<string>): void {
     const at = place(stream, id)
-    this.byPlace.set(at, fact)
     if (stream === this.scenario.streams.abandoned) {
+      this.byPlace.set(at, round)
       const { attempts, reason } = jsonOf(fields, "abandoned")
-      fact.abandoned = { reason: String(reason), attempts: Number(attempts) }
-    } else {
-      fact.copies.add(at)
-      this.standing.add(fact)
-    }
+      round.fact.abandoned = { at, reason: String(reason), attempts: Number(attempts) }
+    } else this.stands(round, at)
   }
 
   /** Notes that an entry was acknowledged. */
   acknowledged(stream: string, id: string): void {
-    const fact = this.at(stream, id)
+    const fact = this.at(stream, id)?.fact
     if (fact?.copies.delete(place(stream, id)) === true && fact.copies.size === 0) this.standing.delete(fact)
+  }
+
+  /** Notes that an entry is no longer in the abandoned stream. */
+  unabandoned(stream: string, id: string): void {
+    const fact = this.at(stream, id)?.fact
+    if (fact?.abandoned?.at === place(stream, id)) fact.abandoned = undefined
   }
 
   /** Whether nothing more has to happen to an event. */
@@ -131,12 +186,12 @@ export class Facts {
       const pending = new Set(this.pending(stream))
       for (const [id] of this.entries(stream)) {
         if (unread === undefined || pending.has(id) || isAfter(id, unread))
-          this.at(stream, id)?.copies.add(place(stream, id))
+          this.at(stream, id)?.fact.copies.add(place(stream, id))
       }
     }
     for (const [id, fields] of this.entries(abandoned)) {
-      const fact = this.ofCopy(abandoned, fields) ?? this.at(abandoned, id)
-      if (fact !== undefined) this.copied(fact, abandoned, id, fields)
+      const round = this.at(abandoned, id) ?? this.ofCopy(abandoned, fields)
+      if (round !== undefined) this.copied(round, abandoned, id, fields)
     }
     this.standing.clear()
     for (const fact of this.all) {

@@ -29,6 +29,17 @@ export type Happening =
       readonly idle: number
     }
   | { readonly _tag: "Trimmed"; readonly stream: string }
+  /** Deleted, as far as they were there. */
+  | { readonly _tag: "Removed"; readonly stream: string; readonly ids: ReadonlyArray<string> }
+  /** Put back from the abandoned stream. */
+  | {
+      readonly _tag: "Replayed"
+      readonly from: string
+      readonly id: string
+      readonly to: string
+      readonly newId: string
+      readonly fields: ReadonlyArray<string>
+    }
 
 export type Teller = (happening: Happening, process: Process | undefined) => void
 
@@ -72,6 +83,8 @@ export class Reader {
       this.tell({ _tag: "Added", stream: args[0] ?? "", id: String(reply), fields: args.slice(at + 1) }, process)
     } else if (name === "XACK") {
       this.tell({ _tag: "Acknowledged", stream: args[0] ?? "", ids: this.acknowledged }, process)
+    } else if (name === "XDEL") {
+      this.tell({ _tag: "Removed", stream: args[0] ?? "", ids: args.slice(1) }, process)
     } else if (name === "XAUTOCLAIM" && Array.isArray(reply)) {
       const ids = Array.isArray(reply[1]) ? reply[1].map(String) : []
       if (ids.length > 0) this.tell({ _tag: "Claimed", stream: args[0] ?? "", ids, idle: Number(args[3]) }, process)
@@ -90,6 +103,9 @@ export class Reader {
     } else if (name === "move" && Number(reply) === 1) {
       const [from = "", to = "", , consumer = "", id = "", , ...fields] = args.slice(2)
       this.tell({ _tag: "Moved", from, id, consumer, to, newId: lastId(this.redis, to), fields }, process)
+    } else if (name === "replay" && typeof reply === "string") {
+      const [from = "", to = "", , id = "", , ...fields] = args.slice(2)
+      this.tell({ _tag: "Replayed", from, id, to, newId: reply, fields }, process)
     }
   }
 }

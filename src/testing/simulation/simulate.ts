@@ -107,15 +107,26 @@ const update = (facts: Facts, happening: Happening): void => {
     facts.acknowledged(happening.from, happening.id)
     add(facts, happening.to, happening.newId, happening.fields)
   } else if (happening._tag === "Added") add(facts, happening.stream, happening.id, happening.fields)
+  else if (happening._tag === "Removed") for (const id of happening.ids) facts.unabandoned(happening.stream, id)
+  else if (happening._tag === "Replayed") {
+    const { from, id, newId, to } = happening
+    const round = facts.at(from, id)
+    facts.unabandoned(from, id)
+    if (round !== undefined) facts.begun(round.fact, to, newId)
+  }
 }
 
 const add = (facts: Facts, stream: string, id: string, fields: ReadonlyArray<string>): void => {
-  const fact = facts.ofCopy(stream, fields)
-  if (fact === undefined) return
-  facts.copied(fact, stream, id, fields)
+  const round = facts.ofCopy(stream, fields)
+  if (round === undefined) {
+    const fact = facts.ofFields(fields)
+    if (fact !== undefined) facts.begun(fact, stream, id)
+    return
+  }
+  facts.copied(round, stream, id, fields)
   const { attempt, not_before: notBefore } = jsonOf(fields, "retry")
   if (typeof attempt !== "number" || typeof notBefore !== "number") return
-  fact.notBefore.set(attempt, Math.min(notBefore, fact.notBefore.get(attempt) ?? notBefore))
+  round.notBefore.set(attempt, Math.min(notBefore, round.notBefore.get(attempt) ?? notBefore))
 }
 
 /** How long the last word takes to reach every replica, in milliseconds. */
@@ -140,9 +151,12 @@ const observe = ({ api, facts, world }: Scene, checkers: ReadonlyArray<Checker>,
     onEnd: (exchange, status, body) => {
       const fact = factOf(exchange)
       if (fact === undefined) return
-      if (isSuccess(status, body)) fact.successes += 1
-      else fact.failures += 1
-      fact.statuses.add(status)
+      const success = isSuccess(status, body)
+      if (success) fact.successes += 1
+      const round = facts.ofRequest(exchange.request)
+      if (round === undefined) return
+      if (!success) round.failures += 1
+      round.statuses.add(status)
     },
     onFault: (fault, phase) => {
       const loses = fault.kind === "failover" || fault.kind === "flush" || fault.kind === "trim"
@@ -183,10 +197,11 @@ export const simulate = (options: SimulateOptions): Verdict => {
     app: ({ index }) => app(index),
     host: api.host,
     faults,
-    poison: ({ headers }) => {
-      const eventId = headers["idempotency-key"] ?? ""
-      if (!eventId.startsWith("poison-")) return undefined
-      for (const checker of checkers) checker.onKill?.(eventId)
+    poison: (request) => {
+      const eventId = request.headers["idempotency-key"] ?? ""
+      const round = eventId.startsWith("poison-") ? facts.ofRequest(request) : undefined
+      if (round === undefined) return undefined
+      for (const checker of checkers) checker.onKill?.(round)
       return 1_500
     },
     ...(bug?.bent === undefined ? {} : { bent: (process: Process) => bug.bent?.(process, scenario) ?? {} })

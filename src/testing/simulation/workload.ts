@@ -16,6 +16,8 @@ export interface Produced {
   readonly stream: string
   readonly entryId: string
   readonly fields: ReadonlyArray<string>
+  /** Invalid for its time alone, which is looked at when it is read first: a replay is the way to have it sent. */
+  readonly untimely: boolean
 }
 
 type Fields = Record<string, string>
@@ -51,6 +53,9 @@ const processing = (chance: Chance): Fields => {
   }
 }
 
+/** By so much an event is ahead of its time, in milliseconds, where it is invalid for that. */
+const aheadMs = 3_600_000
+
 /** Breaks one rule of the contract's table. */
 const spoil = (fields: Fields, now: number, chance: Chance): ReadonlyArray<string> => {
   const spoilers: readonly [() => ReadonlyArray<string>, ...ReadonlyArray<() => ReadonlyArray<string>>] = [
@@ -58,7 +63,7 @@ const spoil = (fields: Fields, now: number, chance: Chance): ReadonlyArray<strin
       Object.entries(fields)
         .filter(([name]) => name !== "user_id")
         .flat(),
-    () => Object.entries({ ...fields, completed_at: new Date(now + 3_600_000).toISOString() }).flat(),
+    () => Object.entries({ ...fields, completed_at: new Date(now + aheadMs).toISOString() }).flat(),
     () => Object.entries({ ...fields, started_at: "yesterday" }).flat(),
     () => Object.entries({ ...fields, metadata: '{"session_id":"another"}' }).flat(),
     () => Object.entries({ ...fields, metadata: "{" }).flat(),
@@ -116,7 +121,8 @@ export const produce = (
       nature === "garbled" ? ["retry", "{}", "event", "[]"] : nature === "invalid" ? spoil(plain, now, chance) : whole
     if (!world.redis.isUp) return
     const entryId = world.redis.command("XADD", stream, "*", ...fields)
-    if (typeof entryId === "string") tell({ eventId, nature, stream, entryId, fields })
+    const untimely = nature === "invalid" && fields.includes(new Date(now + aheadMs).toISOString())
+    if (typeof entryId === "string") tell({ eventId, nature, stream, entryId, fields, untimely })
   }
 
   const any = () => {

@@ -2,7 +2,7 @@
 
 import type { Process } from "../../world/process.ts"
 import type { Watcher, World } from "../../world/world.ts"
-import type { Facts } from "../facts.ts"
+import type { Facts, Round } from "../facts.ts"
 import type { Happening } from "../happenings.ts"
 import type { SimulatedJobsApi } from "../jobsApi.ts"
 import type { Scenario } from "../scenario.ts"
@@ -31,7 +31,7 @@ export interface Checker extends Watcher {
   /** After the facts were brought up to a happening. */
   readonly onFacts?: (happening: Happening, process: Process | undefined) => void
   /** A poisonous event kills the process that is about to send it. */
-  readonly onKill?: (eventId: string) => void
+  readonly onKill?: (round: Round) => void
   /** Every second; where time flies, every half a minute. */
   readonly onLook?: () => void
   /** When all should be done. */

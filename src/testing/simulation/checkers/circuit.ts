@@ -53,7 +53,7 @@ export const circuit = ({ facts, report, scenario, world }: Scene): Checker => {
     if (openSince === undefined || typeof failed !== "number" || failed <= openSince) return
     report(
       "attempt-burnt",
-      `${facts.ofCopy(stream, fields)?.produced.eventId} by ${process.name} while the circuit is open`
+      `${facts.ofCopy(stream, fields)?.fact.produced.eventId} by ${process.name} while the circuit is open`
     )
   }
 

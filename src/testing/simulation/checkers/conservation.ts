@@ -1,19 +1,21 @@
 /** Nothing is lost, doubled or made up: the total-queue check, at every step and at the end. */
-import { type Fact, isAfter } from "../facts.ts"
+import { isAfter, type Round } from "../facts.ts"
 
 import { type Happening, isPending } from "../happenings.ts"
 import type { Checker, Scene } from "./checker.ts"
 
-const reasonsOf = (fact: Fact, { scenario }: Scene): string | undefined => {
+/** What is wrong with the reason that an event was just abandoned for. */
+const reasonsOf = ({ entryId, fact, failures, statuses }: Round, { scenario }: Scene): string | undefined => {
   const { abandoned, produced } = fact
   switch (abandoned?.reason) {
     case "invalid":
-      return produced.nature === "invalid" || produced.nature === "garbled" ? undefined : "it is a valid event"
+      if (produced.nature !== "invalid" && produced.nature !== "garbled") return "it is a valid event"
+      return produced.untimely && entryId !== produced.entryId ? "it was replayed" : undefined
     case "rejected":
-      return [400, 413, 422].some((status) => fact.statuses.has(status)) ? undefined : "it was never rejected"
+      return [400, 413, 422].some((status) => statuses.has(status)) ? undefined : "it was never rejected"
     case "exhausted":
       if (abandoned.attempts !== 4) return `it says ${abandoned.attempts} attempts`
-      return fact.failures >= 4 ? undefined : `only ${fact.failures} failures were seen`
+      return failures >= 4 ? undefined : `only ${failures} failures were seen`
     case "poison":
       return produced.nature === "poison" ? undefined : "it kills nobody"
     default:
@@ -25,22 +27,38 @@ export const conservation = (scene: Scene): Checker => {
   const { api, facts, report, scenario, world } = scene
 
   const ended = (stream: string, id: string) => {
-    const fact = facts.at(stream, id)
+    const fact = facts.at(stream, id)?.fact
     if (fact === undefined) return report("unexpected", `an entry that nobody made was acknowledged: ${stream} ${id}`)
     if (fact.copies.size > 0 || facts.ended(fact)) return
     report("acknowledged-undone", `${fact.produced.eventId} was acknowledged in ${stream} and stands nowhere else`)
   }
 
   const copied = (to: string, newId: string, fields: ReadonlyArray<string>) => {
-    const fact = facts.ofCopy(to, fields)
-    if (fact === undefined) return report("unexpected", `a copy of no event was added to ${to}: ${newId}`)
+    const round = facts.at(to, newId)
+    if (round === undefined) return report("unexpected", `a copy of no event was added to ${to}: ${newId}`)
+    const { fact } = round
     const { eventId } = fact.produced
     if (to === scenario.streams.abandoned) {
-      const problem = reasonsOf(fact, scene)
+      const problem = reasonsOf(round, scene)
       if (problem !== undefined) report("abandoned-wrongly", `${eventId} (${fact.abandoned?.reason}): ${problem}`)
+    } else if (round.stream === to && round.entryId === newId) begun(round, fields)
+    const places = [...fact.copies, ...(fact.abandoned === undefined ? [] : [fact.abandoned.at])]
+    if (places.length > 1) report("copied-twice", `${eventId} stands in ${places.join(", ")} at once`)
+  }
+
+  /** An event put back comes as it came first, to where it came first. */
+  const begun = ({ fact, stream }: Round, fields: ReadonlyArray<string>) => {
+    const { eventId, fields: original, stream: origin } = fact.produced
+    if (stream !== origin) report("replayed-wrongly", `${eventId} came from ${origin} and was put into ${stream}`)
+    if (JSON.stringify(fields) !== JSON.stringify(original)) {
+      report("replayed-wrongly", `${eventId} came as ${JSON.stringify(original)}, now ${JSON.stringify(fields)}`)
     }
-    const standing = fact.copies.size + (fact.abandoned === undefined ? 0 : 1)
-    if (standing > 1) report("copied-twice", `${eventId} stands in ${[...fact.copies].join(", ")} at once`)
+  }
+
+  const removed = (stream: string, id: string) => {
+    const fact = facts.at(stream, id)?.fact
+    if (fact === undefined || fact.copies.size > 0 || facts.ended(fact)) return
+    report("removed-undone", `${fact.produced.eventId} was deleted from ${stream} and stands nowhere else`)
   }
 
   const onFacts = (happening: Happening) => {
@@ -49,6 +67,8 @@ export const conservation = (scene: Scene): Checker => {
       ended(happening.from, happening.id)
       copied(happening.to, happening.newId, happening.fields)
     } else if (happening._tag === "Added") copied(happening.stream, happening.id, happening.fields)
+    else if (happening._tag === "Replayed") copied(happening.to, happening.newId, happening.fields)
+    else if (happening._tag === "Removed") for (const id of happening.ids) removed(happening.stream, id)
     else if (happening._tag === "Trimmed") trimmed(happening.stream)
   }
 
@@ -67,10 +87,11 @@ export const conservation = (scene: Scene): Checker => {
     onFacts,
     atEnd: () => {
       for (const fact of facts.all) {
-        const { eventId, nature } = fact.produced
+        const { eventId, nature, untimely } = fact.produced
         if (!facts.ended(fact)) report("lost", `${eventId} was neither delivered nor abandoned`)
         if (facts.ended(fact) && fact.copies.size > 0) report("undrained", `${eventId}: ${[...fact.copies].join(", ")}`)
-        if (nature === "invalid" && fact.requests > 0) report("invalid-sent", eventId)
+        const isSent = untimely ? fact.rounds[0]?.body !== undefined : fact.requests > 0
+        if (nature === "invalid" && isSent) report("invalid-sent", eventId)
         if (
           nature === "good" &&
           fact.lost === undefined &&

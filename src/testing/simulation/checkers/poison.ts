@@ -1,25 +1,26 @@
 /** An event that kills every process that works on it is given up after `MAX_DELIVERIES` hand-outs. */
+import type { Round } from "../facts.ts"
 import type { Checker, Scene } from "./checker.ts"
 
 export const poison = ({ report, scenario, world }: Scene): Checker => {
-  /** When each event killed, in milliseconds after the start: as far as Redis can still know of it. */
-  const kills = new Map<string, ReadonlyArray<number>>()
+  /** When each event killed in each of its rounds, in milliseconds after the start: as far as Redis can still know of it. */
+  const kills = new Map<Round, ReadonlyArray<number>>()
 
   return {
-    onKill: (eventId) => {
-      const counted = [...(kills.get(eventId) ?? []), world.elapsed]
-      kills.set(eventId, counted)
+    onKill: (round) => {
+      const counted = [...(kills.get(round) ?? []), world.elapsed]
+      kills.set(round, counted)
       if (counted.length > scenario.settings.maxDeliveries) {
-        report("poison", `${eventId} killed ${counted.length} processes`)
+        report("poison", `${round.fact.produced.eventId} killed ${counted.length} processes`)
       }
     },
     onFault: (fault, phase) => {
       if (phase !== "begins" || (fault.kind !== "failover" && fault.kind !== "flush")) return
       // Redis counts the hand-outs, and has now forgotten the last of them.
       const since = fault.kind === "flush" ? 0 : fault.at - fault.loses
-      for (const [eventId, times] of kills)
+      for (const [round, times] of kills)
         kills.set(
-          eventId,
+          round,
           times.filter((at) => at < since)
         )
     }

@@ -14,6 +14,10 @@ const eventIn = (text: string): { readonly event_id?: unknown; readonly source?:
   return typeof value === "object" && value !== null ? value : {}
 }
 
+/** A replay makes an entry of its own: an event that was replayed differs in its source, and in nothing else. */
+const isSameButSource = (body: string, other: string): boolean =>
+  JSON.stringify({ ...eventIn(body), source: undefined }) === JSON.stringify({ ...eventIn(other), source: undefined })
+
 export const requests = ({ api, facts, report, scenario, world }: Scene): Checker => {
   const open = new Map<string, number>()
   const undisturbed = isUndisturbed(scenario)
@@ -25,15 +29,17 @@ export const requests = ({ api, facts, report, scenario, world }: Scene): Checke
       const age = process.now - signedAt(request) * 1_000
       if (!(Math.abs(age) <= 2_000)) report("signature", `${eventId}: signed ${age} ms before it was sent`)
       const fact = facts.ofEvent(eventId)
-      if (fact?.body !== request.text) {
+      const round = facts.ofRequest(request)
+      if (fact === undefined || round?.body !== request.text) {
         const { event_id: claimed, source } = eventIn(request.text)
         if (claimed !== eventId) return report("idempotency-key", `${eventId}: the body says ${claimed}`)
         if (fact === undefined) return report("unexpected", `a request for ${eventId}, which nobody made`)
-        const { entryId, stream } = fact.produced
-        const origin = JSON.stringify({ stream, id: entryId })
-        if (JSON.stringify(source) !== origin) report("source", `${eventId}: ${JSON.stringify(source)}, not ${origin}`)
-        if (fact.body !== undefined) report("body-changed", eventId)
-        fact.body ??= request.text
+        if (round === undefined) return report("source", `${eventId}: ${JSON.stringify(source)}, where it never stood`)
+        const others = fact.rounds.flatMap(({ body }) => body ?? [])
+        if (round.body !== undefined || others.some((body) => !isSameButSource(body, request.text))) {
+          report("body-changed", eventId)
+        }
+        round.body ??= request.text
       }
       if (undisturbed && fact.successes > 0) report("needless", `${eventId} was sent again after its success`)
       const already = open.get(eventId) ?? 0

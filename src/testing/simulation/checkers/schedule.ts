@@ -1,6 +1,6 @@
 /** Attempts: counted truly, set for the scheduled instants, never early, and on time where nothing is in the way. */
 import type { Process } from "../../world/process.ts"
-import { jsonOf } from "../facts.ts"
+import { jsonOf, type Round } from "../facts.ts"
 import type { Happening } from "../happenings.ts"
 import { type Checker, isSuccess, isUndisturbed, type Scene } from "./checker.ts"
 
@@ -12,7 +12,7 @@ const leewayMs = 1_500
 
 export const schedule = ({ facts, report, scenario, world }: Scene): Checker => {
   const { abandoned, dlq } = scenario.streams
-  /** When each process last saw each event fail, by its own clock. */
+  /** When each process last saw each event fail in a round, by its own clock. */
   const failedAt = new Map<string, number>()
   const skewedAt = new Map<string, number>()
   const attemptOf = new Map<string, number>()
@@ -24,6 +24,8 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
     scenario.climate.retryAfter === undefined &&
     scenario.traffic.burstChance === 0
 
+  const seenBy = ({ name }: Process, { entryId, stream }: Round): string => `${name} ${stream} ${entryId}`
+
   const counted = (from: string, id: string): number => attemptOf.get(`${from} ${id}`) ?? 0
 
   const scheduled = (
@@ -33,9 +35,9 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
     process: Process | undefined
   ) => {
     const retry = jsonOf(fields, "retry")
-    const fact = facts.ofCopy(dlq, fields)
-    if (fact === undefined) return
-    const { eventId } = fact.produced
+    const round = facts.ofCopy(dlq, fields)
+    if (round === undefined) return
+    const { eventId } = round.fact.produced
     const attempt = Number(retry.attempt)
     const notBefore = Number(retry.not_before)
     const failed = Number(retry.last_failed_at)
@@ -45,8 +47,8 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
     if (from !== undefined && attempt !== counted(from.stream, from.id) + 1) {
       report("attempt-count", `${eventId}: ${counted(from.stream, from.id)} attempts became ${attempt}`)
     }
-    if (fact.failures < attempt) {
-      report("attempt-count", `${eventId}: ${attempt} attempts counted, ${fact.failures} failures seen`)
+    if (round.failures < attempt) {
+      report("attempt-count", `${eventId}: ${attempt} attempts counted, ${round.failures} failures seen`)
     }
     if (notBefore - failed < wait || notBefore - failed > Math.max(wait, longestRetryAfter)) {
       report("retry-delay", `${eventId}: ${notBefore - failed} ms after failure ${attempt}`)
@@ -54,7 +56,7 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
     if (notBefore - failed > wait && !retriesAreAfter) {
       report("retry-delay", `${eventId}: ${notBefore - failed} ms after failure ${attempt}, nobody asked for more`)
     }
-    const seen = process === undefined ? undefined : failedAt.get(`${process.name} ${eventId}`)
+    const seen = process === undefined ? undefined : failedAt.get(seenBy(process, round))
     if (seen !== undefined && process !== undefined && !steady(process)) return
     if (seen === undefined || Math.abs(seen - failed) > 5) {
       report("retry-delay", `${eventId}: says it failed at ${failed}, was seen to fail at ${seen ?? "no time"}`)
@@ -73,8 +75,8 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
       if (fault.kind === "skew") skewedAt.set(fault.replica, world.elapsed)
     },
     onEnd: ({ process, request }, status, body) => {
-      const eventId = request.headers["idempotency-key"]
-      if (eventId !== undefined && !isSuccess(status, body)) failedAt.set(`${process.name} ${eventId}`, process.now)
+      const round = isSuccess(status, body) ? undefined : facts.ofRequest(request)
+      if (round !== undefined) failedAt.set(seenBy(process, round), process.now)
     },
     onFacts: (happening: Happening, process) => {
       if (happening._tag === "Moved" && happening.to === dlq) {
@@ -82,12 +84,12 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
       } else if (happening._tag === "Added" && happening.stream === dlq) {
         scheduled(undefined, happening.id, happening.fields, process)
       } else if (happening._tag === "Moved" && happening.to === abandoned) {
-        const fact = facts.ofCopy(abandoned, happening.fields)
+        const round = facts.ofCopy(abandoned, happening.fields)
         const attempts = Number(jsonOf(happening.fields, "abandoned").attempts)
-        if (fact !== undefined && fact.failures < attempts) {
+        if (round !== undefined && round.failures < attempts) {
           report(
             "attempt-count",
-            `${fact.produced.eventId}: abandoned after ${attempts}, ${fact.failures} failures seen`
+            `${round.fact.produced.eventId}: abandoned after ${attempts}, ${round.failures} failures seen`
           )
         }
       }
@@ -96,15 +98,15 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
       const eventId = request.headers["idempotency-key"]
       const attempt = Number(request.headers["x-delivery-attempt"])
       if (eventId === undefined) return
-      const fact = facts.ofEvent(eventId)
+      const round = facts.ofRequest(request)
       if (!(attempt >= 1 && attempt <= 4)) report("attempt-count", `${eventId} is sent as attempt ${attempt}`)
-      if (fact === undefined) return
-      const scheduled = Math.max(0, ...fact.notBefore.keys())
+      if (round === undefined) return
+      const scheduled = Math.max(0, ...round.notBefore.keys())
       if (undisturbed && attempt !== scheduled + 1) {
         report("attempt-count", `${eventId}: attempt ${scheduled + 1} is sent as attempt ${attempt}`)
       }
       if (attempt < 2 || !steady(process)) return
-      const notBefore = fact.notBefore.get(attempt - 1)
+      const notBefore = round.notBefore.get(attempt - 1)
       if (notBefore === undefined) return report("attempt-count", `${eventId}: attempt ${attempt} was never scheduled`)
       const late = process.now - notBefore
       if (late < 0) report("early", `${eventId}: attempt ${attempt} is ${-late} ms early`)
