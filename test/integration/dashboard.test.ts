@@ -69,6 +69,8 @@ describe("the dashboard", () => {
 describe("the dashboard's queries on a real Prometheus", () => {
   let exporter: Server
   let prometheus: PrometheusServer
+  /** The time of a scrape, in seconds: what is asked of that instant stays the same, also when a later scrape fails. */
+  let scrapedAt: number
 
   beforeAll(async () => {
     const sample = makeSampleMetrics()
@@ -78,11 +80,15 @@ describe("the dashboard's queries on a real Prometheus", () => {
     await new Promise<void>((resolve) => exporter.listen(0, "127.0.0.1", resolve))
     const { port } = exporter.address() as AddressInfo
     prometheus = await PrometheusServer.start(prometheusBinaries().prometheus, port)
-    await waitUntil("three scrapes are in", async () => {
-      const [scrapes] = await prometheus.query("count_over_time(job_collector_redis_up[1m])")
+    const threeScrapes = async () => {
+      const [last] = await prometheus.query("timestamp(job_collector_redis_up)")
+      if (last === undefined) return false
+      scrapedAt = Number(last.value[1])
+      const [scrapes] = await prometheus.query("count_over_time(job_collector_redis_up[4s])", scrapedAt)
       return Number(scrapes?.value[1] ?? 0) >= 3
-    })
-  }, 120_000)
+    }
+    await waitUntil("three scrapes are in, one after the other", threeScrapes, 60_000)
+  }, 180_000)
 
   afterAll(async () => {
     await prometheus?.stop()
@@ -92,7 +98,7 @@ describe("the dashboard's queries on a real Prometheus", () => {
   it.each(panels.map((panel) => [`${panel.title} (${panel.id})`, panel] as const))("%s", async (_, panel) => {
     expect(panel.targets?.length).toBeGreaterThan(0)
     for (const { expr, legendFormat } of panel.targets ?? []) {
-      const series = await prometheus.query(substitute(expr))
+      const series = await prometheus.query(substitute(expr), scrapedAt)
       expect(series.length, expr).toBeGreaterThan(0)
       for (const { value } of series) expect(Number.isFinite(Number(value[1])), `${value[1]} from ${expr}`).toBe(true)
       // A legend that names a label the query does not keep would be empty.

@@ -43,7 +43,7 @@ const start = async (
       apiBaseUrl: api.url,
       groupStartId: "0",
       healthInterval: Duration.minutes(1),
-      shutdownTimeout: Duration.seconds(5),
+      shutdownTimeout: Duration.seconds(20),
       ...options
     },
     ...more
@@ -69,7 +69,7 @@ describe("the endpoints", () => {
     await waitUntil("delivered", () => api.charges.has("e-1"))
     await waitUntil("its figures are read", async () => {
       const [first] = (await checks(running)).consumer_groups!.streams as Array<Record<string, unknown>>
-      return first?.length === 1 && first.pending === 0
+      return first?.length === 1 && first.pending === 0 && first.lag === 0
     })
     const health = await running.get("/health")
     expect(health.status).toBe(200)
@@ -140,7 +140,8 @@ describe("real faults", () => {
     const running = await start()
     await untilReady(running)
     await redis.down()
-    await waitUntil("it is not ready", async () => (await status(running, "/health/ready")) === 503, 2_000)
+    // Told by the connection: the health loop looks a minute later.
+    await waitUntil("it is not ready", async () => (await status(running, "/health/ready")) === 503)
     const health = await running.get("/health")
     expect(health.status).toBe(503)
     expect(health.json()).toMatchObject({
@@ -165,13 +166,18 @@ describe("real faults", () => {
     })
     const ambient = Layer.mergeAll(Logger.layer([listen]), Layer.succeed(References.MinimumLogLevel, "Debug"))
     // Each that fails is to be moved, in a command of its own.
-    api.answer = () => ({ status: 500, delay: 1_000 })
+    let fail = () => {}
+    const redisIsAway = new Promise<void>((resolve) => {
+      fail = resolve
+    })
+    api.answer = () => ({ status: 500, after: redisIsAway })
     const running = await start({ circuitBreaker: false }, { ambient })
     await untilReady(running)
     await Promise.all(Array.from({ length: 64 }, (_, i) => add(`e-${i}`)))
     await waitUntil("all are in flight", () => api.requests.length === 64)
     said.length = 0
     await redis.down()
+    fail()
     await waitUntil("much has failed", () => whispered > 100)
     await redis.up()
     await untilReady(running)
@@ -249,8 +255,8 @@ describe("real faults", () => {
     })
     expect(await status(running, "/health/ready")).toBe(200)
     await api.listen()
-    await waitUntil("ok", async () => (await running.get("/health")).json().status === "ok", 20_000)
-  })
+    await waitUntil("ok", async () => (await running.get("/health")).json().status === "ok", 60_000)
+  }, 90_000)
 
   it("an idle collector finds out by a signed GET of its own that the API is away, and that it refuses", async () => {
     const running = await start({ healthInterval: Duration.millis(100) })
@@ -274,16 +280,16 @@ describe("real faults", () => {
     const held = new Promise<void>((resolve) => {
       finish = resolve
     })
-    api.answer = ({ eventId }) =>
-      eventId === "e-1" ? { status: 200, body: { job_id: 1, credits_deducted: 58 }, delay: 1_500 } : undefined
+    api.answer = () => ({ status: 200, body: { job_id: 1, credits_deducted: 58 }, after: held })
     await add("e-1")
     await waitUntil("in flight", () => api.requests.some(({ eventId }) => eventId === "e-1"))
-    const stopped = running.stop().then(finish)
+    const stopped = running.stop()
     const ready = await running.get("/health/ready")
     expect(ready.status).toBe(503)
     expect(ready.json()).toEqual({ ready: false, reasons: ["stopping"] })
     expect(await status(running, "/health/live")).toBe(200)
-    await Promise.all([stopped, held])
+    finish()
+    await stopped
     expect(await status(running, "/health/live")).toBe(200)
     const pending = (await redisCommand(redis.port, "XPENDING", transcribe, "job-collector-group")) as Array<unknown>
     expect(pending[0]).toBe(0)

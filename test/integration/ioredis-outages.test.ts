@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import { redisFailureMessage } from "../../src/services/RedisFailure.ts"
-import { eventually, failureOf, withRedis } from "../support/redis-checks.ts"
+import { atOnce, eventually, failureOf, withRedis } from "../support/redis-checks.ts"
 import { redisCommand } from "../support/redis-command.ts"
 import { freePort, RedisServer, waitUntil } from "../support/redis-server.ts"
 import { TcpProxy } from "../support/tcp-proxy.ts"
@@ -25,7 +25,7 @@ describe("a server that is away", () => {
         Effect.gen(function* () {
           const first = yield* failureOf(redis.send("PING"))
           assert.strictEqual(first.kind, "unavailable")
-          assert.isBelow(first.took, 1_000)
+          assert.isBelow(first.took, atOnce)
           const reserved = yield* failureOf(Effect.scoped(Effect.flatMap(redis.reserve, (c) => c.send("PING"))))
           assert.strictEqual(reserved.kind, "unavailable")
           yield* Effect.promise(() => late.up())
@@ -101,8 +101,10 @@ describe("a dead connection", () => {
   it.live("that swallows everything fails shared and blocking commands at their deadlines, and is replaced", () =>
     Effect.gen(function* () {
       const proxy = yield* proxied
-      yield* withRedis({ url: `redis://127.0.0.1:${proxy.port}` }, (redis) =>
+      const options = { url: `redis://127.0.0.1:${proxy.port}`, commandDeadline: "500 millis" } as const
+      yield* withRedis(options, (redis) =>
         Effect.gen(function* () {
+          yield* redis.send("PING")
           const blocking = yield* Effect.scoped(
             Effect.gen(function* () {
               const connection = yield* redis.reserve
@@ -111,7 +113,6 @@ describe("a dead connection", () => {
               return yield* failureOf(connection.send("XREAD", "BLOCK", "300", "STREAMS", "quiet", "$"))
             })
           ).pipe(Effect.forkChild)
-          yield* redis.send("PING")
           yield* Effect.promise(() => waitUntil("the black hole", () => proxy.mode === "black-hole"))
           const several = yield* Effect.forEach([1, 2, 3], () => failureOf(redis.send("PING")), {
             concurrency: "unbounded"
@@ -119,12 +120,11 @@ describe("a dead connection", () => {
           for (const one of several) {
             assert.strictEqual(one.kind, "unavailable")
             assert.isAtLeast(one.took, 490)
-            assert.isBelow(one.took, 1_500)
+            assert.match(redisFailureMessage(one.error), /no answer within 500 ms/)
           }
           const read = yield* Fiber.join(blocking)
           assert.strictEqual(read.kind, "unavailable")
           assert.isAtLeast(read.took, 1_290)
-          assert.isBelow(read.took, 3_000)
           assert.match(redisFailureMessage(read.error), /no answer within 1300 ms/)
           proxy.set("pass")
           proxy.cut()
@@ -135,15 +135,29 @@ describe("a dead connection", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("is not what a process finds that was paused: an answer that came meanwhile is read", () =>
+    withRedis({ url: server.url, commandDeadline: "200 millis" }, (redis) =>
+      Effect.gen(function* () {
+        yield* redis.send("PING")
+        const asked = yield* Effect.forkChild(redis.send("PING"), { startImmediately: true })
+        // The command leaves at the end of this turn of the event loop, in which the pause begins as well.
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500)
+        assert.strictEqual(yield* Fiber.join(asked), "PONG")
+      })
+    )
+  )
+
   it.live("that takes connections and never answers fails within the deadlines", () =>
     Effect.gen(function* () {
       const proxy = yield* proxied
       proxy.set("black-hole")
-      yield* withRedis({ url: `redis://127.0.0.1:${proxy.port}` }, (redis) =>
+      const options = { url: `redis://127.0.0.1:${proxy.port}`, commandDeadline: "500 millis" } as const
+      yield* withRedis(options, (redis) =>
         Effect.gen(function* () {
           const { kind, took } = yield* failureOf(redis.send("PING"))
           assert.strictEqual(kind, "unavailable")
-          assert.isBelow(took, 4_000)
+          assert.isBelow(took, atOnce)
         })
       )
     }).pipe(Effect.scoped)

@@ -17,7 +17,7 @@ describe("a server that listens before it is served", () => {
     server.close()
   })
 
-  it("answers early requests as soon as there is a handler, and later ones once", { timeout: 10_000 }, async () => {
+  it("answers early requests as soon as there is a handler, and later ones once", async () => {
     const seen: Array<string | undefined> = []
     const sockets: Array<Socket> = []
     server.on("connection", (socket) => sockets.push(socket))

@@ -39,7 +39,7 @@ describe("the way of an event, on real parts", () => {
           Effect.gen(function* () {
             yield* Layer.build(layer)
             yield* Effect.promise(() =>
-              waitUntil("all events are delivered", () => api.charges.size === 10_000, 60_000)
+              waitUntil("all events are delivered", () => api.charges.size === 10_000, 120_000)
             )
           })
         )
@@ -56,6 +56,6 @@ describe("the way of an event, on real parts", () => {
         assert.strictEqual(left.dlq, 0)
         assert.strictEqual(left.abandoned, 0)
       }).pipe(Effect.scoped),
-    90_000
+    180_000
   )
 })

@@ -98,7 +98,9 @@ describe("traces", () => {
     })
     const [, sentTrace, sentSpan] = String(api.requests[0]?.headers.traceparent).split("-")
     expect(sentTrace).toBe(process?.traceId)
-    const request = receiver.spans.find((span) => span.spanId === sentSpan)
+    const requestSpan = () => receiver.spans.find((span) => span.spanId === sentSpan)
+    await waitUntil("the request's span is received", () => requestSpan() !== undefined)
+    const request = requestSpan()
     expect(request).toMatchObject({ kind: 3, parentSpanId: process?.spanId })
     expect(JSON.stringify(receiver.requests)).not.toContain(String(api.requests[0]?.headers.authorization))
   })
@@ -114,7 +116,7 @@ describe("traces", () => {
     expect(attributesOf(process)).toMatchObject({ "error.type": "HTTP_500", "job_collector.outcome": "retried" })
     expect(attributesOf(spanNamed(`ack ${transcribe}`)!)).toMatchObject({ "job_collector.moved_to": dlq })
     api.answer = () => undefined
-    await waitUntil("the retry is traced", () => spanNamed(`process ${dlq}`) !== undefined, 8_000)
+    await waitUntil("the retry is traced", () => spanNamed(`process ${dlq}`) !== undefined)
     const retry = spanNamed(`process ${dlq}`)!
     expect(retry).toMatchObject({ links: [{ traceId, spanId }], status: { code: 1 } })
     expect(retry.traceId).not.toBe(process.traceId)

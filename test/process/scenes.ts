@@ -124,7 +124,7 @@ const tagged = (name: string): string => name.replace("modelsgateway", "{modelsg
 
 /** A Cluster of three masters and three replicas; the master that has the streams is killed under traffic. */
 export const clusterFailover = async (events = 5_000): Promise<string> => {
-  const cluster = await RedisCluster.start({ replicas: 1 })
+  const cluster = await RedisCluster.start({ replicas: 1, nodeTimeout: 1_000 })
   const api = await ReceivingApi.start(testKey.public)
   const client = new Cluster([...cluster.addresses], {
     clusterRetryStrategy: () => 100,

@@ -20,7 +20,8 @@ export class CollectorProcess {
 
   private constructor(child: ChildProcess) {
     this.child = child
-    this.ended = once(child, "exit")
+    // The process has ended and all that it said is read: "exit" alone may come before its last lines.
+    this.ended = once(child, "close")
     for (const stream of [child.stdout, child.stderr]) {
       let rest = ""
       stream?.setEncoding("utf8").on("data", (text: string) => {
@@ -55,7 +56,7 @@ export class CollectorProcess {
   }
 
   /** Waits until it has logged a message, so often. */
-  logs(message: string, times = 1, deadlineMs = 20_000): Promise<void> {
+  logs(message: string, times = 1, deadlineMs = 40_000): Promise<void> {
     return waitUntil(
       `the collector logs ${message}`,
       () => {
@@ -80,7 +81,7 @@ export class CollectorProcess {
     const [, address] = /"address":"([^"]+)"/.exec(this.logged("listening")[0] ?? "") ?? []
     if (address === undefined) return undefined
     try {
-      const response = await fetch(new URL(path, address), { signal: AbortSignal.timeout(2_000) })
+      const response = await fetch(new URL(path, address), { signal: AbortSignal.timeout(10_000) })
       return { status: response.status, text: await response.text() }
     } catch {
       return undefined
@@ -117,9 +118,9 @@ export class CollectorProcess {
     return this.exit()
   }
 
-  /** Waits for the end. */
+  /** Waits for the end, and for the last that it said. */
   async exit(): Promise<number | NodeJS.Signals | null> {
-    if (this.child.exitCode === null && this.child.signalCode === null) await this.ended
+    await this.ended
     return this.child.exitCode ?? this.child.signalCode
   }
 }

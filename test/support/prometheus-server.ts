@@ -49,28 +49,32 @@ export class PrometheusServer {
       { stdio: "ignore" }
     )
     const server = new PrometheusServer(`http://127.0.0.1:${port}`, child, folder)
-    await waitUntil("prometheus answers", async () => {
+    const ready = async () => {
       if (child.exitCode !== null) throw new Error(`prometheus ended with ${child.exitCode}`)
       return fetch(`${server.url}/-/ready`).then(
         (response) => response.ok,
         () => false
       )
-    })
+    }
+    await waitUntil("prometheus answers", ready, 60_000)
     return server
   }
 
-  /** An instant query; rejects with Prometheus's own words when it does not parse. */
-  async query(expression: string): Promise<ReadonlyArray<Series>> {
-    const response = await fetch(`${this.url}/api/v1/query?query=${encodeURIComponent(expression)}`)
+  /** A query at an instant (seconds; by default now); rejects with Prometheus's own words when it does not parse. */
+  async query(expression: string, time?: number): Promise<ReadonlyArray<Series>> {
+    const parameters = new URLSearchParams({ query: expression, ...(time === undefined ? {} : { time: `${time}` }) })
+    const response = await fetch(`${this.url}/api/v1/query?${parameters}`)
     const answer = (await response.json()) as Answer
     if (answer.status !== "success") throw new Error(`${answer.error} in ${expression}`)
     return answer.data.result
   }
 
   async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.child.once("exit", resolve))
-    this.child.kill("SIGKILL")
-    await ended
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      const ended = new Promise((resolve) => this.child.once("exit", resolve))
+      this.child.kill("SIGKILL")
+      await ended
+    }
     rmSync(this.folder, { recursive: true, force: true })
   }
 }

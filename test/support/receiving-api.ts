@@ -1,5 +1,7 @@
 import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto"
+import { once } from "node:events"
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http"
+import { freePort } from "./redis-server.ts"
 
 export interface ReceivedRequest {
   readonly eventId: string
@@ -16,6 +18,8 @@ export interface Answer {
   readonly headers?: Record<string, string>
   /** Milliseconds before the answer. */
   readonly delay?: number
+  /** Answered when this has come true, instead. */
+  readonly after?: Promise<unknown>
   /** Cuts the connection instead of answering. */
   readonly reset?: boolean
   /** Charges all the same, as an API does whose answer is lost on the way. */
@@ -56,10 +60,11 @@ export class ReceivingApi {
   unverifiedCount = 0
   private readonly server: Server
   private readonly key: KeyObject
-  private port = 0
+  private readonly port: number
 
-  private constructor(publicKey: Uint8Array) {
+  private constructor(publicKey: Uint8Array, port: number) {
     this.key = spki(publicKey)
+    this.port = port
     this.server = createServer((request, response) => {
       const chunks: Array<Buffer> = []
       request.on("data", (chunk: Buffer) => chunks.push(chunk))
@@ -71,15 +76,16 @@ export class ReceivingApi {
           response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers })
           response.end(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body ?? {}))
         }
-        if (answer.delay === undefined) send()
+        if (answer.after !== undefined) void answer.after.then(send)
+        else if (answer.delay === undefined) send()
         else setTimeout(send, answer.delay)
       })
     })
   }
 
-  static async start(publicKey: Uint8Array, port = 0): Promise<ReceivingApi> {
-    const api = new ReceivingApi(publicKey)
-    await api.listen(port)
+  static async start(publicKey: Uint8Array): Promise<ReceivingApi> {
+    const api = new ReceivingApi(publicKey, await freePort())
+    await api.listen()
     return api
   }
 
@@ -87,10 +93,8 @@ export class ReceivingApi {
     return `http://127.0.0.1:${this.port}`
   }
 
-  async listen(port = this.port): Promise<void> {
-    await new Promise<void>((resolve) => this.server.listen(port, "127.0.0.1", resolve))
-    const address = this.server.address()
-    this.port = typeof address === "object" && address !== null ? address.port : 0
+  async listen(): Promise<void> {
+    await once(this.server.listen(this.port, "127.0.0.1"), "listening")
   }
 
   /** Refuses connections until `listen` is called again; the ledger stays. */

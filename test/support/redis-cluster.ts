@@ -9,7 +9,10 @@ export interface RedisClusterOptions {
   readonly masters?: number
   /** Replicas of each master; default 0. */
   readonly replicas?: number
-  /** How long a node must be silent to be thought down, in ms; default 1000. */
+  /**
+   * How long a node must be silent to be thought down, in ms. The default of 30,000 is longer than any pause of a busy
+   * machine: no replica takes over but by {@link RedisCluster.takeOver}.
+   */
   readonly nodeTimeout?: number
   /** More arguments for every node. */
   readonly args?: ReadonlyArray<string>
@@ -28,7 +31,7 @@ export class RedisCluster {
   }
 
   static async start(options: RedisClusterOptions = {}): Promise<RedisCluster> {
-    const { masters: count = 3, replicas = 0, nodeTimeout = 1_000, args = [] } = options
+    const { masters: count = 3, replicas = 0, nodeTimeout = 30_000, args = [] } = options
     const busPorts: Array<number> = []
     const nodes: Array<RedisServer> = []
     for (let i = 0; i < count * (1 + replicas); i++) {
@@ -101,6 +104,14 @@ export class RedisCluster {
     throw new Error(`no node serves slot ${slot}`)
   }
 
+  /** Makes the replica of a master that is down master at once; resolves when it serves the slot. */
+  async takeOver(master: RedisServer, slot: number): Promise<void> {
+    const replica = this.replicas[this.masters.indexOf(master)]
+    if (replica === undefined) throw new Error(`the node on port ${master.port} has no replica`)
+    await redisCommand(replica.port, "CLUSTER", "FAILOVER", "TAKEOVER")
+    await waitUntil("the replica serves the slot", async () => (await this.owner(slot)).port === replica.port)
+  }
+
   /** Begins to move a slot: keys that are not in it yet are answered with ASK from here on. */
   async beginMove(slot: number, to: RedisServer): Promise<void> {
     const from = await this.owner(slot)
@@ -123,14 +134,10 @@ export class RedisCluster {
   /** Waits until every node that runs calls the Cluster whole, so many nodes in it. */
   async agreed(nodes = this.nodes.length): Promise<void> {
     for (const node of this.nodes) {
-      await waitUntil(
-        `the node on port ${node.port} calls the Cluster whole`,
-        async () => {
-          const info = String(await redisCommand(node.port, "CLUSTER", "INFO"))
-          return info.includes("cluster_state:ok") && info.includes(`cluster_known_nodes:${nodes}`)
-        },
-        20_000
-      )
+      await waitUntil(`the node on port ${node.port} calls the Cluster whole`, async () => {
+        const info = String(await redisCommand(node.port, "CLUSTER", "INFO"))
+        return info.includes("cluster_state:ok") && info.includes(`cluster_known_nodes:${nodes}`)
+      })
     }
   }
 

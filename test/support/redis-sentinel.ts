@@ -9,8 +9,6 @@ import { answersPing, freePort, RedisServer, waitUntil } from "./redis-server.ts
 export interface RedisSentinelOptions {
   /** Default 1. More than half of them must agree on a failover. */
   readonly sentinels?: number
-  /** How long a master must be silent to be thought down, in ms; default 500. */
-  readonly downAfter?: number
   /** Of master and replica; the Sentinels themselves ask for none. */
   readonly password?: string
 }
@@ -37,7 +35,7 @@ export class RedisSentinel {
   }
 
   static async start(options: RedisSentinelOptions = {}): Promise<RedisSentinel> {
-    const { sentinels = 1, downAfter = 500, password } = options
+    const { sentinels = 1, password } = options
     const quick = ["--repl-diskless-sync-delay", "0"]
     const args = password === undefined ? quick : [...quick, "--requirepass", password, "--masterauth", password]
     const master = await RedisServer.start(args)
@@ -57,7 +55,8 @@ export class RedisSentinel {
           "bind 127.0.0.1",
           `dir ${directory}`,
           `sentinel monitor events 127.0.0.1 ${master.port} ${quorum}`,
-          `sentinel down-after-milliseconds events ${downAfter}`,
+          // Longer than any pause of a busy machine: nobody is thought down before `declareDown`.
+          "sentinel down-after-milliseconds events 60000",
           "sentinel failover-timeout events 3000",
           ...(password === undefined ? [] : [`sentinel auth-pass events "${password}"`]),
           ""
@@ -87,19 +86,15 @@ export class RedisSentinel {
   /** Waits until every Sentinel sees a master and a replica in good order. */
   async healthy(): Promise<void> {
     for (const port of this.ports) {
-      await waitUntil(
-        "the Sentinel sees a replica in step",
-        async () => {
-          const replicas = (await redisCommand(port, "SENTINEL", "REPLICAS", this.name)) as ReadonlyArray<
-            ReadonlyArray<string>
-          >
-          return replicas.some((fields) => {
-            const at = (name: string) => fields[fields.indexOf(name) + 1]
-            return at("flags") === "slave" && at("master-link-status") === "ok"
-          })
-        },
-        20_000
-      )
+      await waitUntil("the Sentinel sees a replica in step", async () => {
+        const replicas = (await redisCommand(port, "SENTINEL", "REPLICAS", this.name)) as ReadonlyArray<
+          ReadonlyArray<string>
+        >
+        return replicas.some((fields) => {
+          const at = (name: string) => fields[fields.indexOf(name) + 1]
+          return at("flags") === "slave" && at("master-link-status") === "ok"
+        })
+      })
     }
   }
 
@@ -119,8 +114,19 @@ export class RedisSentinel {
   /** Makes the replica master. Resolves when the Sentinels name it so. */
   async failover(): Promise<void> {
     const before = await this.master()
-    await redisCommand(this.ports[0] ?? 0, "SENTINEL", "FAILOVER", this.name)
-    await waitUntil("another master", async () => (await this.master()).port !== before.port, 20_000)
+    await waitUntil("another master", async () => {
+      if ((await this.master()).port !== before.port) return true
+      // Refused while one is under way, and while what the Sentinel knows of the replica is not fresh.
+      await redisCommand(this.ports[0] ?? 0, "SENTINEL", "FAILOVER", this.name).catch(() => {})
+      return false
+    })
+  }
+
+  /** Has the Sentinels think a master down that has been silent for half a second: they make the replica master. */
+  async declareDown(): Promise<void> {
+    for (const port of this.ports) {
+      await redisCommand(port, "SENTINEL", "SET", this.name, "down-after-milliseconds", "500")
+    }
   }
 
   async stop(): Promise<void> {

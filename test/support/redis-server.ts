@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { randomInt } from "node:crypto"
+import { createSocket } from "node:dgram"
 import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
@@ -17,24 +18,37 @@ const isFree = (port: number): Promise<boolean> =>
     server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)))
   })
 
-/** A port that was free a moment ago, and that nobody else is likely to take before it is used. */
+/**
+ * Keeps a port for this process as long as it lives: the UDP port of the same number, of which no two can be had. So two
+ * test files never choose the same, nor does one take another's while the server on it is down for a moment.
+ */
+const reserve = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = createSocket("udp4")
+    socket.once("error", () => resolve(false))
+    socket.bind({ port, address: "127.0.0.1", exclusive: true }, () => resolve(true))
+    socket.unref()
+  })
+
+/** A port that is free, and that nobody else who looks for one is given while this process lives. */
 export const freePort = async (): Promise<number> => {
   for (;;) {
     const port = randomInt(lowestPort, highestPort + 1)
-    if (await isFree(port)) return port
+    if ((await reserve(port)) && (await isFree(port))) return port
   }
 }
 
-/** Polls a condition until it holds; rejects with what was awaited when the deadline passes. */
+/** Polls a condition until it holds; rejects with what was awaited when it does not hold after the deadline. */
 export const waitUntil = async (
   what: string,
   condition: () => boolean | Promise<boolean>,
-  deadlineMs = 10_000
+  deadlineMs = 20_000
 ): Promise<void> => {
-  const end = Date.now() + deadlineMs
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`Not within ${deadlineMs} ms: ${what}`)
-    await sleep(20)
+  const end = performance.now() + deadlineMs
+  for (let last = false; !(await condition()); await sleep(20)) {
+    if (last) throw new Error(`Not within ${deadlineMs} ms: ${what}`)
+    // Looked at once more after the deadline: a process that was paused has missed its polls.
+    last = performance.now() > end
   }
 }
 

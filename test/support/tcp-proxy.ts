@@ -1,5 +1,6 @@
 import { once } from "node:events"
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net"
+import { setTimeout as sleep } from "node:timers/promises"
 
 /**
  * What the proxy does with bytes, both ways:
@@ -77,10 +78,18 @@ export class TcpProxy {
 
   private pipe(from: Socket, to: Socket): void {
     this.sockets.add(from)
+    // What came first is handed on first, also when the delay ends while something is late.
+    let late: Promise<unknown> | undefined
     const on = (act: () => void) => {
       if (this.current === "black-hole") return
-      if (typeof this.current === "number") setTimeout(act, this.current)
-      else act()
+      if (late === undefined && typeof this.current !== "number") return act()
+      const before = late
+      const delay = typeof this.current === "number" ? sleep(this.current) : undefined
+      const mine = Promise.all([before, delay]).then(() => {
+        if (late === mine) late = undefined
+        act()
+      })
+      late = mine
     }
     from.on("data", (data) => on(() => to.destroyed || to.write(data)))
     from.on("error", () => {})

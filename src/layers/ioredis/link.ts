@@ -127,12 +127,17 @@ export class Link {
   private write(name: string, args: ReadonlyArray<string | Buffer>, done: Done): void {
     const command = new Command(name, args as Array<string | Buffer>)
     const limit = patience(command, this.settings.commandDeadline)
-    const timer = limit === undefined ? undefined : setTimeout(() => this.late(limit), limit)
+    let answered = false
+    // A process that was paused finds its timers due before it reads what came meanwhile: that is read first.
+    const due = (after: number) => setImmediate(() => answered || this.late(after))
+    const timer = limit === undefined ? undefined : setTimeout(due, limit, limit)
     command.resolve = (reply) => {
+      answered = true
       clearTimeout(timer)
       done(undefined, reply)
     }
     command.reject = (error) => {
+      answered = true
       clearTimeout(timer)
       done(error.name === "ReplyError" ? new ReplyError(error.message) : this.absent())
     }
