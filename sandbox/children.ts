@@ -46,13 +46,12 @@ export class Child {
     }
     child.stdout?.on("data", hear)
     child.stderr?.on("data", hear)
-    this.ended = new Promise((resolve) => {
-      child.once("exit", (code, signal) => {
-        running.delete(child)
-        guard.ended(pid)
-        resolve({ code, signal })
-      })
+    child.once("exit", () => {
+      running.delete(child)
+      guard.ended(pid)
     })
+    // Not "exit", which may come before the last that it said.
+    this.ended = new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal })))
   }
 
   static async start(options: ChildOptions): Promise<Child> {
@@ -68,13 +67,12 @@ export class Child {
       ...(options.uid === undefined ? {} : { uid: options.uid }),
       ...(options.gid === undefined ? {} : { gid: options.gid })
     })
-    await new Promise<void>((resolve, reject) => {
-      child.once("spawn", resolve)
-      child.once("error", reject)
-    })
+    const { pid } = child
+    if (pid === undefined) return new Promise((_, reject) => child.once("error", reject))
+    // In the same breath as the start: who is killed meanwhile leaves nobody behind.
     running.add(child)
-    guard.started(child.pid!)
-    return new Child(options, child, child.pid!)
+    guard.started(pid)
+    return new Child(options, child, pid)
   }
 
   /** A TypeScript or JavaScript file of this project, by its path from this folder, on this very Node. */
@@ -108,7 +106,7 @@ export class Child {
   }
 
   /** Polls until a condition holds; fails with what the child said if it ends first or the time runs out. */
-  async until(what: string, condition: () => Promise<boolean>, deadlineMs = 20_000): Promise<void> {
+  async until(what: string, condition: () => Promise<boolean>, deadlineMs = 40_000): Promise<void> {
     const end = Date.now() + deadlineMs
     for (;;) {
       // A condition that asks somebody who never answers is asked again.

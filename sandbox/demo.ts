@@ -81,6 +81,7 @@ const run = async (screen: Screen): Promise<boolean> => {
     const { configuration_version: served } = await world.operator("GET", "/ledger")
     watch.stop()
     const collectorEnd = await world.collector.stop()
+    await listener.quiet()
     listener.close()
     const apiEnd = await world.api.child.stop()
     const books = await audit(world)

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises"
+
 /** A user's application: hears of the user's new jobs over the API's WebSocket, and misses none while the API is away. */
 export class Listener {
   /** Every job id it was told of, in order. */
@@ -24,6 +26,16 @@ export class Listener {
     })
     // A "close" follows.
     socket.addEventListener("error", () => undefined)
+  }
+
+  /** Waits until it is connected and has heard nothing new for a second, or until the time is up. */
+  async quiet(deadlineMs = 20_000): Promise<void> {
+    const end = performance.now() + deadlineMs
+    for (let known = -1, looks = 0; looks < 4 && performance.now() < end; looks++) {
+      if (this.socket?.readyState !== WebSocket.OPEN || this.heard.length !== known) looks = 0
+      known = this.heard.length
+      await sleep(250)
+    }
   }
 
   close(): void {

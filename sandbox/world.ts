@@ -202,7 +202,7 @@ export class World {
       method,
       headers: { authorization: `Bearer ${this.operatorToken}`, "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(5_000)
+      signal: AbortSignal.timeout(15_000)
     })
     if (!response.ok) throw new Error(`The API answered ${response.status} to ${method} ${path}`)
     return (await response.json()) as Record<string, number>

@@ -29,7 +29,7 @@ export const startApi = async (options: ApiProcessOptions): Promise<ApiProcess> 
   })
   const url = `http://127.0.0.1:${options.port}`
   await child.until("healthy", async () => {
-    const health = await fetch(`${url}/api/health`, { signal: AbortSignal.timeout(1_000) })
+    const health = await fetch(`${url}/api/health`, { signal: AbortSignal.timeout(15_000) })
     return health.ok
   })
   return { url, child }

@@ -79,10 +79,9 @@ export class Watch {
 
   /** The collector's circuit breaker, from its metrics. */
   private async lookAtCircuit(): Promise<void> {
-    const metrics = await fetch(`${this.world.collectorUrl}/metrics`, { signal: AbortSignal.timeout(1_000) }).then(
-      (response) => response.text(),
-      () => ""
-    )
+    const metrics = await fetch(`${this.world.collectorUrl}/metrics`, { signal: AbortSignal.timeout(1_000) })
+      .then((response) => response.text())
+      .catch(() => "")
     const open = /^job_collector_circuit_open(?:\{.*\})? ([01])$/m.exec(metrics)?.[1]
     if (open === undefined || (open === "1") === this.circuitOpen) return
     this.circuitOpen = open === "1"

@@ -57,7 +57,7 @@ export class GatewayProcess {
   }
 
   async status(): Promise<GatewayStatus> {
-    const response = await fetch(`${this.url}/status`, { signal: AbortSignal.timeout(1_000) })
+    const response = await fetch(`${this.url}/status`, { signal: AbortSignal.timeout(15_000) })
     return (await response.json()) as GatewayStatus
   }
 
@@ -67,7 +67,7 @@ export class GatewayProcess {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(order),
-      signal: AbortSignal.timeout(5_000)
+      signal: AbortSignal.timeout(15_000)
     })
     if (response.status !== 202) throw new Error(`The gateway refused an order for events: ${await response.text()}`)
   }

@@ -21,9 +21,11 @@ export interface TelemetryOptions {
   readonly instanceId: string
   /** How long telemetry is gathered before it is sent. Default: logs 1 second, traces 5 seconds, metrics 10 seconds. */
   readonly exportInterval?: Duration.Input | undefined
+  /** How long the last batch may take at the end; default 2 seconds. */
+  readonly flushTimeout?: Duration.Input | undefined
 }
 
-const flushTimeout: Duration.Input = "2 seconds"
+const defaultFlushTimeout: Duration.Input = "2 seconds"
 
 /** Keeps the share of new traces that is asked for. Children already carry their parent's decision in `sampled`. */
 const sampling = (
@@ -78,7 +80,7 @@ export const layer = (options: TelemetryOptions): Layer.Layer<never> => {
       attributes: { "service.instance.id": options.instanceId }
     },
     exportInterval: options.exportInterval ?? interval,
-    shutdownTimeout: flushTimeout
+    shutdownTimeout: options.flushTimeout ?? defaultFlushTimeout
   })
   const tracer = Layer.effect(
     Tracer.Tracer,

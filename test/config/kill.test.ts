@@ -48,7 +48,8 @@ describe("kill -9 of installs on the real file system", () => {
         await waitUntil("it installs", () => said.text.split("\n").length > wanted, 60_000)
         await sleep(random() * 30)
         child.kill("SIGKILL")
-        await once(child, "exit")
+        // Not "exit", which may come before the last that it said.
+        await once(child, "close")
         const done = said.text.trim().split("\n").slice(1).map(Number)
         installs += done.length
         version = (done.at(-1) ?? version) + 1
@@ -69,6 +70,7 @@ describe("kill -9 of installs on the real file system", () => {
       last.child.stdin?.write(`go ${version}\n`)
       await waitUntil("it installs", () => last.said.text.split("\n").length > 3, 60_000)
       last.child.kill("SIGKILL")
+      await once(last.child, "close")
       assert.isAtMost(readdirSync(join(directory, "generations")).length, 4, "leftovers are swept")
     } finally {
       for (const { child } of ahead) child.kill("SIGKILL")

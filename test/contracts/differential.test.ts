@@ -46,41 +46,46 @@ const shown = (command: RandomCommand) => [nameOf(command), ...command.slice(com
 
 describe("memory engine and Redis", () => {
   for (const seed of SEEDS) {
-    it.live(`answer ${COMMANDS} random commands alike (seed ${seed})`, () =>
-      Effect.gen(function* () {
-        const real = yield* Redis
-        const memory = yield* Effect.provide(Redis, memoryLayer)
-        yield* real.send("FLUSHALL")
-        const exact = isFollowed(yield* real.send<string>("INFO", "server"))
-        const alike = (command: RandomCommand, one: Answer, other: Answer) => {
-          if (one.text === other.text) return true
-          if (exact) return false
-          return tellsConsumers(command) || (one.kind === "error" && errorCode(one.text) === errorCode(other.text))
-        }
-        const commands = new RandomCommands(seed)
-        const last: Array<string> = []
-        const met = new Map<string, number>()
-        for (let step = 1; step <= COMMANDS; step++) {
-          const command = commands.next()
-          const [fromRedis, fromMemory] = yield* Effect.all([ask(real, command), ask(memory, command)])
-          commands.learn(command, fromRedis.reply)
-          last.push(`${shown(command)}\n      -> ${fromRedis.text}`)
-          if (last.length > SHOWN) last.shift()
-          if (!alike(command, fromRedis, fromMemory)) {
-            expect.fail(
-              `seed ${seed}, step ${step}: ${shown(command)}\n  Redis:  ${fromRedis.text}\n  memory: ${fromMemory.text}\n` +
-                `  the last commands and what Redis answered:\n    ${last.join("\n    ")}`
-            )
+    it.live(
+      `answer ${COMMANDS} random commands alike (seed ${seed})`,
+      () =>
+        Effect.gen(function* () {
+          const real = yield* Redis
+          const memory = yield* Effect.provide(Redis, memoryLayer)
+          yield* real.send("FLUSHALL")
+          const exact = isFollowed(yield* real.send<string>("INFO", "server"))
+          const alike = (command: RandomCommand, one: Answer, other: Answer) => {
+            if (one.text === other.text) return true
+            if (exact) return false
+            return tellsConsumers(command) || (one.kind === "error" && errorCode(one.text) === errorCode(other.text))
           }
-          const name = nameOf(command)
-          met.set(name, (met.get(name) ?? 0) + (fromRedis.kind === "something" ? 1 : 0))
-          met.set(fromRedis.kind, (met.get(fromRedis.kind) ?? 0) + 1)
-        }
-        // A run is worth something only if commands meet something: every script and command must have.
-        const idle = [...met].filter(([name, times]) => times === 0 && name !== "NONSENSE" && name !== "EVAL undefined")
-        expect(idle).toEqual([])
-        expect((met.get("error") ?? 0) / COMMANDS).toBeLessThan(0.35)
-      }).pipe(Effect.provide(ioRedisLayer({ url: Redacted.make(server.url) })))
+          const commands = new RandomCommands(seed)
+          const last: Array<string> = []
+          const met = new Map<string, number>()
+          for (let step = 1; step <= COMMANDS; step++) {
+            const command = commands.next()
+            const [fromRedis, fromMemory] = yield* Effect.all([ask(real, command), ask(memory, command)])
+            commands.learn(command, fromRedis.reply)
+            last.push(`${shown(command)}\n      -> ${fromRedis.text}`)
+            if (last.length > SHOWN) last.shift()
+            if (!alike(command, fromRedis, fromMemory)) {
+              expect.fail(
+                `seed ${seed}, step ${step}: ${shown(command)}\n  Redis:  ${fromRedis.text}\n  memory: ${fromMemory.text}\n` +
+                  `  the last commands and what Redis answered:\n    ${last.join("\n    ")}`
+              )
+            }
+            const name = nameOf(command)
+            met.set(name, (met.get(name) ?? 0) + (fromRedis.kind === "something" ? 1 : 0))
+            met.set(fromRedis.kind, (met.get(fromRedis.kind) ?? 0) + 1)
+          }
+          // A run is worth something only if commands meet something: every script and command must have.
+          const idle = [...met].filter(
+            ([name, times]) => times === 0 && name !== "NONSENSE" && name !== "EVAL undefined"
+          )
+          expect(idle).toEqual([])
+          expect((met.get("error") ?? 0) / COMMANDS).toBeLessThan(0.35)
+        }).pipe(Effect.provide(ioRedisLayer({ url: Redacted.make(server.url) }))),
+      600_000
     )
   }
 })

@@ -73,12 +73,12 @@ export const fieldsOf = (reply: unknown, ...names: ReadonlyArray<string>): Recor
   return Object.fromEntries(names.map((name) => [name, flat[flat.indexOf(name) + 1]]))
 }
 
-/** Polls an effect every 10 ms until it holds; fails with what was awaited after 5 s. */
+/** Polls an effect every 10 ms until it holds; fails with what was awaited after 20 s. */
 export const eventuallyTrue = <E, R>(what: string, condition: Effect.Effect<boolean, E, R>) =>
   Effect.gen(function* () {
-    const end = performance.now() + 5_000
+    const end = performance.now() + 20_000
     while (!(yield* condition)) {
-      assert.isBelow(performance.now(), end, `not within 5 s: ${what}`)
+      assert.isBelow(performance.now(), end, `not within 20 s: ${what}`)
       yield* Effect.sleep("10 millis")
     }
   })

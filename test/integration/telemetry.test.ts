@@ -11,7 +11,8 @@ const options = {
   serviceName: "job-collector",
   serviceVersion: "1.2.3",
   instanceId: "collector-0",
-  exportInterval: "50 millis"
+  exportInterval: "50 millis",
+  flushTimeout: "20 seconds"
 } as const
 
 interface Line {
@@ -221,7 +222,7 @@ describe("a receiver that fails", () => {
         yield* busy
         return (yield* Clock.currentTimeMillis) - started
       }),
-      { endpoint },
+      { endpoint, flushTimeout: "2 seconds" },
       console.layer
     )
     expect(console.lines.filter((line) => line.message === "working")).toHaveLength(201)
@@ -257,7 +258,7 @@ describe("a receiver that fails", () => {
   it("does not hold up the end for longer than the flush may take when it never answers", async () => {
     receiver.status = 0
     const started = performance.now()
-    await run(busy)
+    await run(busy, { flushTimeout: "2 seconds" })
     // One second of work and at most two for the last batch; without that limit it would be forty.
     expect(performance.now() - started).toBeLessThan(20_000)
   })
@@ -273,7 +274,7 @@ describe("a receiver that fails", () => {
         yield* Effect.promise(() => waitUntil("the bound is said", tooMany))
         expect(receiver.requests.length).toBeLessThanOrEqual(8)
       }),
-      {},
+      { flushTimeout: "2 seconds" },
       console.layer
     )
   })

@@ -62,7 +62,7 @@ describe("a Redis Cluster", () => {
     }
     const scene = await open(streams, settingsFor(name))
     await run(scene, true)
-  }, 60_000)
+  }, 180_000)
 
   it("several sets of streams, each with its hash tag: no warning, one process serves them all", async () => {
     const shards = ["a", "b", "c"]
@@ -81,5 +81,5 @@ describe("a Redis Cluster", () => {
       STREAM_SHARDS: shards.join(",")
     })
     await run(scene, false)
-  }, 60_000)
+  }, 180_000)
 })

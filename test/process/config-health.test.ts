@@ -56,7 +56,7 @@ const checked = async (collector: CollectorProcess, what: string, expected: obje
       return false
     }
   }
-  await waitUntil(what, fits, 20_000).catch((error) => {
+  await waitUntil(what, fits, 40_000).catch((error) => {
     throw new Error(`${error.message}; health was ${JSON.stringify(last)}`)
   })
 }
@@ -81,7 +81,7 @@ describe("health of the configuration, on the service itself", () => {
     serve(3)
     await checked(collector, "version 3 is installed", { status: "ok", checks: { config_sync: { version: 3 } } })
     expect(await collector.end("SIGTERM")).toBe(0)
-  })
+  }, 180_000)
 
   it("a gateway that is gone: degraded, naming it; ok when one is there again and was told", async () => {
     const pidFile = join(folder, "gateway.pid")
@@ -121,7 +121,7 @@ describe("health of the configuration, on the service itself", () => {
       checks: { gateway: { status: "ok", pending_reload: false } }
     })
     expect(await collector.end("SIGTERM")).toBe(0)
-  })
+  }, 180_000)
 
   it("a public key of another pair ends the start with one line, and exit 1", async () => {
     const other = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"
@@ -130,5 +130,5 @@ describe("health of the configuration, on the service itself", () => {
     expect(collector.said("ED25519_PUBLIC_KEY: the public key does not belong to the private key")).toBe(true)
     expect(collector.said("    at ")).toBe(false)
     expect(collector.said(testKey.private)).toBe(false)
-  })
+  }, 180_000)
 })

@@ -20,4 +20,4 @@ it("a short seeded fault run: everything at once, nothing lost, nothing charged 
   })
   assert.isTrue(isGood(report), describeReport(report))
   assert.strictEqual(report.account.produced, 800)
-}, 120_000)
+}, 180_000)

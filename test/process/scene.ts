@@ -90,7 +90,7 @@ export class Scene {
   }
 
   /** Waits until no event waits and none is missing: the account then, or when the time is up. */
-  async settled(deadlineMs = 60_000): Promise<Account> {
+  async settled(deadlineMs = 120_000): Promise<Account> {
     const end = Date.now() + deadlineMs
     for (;;) {
       const account = await this.account()

@@ -36,10 +36,10 @@ describe("output that nobody reads to its end", () => {
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       said += text
     })
-    const exit = once(child, "exit")
+    const end = once(child, "close")
     await once(child.stdout, "data")
     child.stdout.destroy()
-    const [code] = await exit
+    const [code] = await end
     expect(said).toBe("")
     expect(code).toBe(0)
   })

@@ -182,7 +182,8 @@ export const apiSuite = (name: string, start: () => Promise<RestartableDatabase>
       const stranger = signedHeaders(testKey(), JSON.stringify(event("x")))
       const refusals = [
         await post(event("x"), { skew: -300 }),
-        await post(event("x"), { skew: 301 }),
+        // Well ahead: the time goes on while the request is on its way.
+        await post(event("x"), { skew: 360 }),
         await post(event("x"), { serviceId: "someone-else" }),
         await post("{", { serviceId: "someone-else" }),
         await post(event("x"), { sentBody: JSON.stringify(event("x", { audio_seconds: 1 })) }),
@@ -296,7 +297,9 @@ export const apiSuite = (name: string, start: () => Promise<RestartableDatabase>
       const send = async (id: string) => post(event(id, { user_id: "listened" })).catch(() => undefined)
       const ids = Array.from({ length: 150 }, () => randomUUID())
       await Promise.all(ids.slice(0, 50).map(send))
-      await waitUntil("50 jobs are heard of", () => listeners[0]!.heard.length >= 50)
+      await waitUntil("50 jobs are heard of", () =>
+        listeners.slice(0, 2).every((listener) => listener.heard.length >= 50)
+      )
       const seen = Math.max(...listeners[0]!.heard)
 
       // Killed with requests under way: some of them committed, some not, all of them unanswered or answered.

@@ -48,23 +48,25 @@ describe("the demo, on a machine with neither Redis nor PostgreSQL", () => {
     child.stdout?.on("data", hear)
     child.stderr?.on("data", hear)
   })
-  afterEach(() => {
+  afterEach(async () => {
+    const gone = ended()
     child.kill("SIGKILL")
+    if (child.exitCode === null && child.signalCode === null) await gone
     rmSync(temporary, { recursive: true, force: true })
   })
   const ended = () =>
     new Promise<number | NodeJS.Signals | null>((resolve) =>
-      child.once("exit", (code, signal) => resolve(code ?? signal))
+      child.once("close", (code, signal) => resolve(code ?? signal))
     )
   const leavesNothing = async (pids: ReadonlyArray<number>) => {
     assert.isAbove(pids.length, 2)
-    await waitUntil("every process has ended", () => !pids.some(isAlive), 15_000)
+    await waitUntil("every process has ended", () => !pids.some(isAlive), 30_000)
     await waitUntil("every file is gone", () => readdirSync(temporary).length === 0)
   }
 
   it("runs through its incidents to a balanced ledger, in plain lines, and leaves nothing behind", async () => {
     const end = ended()
-    await waitUntil("events flow", () => said.includes("· delivered"), 40_000)
+    await waitUntil("events flow", () => said.includes("· delivered"), 60_000)
     const pids = descendants(child.pid!)
     assert.strictEqual(await end, 0, said)
     assert.include(said, "The ledger balances.")
@@ -74,23 +76,23 @@ describe("the demo, on a machine with neither Redis nor PostgreSQL", () => {
     assert.notInclude(said, "\x1b[")
     assert.notInclude(said, "✗")
     await leavesNothing(pids)
-  }, 100_000)
+  }, 240_000)
 
   it("takes everything along when it is asked to end", async () => {
-    await waitUntil("events flow", () => said.includes("· delivered"), 40_000)
+    await waitUntil("events flow", () => said.includes("· delivered"), 60_000)
     const pids = descendants(child.pid!)
     const end = ended()
     child.kill("SIGTERM")
     assert.strictEqual(await end, 143)
     await leavesNothing(pids)
-  }, 70_000)
+  }, 180_000)
 
   it("takes everything along when it is killed while it starts", async () => {
-    await waitUntil("some processes run", () => descendants(child.pid!).length > 2, 40_000)
+    await waitUntil("some processes run", () => descendants(child.pid!).length > 2, 60_000)
     const pids = descendants(child.pid!)
     const end = ended()
     child.kill("SIGKILL")
     assert.strictEqual(await end, "SIGKILL")
     await leavesNothing(pids)
-  }, 70_000)
+  }, 180_000)
 })

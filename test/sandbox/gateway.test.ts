@@ -91,7 +91,7 @@ describe("the gateway as a process", () => {
       runDirectory: directory,
       seed: "test"
     })
-  }, 60_000)
+  }, 120_000)
   afterAll(async () => {
     await gateway?.child.stop()
     await redis?.stop()
@@ -153,7 +153,7 @@ describe("the gateway as a process", () => {
     })
     await clients
     assert.strictEqual((await gateway.status()).version, 21)
-  })
+  }, 120_000)
 
   it("keeps what runs when files are broken or of different versions, and says so", async () => {
     const broken = [
@@ -176,10 +176,11 @@ describe("the gateway as a process", () => {
   it("adds what is ordered, at the rate that is ordered", async () => {
     const started = performance.now()
     await gateway.produce({ count: 300, rate: 300 })
-    await waitUntil("300 events are there", async () => (await gateway.status()).events === 300)
+    await waitUntil("the order is done", async () => !(await gateway.status()).busy)
     const took = performance.now() - started
     assert.isAtLeast(took, 950)
-    const { entries, busy } = await gateway.status()
+    const { entries, events } = await gateway.status()
+    assert.strictEqual(events, 300)
     const client = new Client(redis.url)
     const lengths = await Promise.all(
       ["transcribe", "process"].map((kind) => client.xlen(`modelsgateway:events:${kind}`))
@@ -187,7 +188,6 @@ describe("the gateway as a process", () => {
     client.disconnect()
     assert.strictEqual(lengths[0]! + lengths[1]!, entries)
     assert.strictEqual(entries, 304)
-    assert.isFalse(busy)
     assert.strictEqual((await fetch(`${gateway.url}/produce`, { method: "POST", body: "{}" })).status, 400)
   })
 
