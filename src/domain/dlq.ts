@@ -1,6 +1,6 @@
 /** Entries of the DLQ and of the abandoned stream: two fields each, both JSON (contract section 5). */
 import { Result, Schema } from "effect"
-import { type FlatFields, fieldsToObject, InvalidEvent, objectToFields } from "./entry.ts"
+import { type FlatFields, fieldsToObject, InvalidEvent, invalidToFields, objectToFields } from "./entry.ts"
 import { invalidEvent } from "./eventKind.ts"
 import { maxAttempts } from "./retry.ts"
 
@@ -82,7 +82,8 @@ export const decodeAbandonedEntry = (
   fields: FlatFields
 ): Result.Result<{ readonly abandoned: Abandoned; readonly event: FlatFields }, InvalidEvent> => {
   const decoded = decodeAbandoned(fieldsToObject(fields))
-  return Result.isFailure(decoded)
-    ? Result.fail(invalidEvent(decoded.failure.issue))
-    : Result.succeed({ abandoned: decoded.success.abandoned, event: objectToFields(decoded.success.event) })
+  if (Result.isFailure(decoded)) return Result.fail(invalidEvent(decoded.failure.issue))
+  const { abandoned, event } = decoded.success
+  const isSaid = (message: string) => abandoned.reason === "invalid" && clip(message) === abandoned.error_message
+  return Result.succeed({ abandoned, event: invalidToFields(event, isSaid) })
 }

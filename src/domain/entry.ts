@@ -27,8 +27,11 @@ const maxBytes = 1_048_576
 // What no UTF-8 decodes to: see the escape convention of the Redis service.
 const escapedByte = /[\udc80-\udcff]/
 
-const invalid = (field: string, rule: string) =>
-  Result.fail(new InvalidEvent({ field: field === "" ? '""' : field, rule }))
+const broken = (field: string, rule: string): InvalidEvent =>
+  new InvalidEvent({ field: field === "" ? '""' : field, rule })
+const invalid = (field: string, rule: string) => Result.fail(broken(field, rule))
+
+const onlyOnce = "must not occur twice"
 
 // Nearly every text is well-formed, and that is told without looking at its characters where all are ASCII.
 const notUtf8 = (text: string): boolean => !text.isWellFormed() && escapedByte.test(text)
@@ -101,7 +104,7 @@ const parseData = (text: string): Result.Result<EventFields, InvalidEvent> => {
   const names = Object.keys(parsed)
   if (names.length > maxFields) return invalid("data", `must have at most ${maxFields} fields`)
   if (names.includes("__proto__")) return invalid("__proto__", "is not allowed as a field name")
-  if (namesIn(text).length !== names.length) return invalid(repeatedName(text), "must not occur twice")
+  if (namesIn(text).length !== names.length) return invalid(repeatedName(text), onlyOnce)
   return Result.succeed({ form: "data", values: parsed })
 }
 
@@ -116,7 +119,7 @@ export const eventFields = (fields: FlatFields): Result.Result<EventFields, Inva
     if (notUtf8(name)) return invalid("entry", "must have field names in UTF-8")
     if (name === "__proto__") return invalid("__proto__", "is not allowed as a field name")
     if (notUtf8(value)) return invalid(name, "must be UTF-8")
-    if (Object.hasOwn(values, name)) return invalid(name, "must not occur twice")
+    if (Object.hasOwn(values, name)) return invalid(name, onlyOnce)
     values[name] = value
   }
   const data = values.data
@@ -139,8 +142,23 @@ export const fieldsToObject = (fields: FlatFields): Record<string, string> => {
   return Object.fromEntries(seen)
 }
 
-/** The inverse of {@link fieldsToObject}. */
+/** The inverse of {@link fieldsToObject}, of fields whose names all differ. */
 export const objectToFields = (event: Readonly<Record<string, string>>): FlatFields => Object.entries(event).flat()
+
+/**
+ * The inverse of {@link fieldsToObject} for an event that was found to be invalid. Where that was for a name that occurs
+ * again, `name#2` is that name: under another it would be an attribute, and the event valid.
+ */
+export const invalidToFields = (event: Readonly<Record<string, string>>, isSaid: (message: string) => boolean) => {
+  const repeated = Object.keys(event).find(
+    (name) => Object.hasOwn(event, `${name}#2`) && isSaid(broken(name, onlyOnce).message)
+  )
+  if (repeated === undefined) return objectToFields(event)
+  return Object.entries(event).flatMap(([name, value]) => {
+    const isAgain = name.startsWith(`${repeated}#`) && /^\d+$/.test(name.slice(repeated.length + 1))
+    return [isAgain ? repeated : name, value]
+  })
+}
 
 /** The event id an entry claims, for logs only; undefined where there is none to be seen. */
 export const claimedEventId = (fields: FlatFields): string | undefined => {
