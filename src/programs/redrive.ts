@@ -79,11 +79,21 @@ export interface Progress {
   readonly done: number
   /** Gone before it was their turn: another replay, or a drop, was quicker. */
   readonly gone: number
-  /** Left where they are, because they do not decode: there is no knowing where they came from. */
+  /** Left where they are: no replay can put them back. */
   readonly unreadable: number
 }
 
 export const noProgress: Progress = { done: 0, gone: 0, unreadable: 0 }
+
+/** Texts that a script may unpack are some 8,000 (Lua's stack): an event of half as many is invalid eight times over. */
+const mostTexts = 4_000
+
+/**
+ * An entry that a replay can put back: not one that does not decode, as there is no knowing where it came from, nor one
+ * of so many fields that the script would fail, and with it the replay of all that come after.
+ */
+export const isReplayable = (item: AbandonedItem): item is AbandonedItem & { readonly abandoned: Abandoned } =>
+  item.abandoned !== undefined && item.event.length <= mostTexts
 
 /**
  * Puts abandoned events back at their origin streams' ends, at most `rate` a second. Each is one step in Redis, and an
@@ -99,16 +109,17 @@ export const replay = <E>(
     const started = yield* Clock.currentTimeMillis
     let progress = noProgress
     let steps = 0
-    yield* Stream.runForEach(items, ({ abandoned, event, id, stream }) =>
+    yield* Stream.runForEach(items, (item) =>
       Effect.gen(function* () {
         const due = started + (steps * 1_000) / rate
         const wait = due - (yield* Clock.currentTimeMillis)
         if (wait > 0) yield* Effect.sleep(wait)
         steps += 1
-        if (abandoned === undefined) {
+        if (!isReplayable(item)) {
           progress = { ...progress, unreadable: progress.unreadable + 1 }
           return yield* onStep(progress)
         }
+        const { abandoned, event, id, stream } = item
         // Done and counted, or neither.
         yield* Effect.uninterruptible(
           Effect.flatMap(streams.replay(stream, id, abandoned.origin_stream, event), (newId) => {

@@ -28,7 +28,12 @@ afterAll(async () => {
 
 const run = (...args: ReadonlyArray<string>) => commandLine({ REDIS_URL: redis.url }, ...args)
 
-const give = (eventId: string, more: Partial<Parameters<typeof encodeAbandonedEntry>[0]> = {}, id = "*") =>
+const give = (
+  eventId: string,
+  more: Partial<Parameters<typeof encodeAbandonedEntry>[0]> = {},
+  id = "*",
+  fields: ReadonlyArray<string> = transcribeFields(eventId, Date.now())
+) =>
   client.xadd(
     abandoned,
     id,
@@ -44,7 +49,7 @@ const give = (eventId: string, more: Partial<Parameters<typeof encodeAbandonedEn
         error_message: "BROKEN: try later",
         ...more
       },
-      transcribeFields(eventId, Date.now())
+      fields
     )
   ) as Promise<string>
 
@@ -167,6 +172,17 @@ describe("abandoned", () => {
     ])
     expect(Date.now() - began).toBeGreaterThanOrEqual(500)
     expect(await client.xlen(abandoned)).toBe(1)
+  })
+
+  it("replay goes past an event of more fields than a script can put back", async () => {
+    const fields = Array.from({ length: 5_000 }, (_, i) => [`field-${i}`, "x"]).flat()
+    await give("e-1", { reason: "invalid", error_code: "INVALID" }, "*", fields)
+    await give("e-2")
+    expect((await run("abandoned", "replay", "--dry-run")).out.at(-1)).toBe(
+      "would be: 1 replayed, 1 unreadable, left where they are"
+    )
+    expect((await run("abandoned", "replay")).out).toEqual(["1 replayed, 1 unreadable, left where they are"])
+    expect(await client.xlen(transcribe)).toBe(1)
   })
 
   it("replay and drop fail, with the rest done, where something named is not there or cannot be replayed", async () => {

@@ -8,6 +8,7 @@ import {
   type AbandonedItem,
   abandonedItem,
   drop as dropAll,
+  isReplayable,
   noProgress,
   type Progress,
   replay as replayAll,
@@ -198,7 +199,7 @@ const redrive = (
         let done = 0
         let unreadable = 0
         yield* Stream.runForEach(items, (item) => {
-          if (item.abandoned === undefined && verb === "replayed") unreadable += 1
+          if (verb === "replayed" && !isReplayable(item)) unreadable += 1
           else done += 1
           return flags.json ? Effect.void : Console.log(lineOf(item))
         })

@@ -1,12 +1,12 @@
 /** What the operator's commands on Redis have in common: settings, connection, flags and output. */
-import { Clock, Console, Duration, Effect, Layer, Option, Schedule, Schema } from "effect"
+import { Clock, Console, Context, Duration, Effect, Layer, Option, Schedule, Schema } from "effect"
 import { Flag } from "effect/cli"
 import type { StreamSet } from "../../domain/options.ts"
 import * as Environment from "../../layers/Environment.ts"
 import * as EventStreamsLayer from "../../layers/EventStreams.ts"
 import * as IoRedis from "../../layers/IoRedis.ts"
 import { EventStreams } from "../../services/EventStreams.ts"
-import { RedisError } from "../../services/Redis.ts"
+import { type Redis, RedisError } from "../../services/Redis.ts"
 import { redisFailure, redisFailureMessage } from "../../services/RedisFailure.ts"
 import type { Bounds } from "../redrive.ts"
 import { DurationFlag } from "./flags.ts"
@@ -43,9 +43,15 @@ export interface Operated {
   readonly group: string
 }
 
+/** How a command reaches the server that its settings name; a simulated world has a way of its own. */
+export const ServerRedis = Context.Reference<(options: IoRedis.IoRedisOptions) => Layer.Layer<Redis, RedisError>>(
+  "job-collector/programs/cli/ServerRedis",
+  { defaultValue: () => IoRedis.layer }
+)
+
 /** The layer of a server's Redis, from its settings. */
 export const redisLayer = (options: IoRedis.IoRedisOptions): Layer.Layer<EventStreams, RedisError> =>
-  EventStreamsLayer.layer.pipe(Layer.provide(IoRedis.layer(options)))
+  EventStreamsLayer.layer.pipe(Layer.provide(Layer.unwrap(Effect.map(ServerRedis, (make) => make(options)))))
 
 /** All that a command on Redis needs: `REDIS_*`, `STREAM_*` and `CONSUMER_GROUP`. */
 export const redisSettings = Environment.all({ redis: Environment.redis, streams: Environment.streams })
