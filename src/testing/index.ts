@@ -24,6 +24,7 @@ export type {
   Weather
 } from "./world/http.ts"
 export type { TraceLine } from "./world/kernel.ts"
+export type { Launched } from "./world/launched.ts"
 export type { Process } from "./world/process.ts"
 export type { Executed } from "./world/redis.ts"
 export type { Bent, Given, Replica } from "./world/replica.ts"

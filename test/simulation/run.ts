@@ -27,6 +27,7 @@ const { values } = parseArgs({
     trace: { type: "string" },
     bug: { type: "string" },
     bugs: { type: "boolean", default: false },
+    unattended: { type: "boolean", default: false },
     once: { type: "boolean", default: false },
     hashes: { type: "boolean", default: false }
   }
@@ -60,6 +61,7 @@ const paceOf = (text: string): Pace => {
   if (text !== "busy" && text !== "trickle") throw new Error(`--pace must be busy or trickle: ${text}`)
   return text
 }
+const operator = !values.unattended
 const pace = paceOf(values.pace)
 
 if (values.bug !== undefined && !bugs.some(({ name }) => name === values.bug)) {
@@ -94,6 +96,7 @@ const command = (task: Task, kept: ReadonlyArray<number> | undefined, event: str
     `npm run simulate -- --seed ${task.seed} --time ${values.time}`,
     ...(task.pace === "busy" ? [] : [`--pace ${task.pace}`]),
     ...(kept === undefined ? [] : [`--faults ${kept.length === 0 ? "''" : kept.join(",")}`]),
+    ...(task.operator ? [] : ["--unattended"]),
     ...(task.bug === undefined ? [] : [`--bug ${task.bug}`]),
     `--trace ${event ?? "all"}`
   ].join(" ")
@@ -116,7 +119,7 @@ const explain = (result: Result): void => {
 }
 
 const traceOne = (): boolean => {
-  const task: Task = { seed: first, durationMs, pace, faults, bug: values.bug, twice: false }
+  const task: Task = { seed: first, durationMs, pace, faults, operator, bug: values.bug, twice: false }
   const { hash, tally, trace, violations } = simulate({ ...optionsOf(task), trace: true })
   const wanted = values.trace === "all" || values.trace === undefined ? undefined : values.trace
   const start = trace[0]?.at ?? 0
@@ -136,7 +139,7 @@ const traceOne = (): boolean => {
 
 function* tasksOf(seeds: number, bug: string | undefined): Generator<Task> {
   for (let seed = first; seed < first + seeds; seed++) {
-    yield { seed, durationMs, pace, faults, bug, twice: !values.once && bug === undefined }
+    yield { seed, durationMs, pace, faults, operator, bug, twice: !values.once && bug === undefined }
   }
 }
 
@@ -150,6 +153,7 @@ const manySeeds = async (seeds: number): Promise<boolean> => {
     produced: 0,
     delivered: 0,
     abandoned: 0,
+    replayed: 0,
     lostByRedis: 0,
     recovered: 0,
     repeated: 0,
@@ -171,6 +175,7 @@ const manySeeds = async (seeds: number): Promise<boolean> => {
       "produced",
       "delivered",
       "abandoned",
+      "replayed",
       "lostByRedis",
       "recovered",
       "repeated",

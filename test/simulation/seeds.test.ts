@@ -2,20 +2,35 @@
 import { assert, describe, it } from "@effect/vitest"
 import { simulate } from "../../src/testing/simulation/simulate.ts"
 
-/** Seeds 1 to 16, and those that once found something; a minute of traffic and faults each. */
-const seeds = [...Array.from({ length: 16 }, (_, index) => index + 1), 323, 1397, 1480, 2493, 2585, 2657, 5561, 6970]
+const seeds = Array.from({ length: 16 }, (_, index) => index + 1)
+/** Those that once found something; their worlds had no operator. */
+const telling = [323, 1397, 1480, 2493, 2585, 2657, 5561, 6970]
+/** A minute of traffic and faults each. */
 const durationMs = 60_000
 
 describe("simulated worlds", () => {
-  it.each(seeds)("seed %i breaks no rule", (seed) => {
-    const { tally, violations } = simulate({ seed, durationMs })
+  it.each([...seeds.map((seed) => [seed, true] as const), ...telling.map((seed) => [seed, false] as const)])(
+    "seed %i breaks no rule (an operator: %s)",
+    (seed, operator) => {
+      const { tally, violations } = simulate({ seed, durationMs, operator })
+      assert.deepStrictEqual(violations, [])
+      assert.isAbove(tally.delivered, 0)
+      assert.strictEqual(tally.lost, 0)
+    }
+  )
+
+  it("an operator's replays are part of the history: events given up are put back, and delivered", () => {
+    const { scenario, tally, violations } = simulate({ seed: 1, durationMs })
+    const alone = simulate({ seed: 1, durationMs, operator: false })
     assert.deepStrictEqual(violations, [])
-    assert.isAbove(tally.delivered, 0)
-    assert.strictEqual(tally.lost, 0)
+    assert.isAbove(tally.replayed, 0)
+    assert.strictEqual(alone.tally.replayed, 0)
+    assert.isAbove(scenario.visits.length, 1)
+    assert.deepStrictEqual(scenario.faults.slice(0, alone.scenario.faults.length), alone.scenario.faults)
   })
 
   it("a clock set back while Redis was away makes no retry early", () => {
-    assert.deepStrictEqual(simulate({ seed: 132, durationMs: 600_000 }).violations, [])
+    assert.deepStrictEqual(simulate({ seed: 132, durationMs: 600_000, operator: false }).violations, [])
   })
 
   it("two days at a trickle break no rule: an event every few minutes, a fault every few hours", () => {

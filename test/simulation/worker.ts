@@ -11,6 +11,8 @@ export interface Task {
   readonly pace: Pace
   readonly faults: ReadonlyArray<number> | undefined
   readonly bug: string | undefined
+  /** Whether an operator looks after it. */
+  readonly operator: boolean
   /** Run it again, to see whether the history is the same. */
   readonly twice: boolean
 }
@@ -31,6 +33,7 @@ export const optionsOf = (task: Task): SimulateOptions => ({
   durationMs: task.durationMs,
   pace: task.pace,
   faults: task.faults,
+  operator: task.operator,
   bug: task.bug === undefined ? undefined : bugs.find(({ name }) => name === task.bug)
 })
 

@@ -1,6 +1,6 @@
 /** What each fault does to an app, seen by a small app of the test's own. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, FileSystem, Layer, Random } from "effect"
+import { Clock, Effect, Exit, FileSystem, Layer, Random } from "effect"
 import { HttpClient } from "effect/http"
 import { Redis } from "../../src/services/Redis.ts"
 import { Chance, type Fault, World, type WorldOptions } from "../../src/testing/index.ts"
@@ -97,6 +97,65 @@ describe("processes", () => {
       lines.filter((line) => line.startsWith("b")),
       [1, 2, 3].map((n) => `b ${start + n * second}`)
     )
+  })
+
+  it("one stopped with a new name has it from its next start on", () => {
+    const names: Array<string> = []
+    const world = new World({
+      seed: 1,
+      replicas: ["a"],
+      app: ({ alias }) => Layer.effectDiscard(Effect.sync(() => names.push(alias))),
+      host: () => ({ status: 200 }),
+      faults: [
+        { kind: "stop", at: 1_000, replica: "a", downFor: 1_000, rename: "a-v2" },
+        { kind: "crash", at: 5_000, replica: "a", downFor: 1_000 }
+      ]
+    })
+    world.run("10 seconds")
+    assert.deepStrictEqual(names, ["a", "a-v2", "a-v2"])
+  })
+})
+
+describe("a program beside the replicas", () => {
+  const pings = Effect.forever(Effect.andThen(send("XADD", "pings", "*", "a", "1"), Effect.sleep("1 second")))
+  const launch = <A>(program: Effect.Effect<A, unknown, Redis>) => {
+    const world = new World({ seed: 1, start, app: () => Layer.empty, host: () => ({ status: 204 }) })
+    const exits: Array<Exit.Exit<A, unknown>> = []
+    const launched = world.launch("visitor", program, (exit) => exits.push(exit))
+    return { exits, launched, world }
+  }
+
+  it("has its own way to Redis, and tells how it ended", () => {
+    const { exits, launched, world } = launch(send("PING"))
+    world.run("1 second")
+    assert.deepStrictEqual(exits, [Exit.succeed("PONG")])
+    assert.isFalse(launched.process.alive)
+  })
+
+  it("stops when it is interrupted, its finalizers done", () => {
+    let finalized = false
+    const { exits, launched, world } = launch(
+      Effect.ensuring(
+        pings,
+        Effect.sync(() => {
+          finalized = true
+        })
+      )
+    )
+    world.at(2_500, () => launched.interrupt())
+    world.run("10 seconds")
+    assert.isTrue(finalized)
+    assert.isTrue(exits.every(Exit.hasInterrupts))
+    assert.strictEqual(exits.length, 1)
+    assert.strictEqual(world.entries("pings").length, 3)
+  })
+
+  it("tells nothing when it is killed", () => {
+    const { exits, launched, world } = launch(pings)
+    world.at(2_500, () => launched.kill())
+    world.run("10 seconds")
+    assert.deepStrictEqual(exits, [])
+    assert.strictEqual(world.entries("pings").length, 3)
   })
 })
 

@@ -52,6 +52,12 @@ const moveOf = (args: Args) => {
   return { from, to, group, consumer, id, remove, fields }
 }
 
+/** A replay taken apart: its streams, the set that remembers it, the abandoned entry's id, and the event. */
+const replayOf = (args: Args) => {
+  const [from = "", to = "", marks = "", id = "", seconds = "", ...fields] = args.slice(2)
+  return { from, to, marks, id, seconds, fields }
+}
+
 const isToDlq = (args: Args): boolean => moveOf(args).fields[0] === "retry"
 
 /** The fields of a DLQ entry with its `retry` changed. */
@@ -248,6 +254,49 @@ export const bugs: ReadonlyArray<Bug> = [
     return key === undefined ? request : HttpClientRequest.setHeader(request, "idempotency-key", `${key}.${attempt}`)
   }),
   httpBug("attempt-header", "numbers every attempt 1", () => HttpClientRequest.setHeader("x-delivery-attempt", "1")),
+  redisBug(
+    "replay-removes-first",
+    "replays in two steps, the abandoned entry deleted first",
+    () => (send, name, args) => {
+      if (scriptOf(name, args) !== "replay") return undefined
+      const { fields, from, id, to } = replayOf(args)
+      return Effect.flatMap(send("XDEL", from, id), (removed) =>
+        removed === 0 ? Effect.succeed(null) : send("XADD", to, "*", ...fields)
+      )
+    }
+  ),
+  redisBug("replay-adds-first", "replays in two steps, the copy first", () => (send, name, args) => {
+    if (scriptOf(name, args) !== "replay") return undefined
+    const { fields, from, id, to } = replayOf(args)
+    return Effect.tap(send("XADD", to, "*", ...fields), () => send("XDEL", from, id))
+  }),
+  redisBug("replay-keeps-attempts", "replays into the DLQ, with the attempts made so far", () => (send, name, args) => {
+    if (scriptOf(name, args) !== "replay") return undefined
+    const { fields, from, id, marks, seconds } = replayOf(args)
+    const event = Object.fromEntries(fields.flatMap((field, at) => (at % 2 === 0 ? [[field, fields[at + 1]]] : [])))
+    return Effect.flatMap(send<ReadonlyArray<readonly [string, Args]>>("XRANGE", from, id, id), ([entry]) => {
+      const { abandoned_at: failed, attempts, ...about } = jsonOf(entry?.[1] ?? [], "abandoned")
+      const attempt = Math.max(1, Math.min(3, Number(attempts)))
+      const retry = JSON.stringify({ ...about, attempt, not_before: failed, last_failed_at: failed })
+      const copy = ["retry", retry, "event", JSON.stringify(event)]
+      return send(name, args[0] ?? "", "3", from, from.replace(/abandoned$/, "dlq"), marks, id, seconds, ...copy)
+    })
+  }),
+  redisBug("replay-renames", "replays an event under a new id", () => {
+    let serial = 0
+    return (send, name, args) => {
+      if (scriptOf(name, args) !== "replay") return undefined
+      const { fields } = replayOf(args)
+      const at = fields.indexOf("event_id") + 1
+      if (at === 0) return undefined
+      return send(name, ...args.slice(0, 7), ...fields.with(at, `${fields[at]}-again-${++serial}`))
+    }
+  }),
+  redisBug("replay-unmarked", "does not remember what a replay put back", () => (send, name, args) => {
+    if (scriptOf(name, args) !== "replay") return undefined
+    const { marks } = replayOf(args)
+    return send(name, ...args.map((arg) => (arg === marks ? `${marks}:nowhere` : arg)))
+  }),
   {
     name: "anything-is-success",
     wrong: "takes every answer for success, garbage included",

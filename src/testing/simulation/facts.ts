@@ -121,10 +121,11 @@ export class Facts {
     return this.byEvent.get(eventId)
   }
 
-  /** The event that an entry's own fields say it is. */
+  /** An event that came with these fields; of several that look the same rather one that was given up. */
   ofFields(fields: ReadonlyArray<string>): Fact | undefined {
-    const at = fields.indexOf("event_id")
-    return this.byEvent.get(String(at >= 0 ? fields[at + 1] : jsonOf(fields, "data").event_id))
+    const text = JSON.stringify(fields)
+    const alike = this.all.filter(({ produced }) => JSON.stringify(produced.fields) === text)
+    return alike.find(({ abandoned }) => abandoned !== undefined) ?? alike[0]
   }
 
   /** The round that an entry of any stream belongs to. */

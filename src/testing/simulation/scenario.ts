@@ -4,6 +4,7 @@ import type { StreamSet } from "../../domain/options.ts"
 import { Chance } from "../world/chance.ts"
 import type { Fault } from "../world/faults.ts"
 import type { Weather } from "../world/http.ts"
+import type { Visit } from "./visits.ts"
 import type { Nature } from "./workload.ts"
 
 export interface Traffic {
@@ -21,6 +22,7 @@ export type Pace = "busy" | "trickle"
 
 export interface Scenario {
   readonly seed: number
+  readonly pace: Pace
   /** How long traffic and faults last, in milliseconds. */
   readonly durationMs: number
   readonly replicas: ReadonlyArray<{ readonly name: string; readonly consumer: string }>
@@ -36,6 +38,7 @@ export interface Scenario {
     readonly groupStartId: string
     readonly circuitBreaker: boolean
     readonly healthInterval: Duration.Duration
+    readonly eventMaxAge: Duration.Duration
   }
   readonly traffic: Traffic
   /** How often the configuration is synchronised, in milliseconds; undefined where it is not. */
@@ -45,6 +48,8 @@ export interface Scenario {
   /** Weather while no storm is on. */
   readonly climate: Weather
   readonly faults: ReadonlyArray<Fault>
+  /** What an operator does, where there is one. */
+  readonly visits: ReadonlyArray<Visit>
 }
 
 const streams: StreamSet = {
@@ -173,6 +178,7 @@ const trickleScenario = (seed: number, durationMs: number): Scenario => {
   )
   return {
     ...busy,
+    pace: "trickle",
     durationMs,
     replicas,
     settings: {
@@ -198,6 +204,7 @@ const busyScenario = (seed: number, durationMs: number): Scenario => {
   const loses = faults.some(({ kind }) => kind === "flush" || kind === "failover")
   return {
     seed,
+    pace: "busy",
     durationMs,
     replicas,
     streams,
@@ -212,7 +219,8 @@ const busyScenario = (seed: number, durationMs: number): Scenario => {
       // A replica that starts after a flush, and remembers nothing, would pass over what came since with `$`.
       groupStartId: loses || chance.yes(0.5) ? "0" : "$",
       circuitBreaker: true,
-      healthInterval: Duration.seconds(15)
+      healthInterval: Duration.seconds(15),
+      eventMaxAge: Duration.days(7)
     },
     traffic: {
       perSecond: chance.pick([0.5, 2, 5, 10, 10, 20]),
@@ -235,6 +243,7 @@ const busyScenario = (seed: number, durationMs: number): Scenario => {
       { statuses: { 500: 0.03 } },
       { statuses: { 429: 0.01 }, retryAfter: 7 }
     ]),
-    faults
+    faults,
+    visits: []
   }
 }

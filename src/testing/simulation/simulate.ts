@@ -7,7 +7,7 @@ import { SimulatedGateway } from "../SimulatedGateway.ts"
 import type { Exchange } from "../world/http.ts"
 import type { TraceLine } from "../world/kernel.ts"
 import type { Process } from "../world/process.ts"
-import type { Bent } from "../world/replica.ts"
+import type { Bent, Replica } from "../world/replica.ts"
 import { World } from "../world/world.ts"
 import { bounds } from "./checkers/bounds.ts"
 import { type Checker, isSuccess, type Scene, type Violation } from "./checkers/checker.ts"
@@ -22,7 +22,10 @@ import { schedule } from "./checkers/schedule.ts"
 import { Facts, jsonOf } from "./facts.ts"
 import { type Happening, Reader } from "./happenings.ts"
 import { SimulatedJobsApi } from "./jobsApi.ts"
+import { Operator } from "./operator.ts"
 import { type Pace, type Scenario, scenarioOf, settlingMs } from "./scenario.ts"
+
+import { attended } from "./visits.ts"
 import { produce } from "./workload.ts"
 
 /** A deliberate mistake, put between the app and what it is given, or into its settings. */
@@ -44,6 +47,8 @@ export interface SimulateOptions {
   /** Indexes of the faults to keep; all where not given. */
   readonly faults?: ReadonlyArray<number> | undefined
   readonly bug?: Bug | undefined
+  /** Whether an operator looks after it, most of the time: redrives what was given up, and renews replicas. */
+  readonly operator?: boolean
 }
 
 /** The total queue, counted. */
@@ -51,6 +56,8 @@ export interface Tally {
   readonly produced: number
   readonly delivered: number
   readonly abandoned: number
+  /** Put back from the abandoned stream. */
+  readonly replayed: number
   /** Gone from Redis without an end: flushed, trimmed, or written to a master that failed over. */
   readonly lostByRedis: number
   /** Of those, delivered all the same: they were on their way when Redis lost them. */
@@ -83,11 +90,11 @@ const mostViolations = 20
 const appOf = (scenario: Scenario, settings: Partial<CollectorOptions>) => {
   const { configEveryMs, replicas, streams } = scenario
   const gateways = replicas.map(() => new SimulatedGateway(configDirectory))
-  return (index: number) => {
+  return ({ alias, index, name }: Replica) => {
     const options: JobCollectorOptions = {
       apiBaseUrl: "http://api.test",
       ...scenario.settings,
-      consumerName: replicas[index]?.consumer ?? "replica",
+      consumerName: alias === name ? (replicas[index]?.consumer ?? name) : alias,
       streams: [streams],
       ...settings
     }
@@ -175,12 +182,14 @@ const observe = ({ api, facts, world }: Scene, checkers: ReadonlyArray<Checker>,
 
 /** Lives through a scenario and judges it. */
 export const simulate = (options: SimulateOptions): Verdict => {
-  const { bug, durationMs, faults: kept, pace = "busy", seed, trace = false } = options
-  const planned = scenarioOf(seed, durationMs, pace)
+  const { bug, durationMs, faults: kept, operator: isAttended = true, pace = "busy", seed, trace = false } = options
+  const alone = scenarioOf(seed, durationMs, pace)
+  const planned = isAttended ? attended(alone) : alone
   const faults = kept === undefined ? planned.faults : planned.faults.filter((_, index) => kept.includes(index))
   const scenario: Scenario = { ...planned, faults }
   const app = appOf(scenario, bug?.settings ?? {})
   const api = new SimulatedJobsApi((eventId) => {
+    if (operator.mended) return undefined
     if (eventId.startsWith("rejected-")) return 422
     return eventId.startsWith("failing-") ? 500 : undefined
   }, scenario.apiMs)
@@ -194,12 +203,12 @@ export const simulate = (options: SimulateOptions): Verdict => {
     seed,
     trace,
     replicas: scenario.replicas.map(({ name }) => name),
-    app: ({ index }) => app(index),
+    app,
     host: api.host,
     faults,
     poison: (request) => {
       const eventId = request.headers["idempotency-key"] ?? ""
-      const round = eventId.startsWith("poison-") ? facts.ofRequest(request) : undefined
+      const round = eventId.startsWith("poison-") && !operator.mended ? facts.ofRequest(request) : undefined
       if (round === undefined) return undefined
       for (const checker of checkers) checker.onKill?.(round)
       return 1_500
@@ -209,9 +218,13 @@ export const simulate = (options: SimulateOptions): Verdict => {
   world.http.climate = scenario.climate
   const facts = new Facts(world.redis, scenario)
   const scene: Scene = { world, scenario, facts, api, report }
-  const checkers = [conservation, schedule, requests, ownership, poison, circuit, bounds, configuration, life].map(
-    (make) => make(scene)
-  )
+  const operator = new Operator(scene)
+  const checkers: ReadonlyArray<Checker> = [
+    ...[conservation, schedule, requests, ownership, poison, circuit, bounds, configuration, life].map((make) =>
+      make(scene)
+    ),
+    operator
+  ]
   observe(scene, checkers, () => {
     commands += 1
   })
@@ -227,7 +240,7 @@ export const simulate = (options: SimulateOptions): Verdict => {
   world.http.climate = {}
   api.configurations.change("next")
   const deadline = world.elapsed + drainMs
-  const drained = () => facts.standing.size === 0 && facts.all.every((fact) => facts.ended(fact))
+  const drained = () => operator.idle && facts.standing.size === 0 && facts.all.every((fact) => facts.ended(fact))
   while (!done() && !drained() && world.elapsed < deadline) {
     world.run(1_000, done)
     // Only a success closes a circuit: life goes on for one that has nothing but bad events left to probe with.
@@ -248,6 +261,7 @@ export const simulate = (options: SimulateOptions): Verdict => {
       produced: facts.all.length,
       delivered: delivered.length,
       abandoned: facts.all.filter(({ abandoned }) => abandoned !== undefined).length,
+      replayed: facts.all.reduce((sum, { rounds }) => sum + rounds.length - 1, 0),
       lostByRedis: facts.all.filter(({ lost }) => lost !== undefined).length,
       recovered: delivered.filter(({ lost }) => lost !== undefined).length,
       lost: facts.all.filter((fact) => !facts.ended(fact)).length,

@@ -37,6 +37,7 @@ export class Disturbances {
         break
       case "stop":
         this.world.replica(fault.replica).stop()
+        if (fault.rename !== undefined) this.world.replica(fault.replica).alias = fault.rename
         break
       case "pause":
         this.more(`pause ${fault.replica}`)

@@ -26,6 +26,8 @@ export interface Crash extends At, OnReplica {
 export interface Stop extends At, OnReplica {
   readonly kind: "stop"
   readonly downFor: number
+  /** What the replica calls itself from then on, where its app asks: a new version comes with a new name. */
+  readonly rename?: string
 }
 /** The process stands still (SIGSTOP, a long collection of garbage, a machine that is moved). */
 export interface Pause extends Lasting, OnReplica {

@@ -48,6 +48,8 @@ export class Replica {
   readonly name: string
   readonly index: number
   readonly disk = new SimulatedDisk()
+  /** What it is to call itself from its next start on: its name, until a `stop` renames it. */
+  alias: string
   private readonly parts: ReplicaParts
   private serial = 0
   private current: Process | undefined
@@ -58,6 +60,7 @@ export class Replica {
 
   constructor(name: string, index: number, parts: ReplicaParts) {
     this.name = name
+    this.alias = name
     this.index = index
     this.parts = parts
   }

@@ -1,10 +1,12 @@
 /** A simulated world: replicas of an app, Redis, a host to call, faults; all under one virtual clock and one seed. */
-import { Duration, type Layer } from "effect"
+import { Duration, type Effect, type Exit, type Layer } from "effect"
+import type { Redis } from "../../services/Redis.ts"
 import { Disturbances } from "./disturbances.ts"
 import { describe, endOf, type Fault } from "./faults.ts"
 import type { Hooks } from "./hooks.ts"
 import { type Host, HttpNetwork, type HttpWatcher, type SimulatedRequest } from "./http.ts"
 import { Kernel, type TraceLine } from "./kernel.ts"
+import { Launched } from "./launched.ts"
 import type { Process } from "./process.ts"
 import { RedisNetwork, type RedisWatcher } from "./redis.ts"
 import { type Bent, type Given, type ProcessWatcher, Replica } from "./replica.ts"
@@ -57,10 +59,13 @@ export class World {
     onFault: []
   }
   private readonly disturbances = new Disturbances(this)
+  readonly bent: WorldOptions["bent"]
+  private launches = 0
 
   constructor(options: WorldOptions) {
     const { app, bent, faults = [], host, poison, replicas = ["replica-1"], seed } = options
     this.startedAt = options.start ?? defaultStart
+    this.bent = bent
     this.kernel = new Kernel(String(seed), this.startedAt, options.trace ?? false)
     this.redis = new RedisNetwork(this.kernel, this.hooks)
     this.http = new HttpNetwork(this.kernel, host, this.hooks, (process, request) => {
@@ -153,6 +158,16 @@ export class World {
     const found = this.replicas.find((candidate) => candidate.name === name)
     if (found === undefined) throw new Error(`There is no replica ${name}`)
     return found
+  }
+
+  /** Runs a program in a process of its own, with its own ways to Redis; `onExit` is told unless it is killed. */
+  launch<A, E>(
+    name: string,
+    program: Effect.Effect<A, E, Redis>,
+    onExit: (exit: Exit.Exit<A, E>) => void = () => {}
+  ): Launched<A, E> {
+    this.launches += 1
+    return new Launched(this, name, this.launches, program, onExit)
   }
 
   /** Kills a replica's process and starts it again after so many milliseconds. */

@@ -1,0 +1,225 @@
+/** The operator of a simulation: runs the very command that a person would, and again where it failed. */
+import { ConfigProvider, Console, Effect, Exit, FileSystem, Layer, Path, Stdio, Terminal } from "effect"
+import { Command } from "effect/cli"
+import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import { abandoned } from "../../programs/cli/abandoned.ts"
+import { Misused, RedisUnusable, ServerRedis } from "../../programs/cli/operator.ts"
+import { Redis } from "../../services/Redis.ts"
+import type { Chance } from "../world/chance.ts"
+import type { Launched } from "../world/launched.ts"
+import type { Process } from "../world/process.ts"
+import type { Checker, Scene } from "./checkers/checker.ts"
+import type { Happening } from "./happenings.ts"
+import type { Visit } from "./visits.ts"
+
+/** Runs of one command that a person has the patience for while things go wrong. */
+const mostTries = 5
+/** How long a command may take beside what its rate makes it wait, in milliseconds. */
+const patienceMs = 60_000
+
+/** What a run of the command said, a line each. */
+interface Said {
+  readonly out: Array<string>
+  readonly err: Array<string>
+}
+
+const consoleOf = ({ err, out }: Said): Console.Console =>
+  Object.assign(Object.create(globalThis.console), {
+    log: (...texts: ReadonlyArray<unknown>) => out.push(texts.join(" ")),
+    error: (...texts: ReadonlyArray<unknown>) => err.push(texts.join(" "))
+  })
+
+/** What a command line has around it, and this command has no use for. */
+const surroundings = Layer.mergeAll(
+  FileSystem.layerNoop({}),
+  Path.layer,
+  Stdio.layerTest({}),
+  Layer.succeed(
+    Terminal.Terminal,
+    Terminal.make({
+      columns: Effect.succeed(80),
+      rows: Effect.succeed(24),
+      size: Effect.die("the terminal is not looked at"),
+      readInput: Effect.die("nothing is asked"),
+      readLine: Effect.die("nothing is asked"),
+      display: () => Effect.void
+    })
+  ),
+  Layer.mock(ChildProcessSpawner, {})
+)
+
+const runCommand = Command.runWith(abandoned, { version: "simulated" })
+
+/** `abandoned` with these arguments, at the world's Redis. */
+const commandLine = (environment: Readonly<Record<string, string>>, args: ReadonlyArray<string>, said: Said) =>
+  Effect.gen(function* () {
+    const redis = yield* Redis
+    return yield* runCommand(args).pipe(
+      Effect.provideService(ServerRedis, () => Layer.succeed(Redis, redis)),
+      Effect.provideService(Console.Console, consoleOf(said)),
+      Effect.provide(Layer.merge(surroundings, ConfigProvider.layer(ConfigProvider.fromEnvRecord(environment))))
+    )
+  })
+
+/** One run, and what its end is judged by. */
+interface Run {
+  readonly visit: Visit
+  /** The entry meant, where it is one. */
+  readonly wanted: string | undefined
+  readonly attempt: number
+  readonly startedAt: number
+  /** Ids in the abandoned stream when it started. */
+  readonly found: ReadonlyArray<string>
+  readonly said: Said
+  readonly disturbed: boolean
+}
+
+/** What a run says that it put back: with its end, or when it was stopped. */
+const doneOf = ({ err, out }: Said): number | undefined => {
+  const last = out.at(-1)
+  if (last !== undefined) {
+    const { replayed }: { replayed?: unknown } = JSON.parse(last)
+    return Number(replayed)
+  }
+  const stopped = /^stopped: (\d+) replayed/.exec(err.at(-1) ?? "")
+  return stopped === null ? undefined : Number(stopped[1])
+}
+
+export class Operator implements Checker {
+  /** Whether what made events fail for good is mended. */
+  mended = false
+  private readonly scene: Scene
+  private readonly chance: Chance
+  private readonly environment: Readonly<Record<string, string>>
+  private open: number
+  private serial = 0
+  /** How much each run put back, as Redis has it. */
+  private readonly done = new Map<Process, number>()
+
+  constructor(scene: Scene) {
+    this.scene = scene
+    const { scenario, world } = scene
+    const { streams, visits } = scenario
+    this.chance = world.kernel.chance.fork("operator")
+    this.environment = {
+      REDIS_URL: "redis://simulated",
+      STREAM_TRANSCRIBE: streams.transcribe,
+      STREAM_PROCESS: streams.process,
+      STREAM_DLQ: streams.dlq,
+      STREAM_ABANDONED: streams.abandoned
+    }
+    this.open = visits.length
+    for (const visit of visits) world.at(visit.at, () => this.begin(visit))
+  }
+
+  /** Whether nothing is left to be done. */
+  get idle(): boolean {
+    return this.open === 0
+  }
+
+  private begin(visit: Visit): void {
+    this.mended = visit.mended
+    const { facts, scenario, world } = this.scene
+    let wanted: string | undefined
+    if (visit.what === "entry" || visit.what === "event") {
+      const entries = world.entries(scenario.streams.abandoned)
+      const id = entries[this.chance.int(0, entries.length - 1)]?.id
+      const event = id === undefined ? undefined : facts.at(scenario.streams.abandoned, id)?.fact.produced
+      // Of one that is not valid nobody can tell the id.
+      wanted =
+        visit.what === "event" && event?.nature !== "invalid" && event?.nature !== "garbled" ? event?.eventId : id
+      if (wanted === undefined) {
+        this.end()
+        return
+      }
+    }
+    this.run(visit, wanted, 1)
+  }
+
+  private end(): void {
+    this.open -= 1
+  }
+
+  private run(visit: Visit, wanted: string | undefined, attempt: number): void {
+    const { scenario, world } = this.scene
+    const said: Said = { out: [], err: [] }
+    const which = wanted !== undefined ? [wanted] : visit.what === "all" ? [] : ["--reason", visit.what]
+    const args = ["replay", "--json", "--rate", String(visit.rate), ...which]
+    const mishap = attempt === 1 ? visit.mishap : undefined
+    const run: Run = {
+      visit,
+      wanted,
+      attempt,
+      startedAt: world.elapsed,
+      found: world.entries(scenario.streams.abandoned).map(({ id }) => id),
+      said,
+      disturbed: mishap !== undefined || world.elapsed < scenario.durationMs + 1_000
+    }
+    this.serial += 1
+    const name = `operator-${this.serial}`
+    const launched = world.launch(name, commandLine(this.environment, args, said), (exit) => {
+      this.ended(run, exit, launched.process)
+    })
+    if (mishap !== undefined) {
+      world.kernel.after(mishap.after * 1_000, undefined, () => {
+        if (!launched.process.alive) return
+        if (mishap.kind === "interrupt") launched.interrupt()
+        else if (mishap.kind === "reset") world.redis.reset(name)
+        else if (mishap.kind === "stall") {
+          world.redis.cut(name, "stall")
+          world.redis.mend(name)
+        } else {
+          launched.kill()
+          this.again(run)
+        }
+      })
+    }
+    const mostMs = (run.found.length * 1_000) / visit.rate + patienceMs
+    world.kernel.after(mostMs * 1_000, undefined, () => this.look(run, launched))
+  }
+
+  private look({ startedAt }: Run, { process }: Launched<unknown, unknown>): void {
+    if (process.alive) this.scene.report("command-stuck", `${process.name}, since ${startedAt} ms`)
+  }
+
+  private ended(run: Run, exit: Exit.Exit<unknown, unknown>, process: Process): void {
+    const { report, scenario, world } = this.scene
+    const put = this.done.get(process) ?? 0
+    const says = doneOf(run.said)
+    if (says !== undefined && says !== put) report("replay-miscounted", `${process.name} says ${says}, and did ${put}`)
+    const left = new Set(world.entries(scenario.streams.abandoned).map(({ id }) => id))
+    if (Exit.isSuccess(exit)) {
+      if (says === undefined) report("replay-silent", process.name)
+      const passed = run.visit.what === "all" ? run.found.filter((id) => left.has(id)) : []
+      if (passed.length > 0) report("replay-passed-over", `${process.name}: ${passed.join(", ")}`)
+      this.end()
+      return
+    }
+    const [reason] = exit.cause.reasons
+    const error = reason?._tag === "Fail" ? reason.error : reason
+    // Somebody was quicker, or the answer of an earlier run was lost.
+    if (error instanceof Misused && run.wanted !== undefined) {
+      this.end()
+      return
+    }
+    const excused = error instanceof RedisUnusable || reason?._tag === "Interrupt"
+    if (!excused || !run.disturbed) report("command-failed", `${process.name}: ${String(error)}`)
+    this.again(run)
+  }
+
+  /** Runs it again after a while, as somebody would who saw it fail; while things go wrong, not for ever. */
+  private again({ attempt, visit, wanted }: Run): void {
+    const { scenario, world } = this.scene
+    if (attempt >= mostTries && visit.at < scenario.durationMs) this.end()
+    else world.kernel.after(visit.againMs * 1_000, undefined, () => this.run(visit, wanted, attempt + 1))
+  }
+
+  readonly onHappening = (happening: Happening, process: Process | undefined): void => {
+    if (happening._tag !== "Replayed" || process === undefined) return
+    this.done.set(process, (this.done.get(process) ?? 0) + 1)
+  }
+
+  readonly atEnd = (): void => {
+    if (!this.idle) this.scene.report("command-stuck", `${this.open} commands are not done at the end`)
+  }
+}

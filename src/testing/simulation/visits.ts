@@ -1,0 +1,81 @@
+/** An operator who looks after a scenario: when which command is run, what befalls it, and which replicas are renewed. */
+import { Duration } from "effect"
+import { Chance } from "../world/chance.ts"
+import type { Stop } from "../world/faults.ts"
+import { type Scenario, settlingMs } from "./scenario.ts"
+
+/** Something that befalls a command on its way: Ctrl-C, SIGKILL, its connection reset or half open. */
+export interface Mishap {
+  readonly kind: "interrupt" | "kill" | "reset" | "stall"
+  /** Milliseconds after its start. */
+  readonly after: number
+}
+
+/** One `abandoned replay`, run again until it is done or given up. */
+export interface Visit {
+  /** Milliseconds after the world's start. */
+  readonly at: number
+  /** All, what was given up for one reason, or one entry: by its own id, or its event's. */
+  readonly what: "all" | "exhausted" | "rejected" | "invalid" | "poison" | "entry" | "event"
+  readonly rate: number
+  /** Whether the causes are mended before: the API takes from now on what it never would, or again does not. */
+  readonly mended: boolean
+  readonly mishap: Mishap | undefined
+  /** After how many milliseconds it is run again, if it failed. */
+  readonly againMs: number
+}
+
+const mishapOf = (chance: Chance): Mishap => ({
+  kind: chance.pick(["interrupt", "kill", "reset", "stall"]),
+  // A command is connected after a millisecond or so, and then takes less than one an event, or as its rate has it.
+  after: chance.yes(0.5) ? 3 * chance.next() : chance.exponential(100)
+})
+
+const visit = (at: number, chance: Chance): Visit => ({
+  at: Math.round(at),
+  what: chance.pick(["all", "all", "all", "entry", "event", "exhausted", "rejected", "invalid", "poison"]),
+  rate: chance.pick([5, 100, 100, 10_000]),
+  mended: chance.yes(0.3),
+  mishap: chance.yes(0.4) ? mishapOf(chance) : undefined,
+  againMs: chance.int(200, 10_000)
+})
+
+/** A rolling change: each replica is stopped, one after the other, and started anew under another name. */
+const rollout = (scenario: Scenario, from: number, version: number, chance: Chance): ReadonlyArray<Stop> =>
+  scenario.replicas.map(({ consumer, name }, index) => ({
+    kind: "stop",
+    at: Math.round(from + index * chance.int(100, 20_000)),
+    replica: name,
+    downFor: chance.int(10, 5_000),
+    rename: `${consumer}-v${version}`
+  }))
+
+/** The scenario with an operator, most of the time: all of it from a chance of its own, and nothing else changed. */
+export const attended = (scenario: Scenario): Scenario => {
+  const { durationMs, faults, pace, seed, settings } = scenario
+  const chance = new Chance(`operator ${pace} ${seed}`)
+  if (chance.yes(0.2)) return scenario
+  const everyMs = pace === "busy" ? chance.pick([3_000, 10_000, 30_000]) : chance.int(1, 24) * 3_600_000
+  const from = settlingMs + 2_000
+  const visits: Array<Visit> = []
+  for (let at = from + chance.exponential(everyMs); at < durationMs; at += chance.exponential(everyMs)) {
+    visits.push(visit(at, chance))
+  }
+  // Once nothing goes wrong any more, what was given up so far is redriven.
+  visits.push({ ...visit(durationMs + chance.int(1_000, 90_000), chance), what: "all" })
+  const rolls: Array<Stop> = []
+  if (chance.yes(0.3)) {
+    const last = durationMs * 0.9
+    const times = [chance.int(from, Math.max(from, last)), ...(chance.yes(0.3) ? [chance.int(from, last)] : [])]
+    times.forEach((at, index) => {
+      rolls.push(...rollout(scenario, at, index + 2, chance).filter((stop) => stop.at + stop.downFor < last))
+    })
+  }
+  return {
+    ...scenario,
+    visits,
+    faults: [...faults, ...rolls],
+    // What is replayed is older than that by then, and taken all the same.
+    settings: { ...settings, eventMaxAge: chance.yes(0.5) ? Duration.seconds(2) : settings.eventMaxAge }
+  }
+}
