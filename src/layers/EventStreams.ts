@@ -146,9 +146,8 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
     const replayAcrossSlots = (abandonedStream: string, id: string, origin: string, fields: FlatFields) =>
       Effect.gen(function* () {
         if ((yield* range(abandonedStream, id, id, 1)).length === 0) return null
-        const newId = yield* xadd(origin, fields)
-        yield* redis.send("SADD", companionKey(origin, "replayed"), newId)
-        yield* redis.send("EXPIRE", companionKey(origin, "replayed"), String(replayedTtlSeconds))
+        const args = [String(replayedTtlSeconds), ...fields]
+        const newId = yield* run(Scripts.putBack, [origin, companionKey(origin, "replayed")], args)
         yield* redis.send("XDEL", abandonedStream, id)
         return newId
       })

@@ -201,6 +201,22 @@ return id
 )
 
 /**
+ * The first half of {@link replay}, for an abandoned stream in another slot: the event is remembered as replayed before
+ * anybody can read it.
+ *
+ * KEYS: origin, set of replayed ids. ARGV: seconds the set is kept, then the event's fields. Returns the new entry's id.
+ */
+export const putBack = script(
+  "put-back",
+  `
+local id = redis.call('XADD', KEYS[1], '*', unpack(ARGV, 2))
+redis.call('SADD', KEYS[2], id)
+redis.call('EXPIRE', KEYS[2], ARGV[1])
+return id
+`
+)
+
+/**
  * Trims a stream to what some group still needs: entries below every group's oldest pending entry and not past any
  * group's last-delivered id, and (if given) below a floor id.
  *
@@ -248,5 +264,6 @@ export const all: ReadonlyArray<Script> = [
   unlease,
   retire,
   replay,
+  putBack,
   trim
 ]

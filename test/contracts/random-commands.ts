@@ -368,7 +368,11 @@ export class RandomCommands {
         return run(Scripts.adopt, [key], [...owner, ...ids.flatMap((adopted) => [adopted, `${chance.between(0, 5)}`])])
       case 9: {
         const replayed = chance.oneIn(9) ? "text" : "replayed"
-        return intoTarget(run(Scripts.replay, [key, target, replayed], [this.id(), "86400", ...this.fields()]))
+        return intoTarget(
+          chance.oneIn(3)
+            ? run(Scripts.putBack, [target, replayed], ["86400", ...this.fields()])
+            : run(Scripts.replay, [key, target, replayed], [this.id(), "86400", ...this.fields()])
+        )
       }
       default:
         return run(Scripts.trim, [key], [chance.pick(["", "", this.id()])])

@@ -245,6 +245,21 @@ export const scriptsContract = (it: Vitest.MethodsNonLive<Redis>): void => {
     })
   )
 
+  it.effect("put-back: puts an event at the end and remembers it", () =>
+    Effect.gen(function* () {
+      yield* empty
+      yield* farFuture("s")
+      yield* steps(
+        [call(Scripts.putBack, ["s", "replayed"], ["60", "n", "1"]), "9999999999999-1"],
+        ["XRANGE s 9999999999999-1 +", [["9999999999999-1", ["n", "1"]]]],
+        ["SISMEMBER replayed 9999999999999-1", 1],
+        ["PTTL replayed", (left) => assert.isTrue(Number(left) > 50_000)],
+        ["SET text v", "OK"],
+        [call(Scripts.putBack, ["text", "replayed"], ["60", "n", "1"]), WRONG_TYPE]
+      )
+    })
+  )
+
   it.effect("trim: removes what every group has read and acknowledged", () =>
     Effect.gen(function* () {
       yield* handedOut(6)

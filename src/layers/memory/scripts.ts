@@ -117,6 +117,13 @@ const replay: Twin = (call, [abandoned = "", origin = "", replayed = ""], [id = 
   return added
 }
 
+const putBack: Twin = (call, [origin = "", replayed = ""], [seconds = "", ...fields]) => {
+  const added = call("XADD", origin, "*", ...fields)
+  call("SADD", replayed, text(added))
+  call("EXPIRE", replayed, seconds)
+  return added
+}
+
 /** Lua's numbers are doubles: the order and the sum below are theirs. */
 const halves = (id: string): readonly [number, number] => {
   const parts = /^(\d+)-(\d+)$/.exec(id)
@@ -157,6 +164,7 @@ const twins: Readonly<Record<string, Twin>> = {
   unlease,
   retire,
   replay,
+  "put-back": putBack,
   trim
 }
 
