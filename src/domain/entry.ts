@@ -64,6 +64,20 @@ const isTooLarge = (fields: FlatFields): boolean => {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+// Only a long exponent or a long row of digits can make a number that no double holds.
+const mayOverflow = /[eE]\+?\d{3}|\d{300}/
+
+/** Whether a value that was parsed from JSON holds a number beyond a double's range: it would be sent as `null`. */
+export const overflows = (json: string, value: unknown): boolean => {
+  if (!mayOverflow.test(json)) return false
+  const unseen = [value]
+  for (let at = unseen.pop(); at !== undefined; at = unseen.pop()) {
+    if (typeof at === "number" && !Number.isFinite(at)) return true
+    if (typeof at === "object" && at !== null) for (const member of Object.values(at)) unseen.push(member)
+  }
+  return false
+}
+
 /** The names in the text of a JSON object as they stand there: `JSON.parse` keeps the last of several that are the same. */
 const namesIn = (json: string): ReadonlyArray<string> => {
   const names: Array<string> = []
@@ -105,6 +119,8 @@ const parseData = (text: string): Result.Result<EventFields, InvalidEvent> => {
   if (names.length > maxFields) return invalid("data", `must have at most ${maxFields} fields`)
   if (names.includes("__proto__")) return invalid("__proto__", "is not allowed as a field name")
   if (namesIn(text).length !== names.length) return invalid(repeatedName(text), onlyOnce)
+  const vast = names.find((name) => overflows(text, parsed[name]))
+  if (vast !== undefined) return invalid(vast, "must not hold a number beyond the range of a double")
   return Result.succeed({ form: "data", values: parsed })
 }
 

@@ -1,6 +1,6 @@
 /** Schemas of an event's fields in both forms (contract section 3). A check's message is the rule that it holds. */
 import { Effect, Schema, SchemaGetter, SchemaIssue } from "effect"
-import type { Form } from "./entry.ts"
+import { type Form, overflows } from "./entry.ts"
 
 const rule = (message: string) => new SchemaIssue.InvalidValue({ message })
 
@@ -128,7 +128,7 @@ const isObject = (value: unknown): value is JsonObject =>
 const parseObject = (text: string): JsonObject | undefined => {
   try {
     const value: unknown = JSON.parse(text)
-    return isObject(value) ? value : undefined
+    return isObject(value) && !overflows(text, value) ? value : undefined
   } catch {
     return undefined
   }
@@ -139,9 +139,14 @@ const AnyObject = Schema.declare(isObject).annotate({ message: "must be a JSON o
 export const JsonObjectIn = (form: Form): Schema.Codec<JsonObject, unknown> =>
   form === "data"
     ? (AnyObject as Schema.Codec<JsonObject, unknown>)
-    : (parsed(aString, AnyObject, "must be a JSON object", parseObject) as Schema.Codec<JsonObject, unknown>)
+    : (parsed(
+        aString,
+        AnyObject,
+        "must be a JSON object, its numbers within the range of a double",
+        parseObject
+      ) as Schema.Codec<JsonObject, unknown>)
 
-const resultRule = "must be a non-empty string or a non-empty JSON object"
+const resultRule = "must be a non-empty string or a non-empty JSON object, its numbers within the range of a double"
 
 const checkResult = (value: unknown): string | JsonObject | undefined =>
   typeof value === "string" && value.length > 0

@@ -31,6 +31,9 @@ export interface Options {
 const CONFIGURATIONS_PATH = "/api/models/configurations"
 const MAX_CONFIGURATIONS_BYTES = 16 * 1024 * 1024
 
+/** Said, since without it any content coding would be acceptable (RFC 9110 section 12.5.3). */
+const plain = { "accept-encoding": "identity" } as const
+
 const encoder = new TextEncoder()
 const NOTHING = new Uint8Array(0)
 
@@ -66,12 +69,23 @@ const tooLarge = (maxBytes: number) => `the body is larger than ${maxBytes} byte
 const exceeds = (text: string, maxBytes: number): boolean =>
   text.length > maxBytes || (text.length * 3 > maxBytes && encoder.encode(text).length > maxBytes)
 
+/** An answer that cannot be read because it came encoded all the same says so. */
+const ofCoding = (result: Failed, { headers }: HttpClientResponse.HttpClientResponse): Failed => {
+  const coding = headers["content-encoding"]
+  if (coding === undefined || coding === "identity") return result
+  const problem = `${result.errorMessage}; it came with Content-Encoding: ${coding}, which was not asked for`
+  return failed(result.errorCode, problem, result.status, result.retryAfterMs)
+}
+
 /** Reads an answer to a delivery. A client that sets no limit of its own is held to it here. */
 const judge = (response: HttpClientResponse.HttpClientResponse, nowMs: () => number) =>
   Effect.map(response.text, (body): AttemptResult => {
     const { status } = response
     const wait = status < 300 ? undefined : retryAfterMs(response.headers["retry-after"], nowMs())
-    if (!exceeds(body, MAX_ANSWER_BYTES)) return attemptResult({ status, body, retryAfterMs: wait })
+    if (!exceeds(body, MAX_ANSWER_BYTES)) {
+      const result = attemptResult({ status, body, retryAfterMs: wait })
+      return result._tag === "Failed" && result.errorCode === "BAD_RESPONSE" ? ofCoding(result, response) : result
+    }
     return status >= 200 && status < 300
       ? failed("BAD_RESPONSE", tooLarge(MAX_ANSWER_BYTES), status)
       : refused(status, undefined, wait)
@@ -128,10 +142,12 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
                   baseUrl + delivery.path,
                   {
                     authorization,
+                    ...plain,
                     "content-type": "application/json",
                     "x-service-id": serviceId,
                     "idempotency-key": delivery.idempotencyKey,
-                    "x-delivery-attempt": `${delivery.attempt}`
+                    "x-delivery-attempt": `${delivery.attempt}`,
+                    ...(delivery.traceparent === undefined ? undefined : { traceparent: delivery.traceparent })
                   },
                   HttpBody.uint8Array(delivery.body, "application/json")
                 )
@@ -155,6 +171,7 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
                   baseUrl + CONFIGURATIONS_PATH,
                   {
                     authorization,
+                    ...plain,
                     accept: "application/json",
                     "x-service-id": serviceId,
                     ...(etag === undefined ? undefined : { "if-none-match": etag })

@@ -15,6 +15,10 @@ export interface LoggingOptions {
 
 const formats = { json: Logger.formatJson, logfmt: Logger.formatLogFmt }
 
+/** Whether a stream is a terminal, and its user did not ask for no colours (no-color.org). */
+const coloured = (stream: "stdout" | "stderr"): boolean =>
+  process[stream].isTTY === true && (process.env.NO_COLOR ?? "") === ""
+
 /** Replaces the loggers of what it is provided to; it needs nothing and never fails. */
 export const layer = (options: LoggingOptions): Layer.Layer<never> => {
   const stream = options.stream ?? "stdout"
@@ -23,7 +27,7 @@ export const layer = (options: LoggingOptions): Layer.Layer<never> => {
   const print = stream === "stderr" ? Logger.withConsoleError : Logger.withConsoleLog
   return Layer.mergeAll(
     Logger.layer([
-      format === "pretty" ? Logger.consolePretty({ colors: terminal, mode: "tty" }) : print(formats[format])
+      format === "pretty" ? Logger.consolePretty({ colors: coloured(stream), mode: "tty" }) : print(formats[format])
     ]),
     Layer.succeed(References.MinimumLogLevel, options.level),
     // The pretty logger finds its stream here.

@@ -29,7 +29,7 @@ import { Ledger } from "./state/ledger.ts"
 import { Link } from "./state/link.ts"
 import { Permits } from "./state/permits.ts"
 import type { LaneState, Session } from "./state/session.ts"
-import { stopSession } from "./stop.ts"
+import { stopIdle, stopSession } from "./stop.ts"
 import { makeSupervisor, type Supervisor, type TooManyDefects } from "./supervise.ts"
 import * as TakeOver from "./takeOver.ts"
 
@@ -288,8 +288,10 @@ export const makeCollector = <R>(
       Effect.forkScoped
     )
     const stop = Effect.suspend(() => {
+      const idle = !stopping && current === undefined && running.pollUnsafe() === undefined
       stopping = true
-      return Fiber.interrupt(running)
+      const end = Fiber.interrupt(running)
+      return idle ? stopIdle(end) : end
     })
     yield* Effect.addFinalizer(() => stop)
     return {

@@ -3,11 +3,9 @@
  * may be, repairs what was edited by hand, and sees to it that the gateway takes it up. It waits out every typed
  * failure; nothing here ends a delivery.
  */
-import { sha256, sha512 } from "@noble/hashes/sha2.js"
 import { Clock, Duration, Effect, Metric, Random, Result } from "effect"
-import { type Bundle, ConfigRefused, decodeBundle } from "../domain/config/bundle.ts"
+import type { Bundle, ConfigRefused } from "../domain/config/bundle.ts"
 import { diff, renderChanges } from "../domain/config/diff.ts"
-import { digestProblem } from "../domain/config/digest.ts"
 import { filesOfBundle } from "../domain/config/files.ts"
 import type { ConfigSyncOptions } from "../domain/config/options.ts"
 import { type Applied, review, type Verdict } from "../domain/config/review.ts"
@@ -20,6 +18,7 @@ import * as Metrics from "../services/Metrics.ts"
 import { withPulse } from "./configPulse.ts"
 import { type Heard, isPending, lookAtGateway, type Reload, tellGateway } from "./configReload.ts"
 import { type ConfigSyncStatus, initialStatus, type Memory, statusOf } from "./configStatus.ts"
+import { receiveBundle } from "./receiveBundle.ts"
 import type { Pulse } from "./state/heartbeats.ts"
 
 export const loopName = "config_sync"
@@ -163,21 +162,10 @@ export const make = Effect.fnUntraced(function* (
             ? { _tag: "Unavailable", problem: "BAD_RESPONSE: 304 to a request without ETag" }
             : answer
         }
-        const { body, contentDigest } = answer
-        const mismatch =
-          contentDigest === undefined
-            ? undefined
-            : digestProblem(contentDigest, body, { "sha-256": sha256, "sha-512": sha512 })
-        if (mismatch !== undefined) {
-          return {
-            _tag: "Refused",
-            error: new ConfigRefused({ rule: "digest", problem: mismatch, version: undefined })
-          }
-        }
-        const decoded = decodeBundle(body)
-        return Result.isFailure(decoded)
-          ? { _tag: "Refused", error: decoded.failure }
-          : { _tag: "Bundle", bundle: decoded.success, etag: answer.etag }
+        const received = receiveBundle(answer)
+        return Result.isFailure(received)
+          ? { _tag: "Refused", error: received.failure }
+          : { _tag: "Bundle", bundle: received.success, etag: answer.etag }
       }),
       Effect.catch((error) => Effect.succeed<Offer>({ _tag: "Unavailable", problem: error.message }))
     )

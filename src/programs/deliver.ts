@@ -11,7 +11,7 @@ import { sayOfEntry } from "./say.ts"
 import { abandon, ageSeconds, drop, finish, ownershipOf, type Passage, retryLater } from "./settle.ts"
 import type { Session } from "./state/session.ts"
 import type { Task } from "./state/task.ts"
-import { noteOutcome, noteRequest, type ProcessSpan, processing } from "./tracing.ts"
+import { noteOutcome, noteRequest, type ProcessSpan, passOn, processing } from "./tracing.ts"
 
 const outcome = (task: Task, name: Metrics.DeliveryOutcome) =>
   Metric.update(Metrics.deliveries(task.lane.label, name), 1)
@@ -188,12 +188,14 @@ const attempt = (
 ): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const attemptsBefore = passage.retry?.attempt ?? 0
-    noteRequest(span, request, attemptsBefore + 1)
     const started = clock.currentTimeMillisUnsafe()
     const { path, body, eventId } = request
+    const attemptNumber = attemptsBefore + 1
+    const traceparent = span === undefined ? passOn(session, request, attemptNumber, started) : undefined
+    noteRequest(span, request, attemptNumber)
     session.requests.inFlight += 1
     const delivery = Effect.onExit(
-      session.api.deliver({ path, body, idempotencyKey: eventId, attempt: attemptsBefore + 1 }),
+      session.api.deliver({ path, body, idempotencyKey: eventId, attempt: attemptNumber, traceparent }),
       () => {
         session.requests.inFlight -= 1
         return Effect.void

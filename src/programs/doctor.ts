@@ -1,14 +1,15 @@
 /** What `check` finds: one finding a thing that must be right, read-only (contract section 1). */
-import { Clock, Effect, FileSystem, Path } from "effect"
+import { Clock, Effect, FileSystem, Path, Result } from "effect"
 import { Hex } from "effect/encoding"
 import { shareSlot } from "../domain/hashSlot.ts"
 import type { StreamSet } from "../domain/options.ts"
 import type { EventStreams } from "../services/EventStreams.ts"
-import type { JobsApi } from "../services/JobsApi.ts"
+import type { ConfigurationsAnswer, JobsApi } from "../services/JobsApi.ts"
 import type { RedisError } from "../services/Redis.ts"
 import { redisFailure, redisFailureMessage } from "../services/RedisFailure.ts"
 import type { Signer } from "../services/Signer.ts"
 import { keyProblem } from "./keyCheck.ts"
+import { receiveBundle } from "./receiveBundle.ts"
 
 export interface Finding {
   readonly check: string
@@ -30,7 +31,8 @@ export const checkKey = (signer: Signer["Service"]): Effect.Effect<Finding> =>
       : bad("key", problem, "restore the right key, or make a pair with `job-collector keygen`")
   )
 
-const refusedRemedy = "check the user and password of REDIS_URL or REDIS_PASSWORD_FILE, and the user's permissions"
+const refusedRemedy =
+  "check the user, password and database of REDIS_URL, REDIS_PASSWORD_FILE, and the user's permissions"
 const awayRemedy = "check REDIS_URL (host, port, TLS), that the server runs, and the firewall"
 
 export const redisAway = (error: RedisError): Finding =>
@@ -158,14 +160,32 @@ const apiRemedy = (code: string): string => {
   }
 }
 
-/** The signed GET of the configurations. */
-export const checkApi = (api: JobsApi["Service"], url: string, configSync: boolean): Effect.Effect<Finding> =>
+const configurationsFinding = (answer: ConfigurationsAnswer): Finding => {
+  const check = "configurations"
+  const remedy = "correct the API's configurations: the gateway keeps what it has until then"
+  if (answer._tag === "NotModified") return bad(check, "304 to a request without ETag", remedy)
+  return Result.match(receiveBundle(answer), {
+    onSuccess: ({ version }) => good(check, `the API has version ${version}`),
+    onFailure: ({ problem }) => bad(check, problem, remedy)
+  })
+}
+
+/** The signed GET of the configurations; what it brings matters only where the configuration is kept in step. */
+export const checkApi = (
+  api: JobsApi["Service"],
+  url: string,
+  configSync: boolean
+): Effect.Effect<ReadonlyArray<Finding>> =>
   Effect.match(api.configurations(undefined), {
-    onSuccess: () => good("api", `${url} takes signed requests`),
-    onFailure: ({ errorCode, message }) =>
+    onSuccess: (answer) => [
+      good("api", `${url} takes signed requests`),
+      ...(configSync ? [configurationsFinding(answer)] : [])
+    ],
+    onFailure: ({ errorCode, message }) => [
       errorCode === "HTTP_404" && !configSync
         ? good("api", `${url} answers; it has no configurations, and CONFIG_SYNC is off`)
         : bad("api", `${url}: ${message}`, apiRemedy(errorCode))
+    ]
   })
 
 const directoryRemedy = "make CONFIG_DIR a directory of the service's user, on a file system it may write to"

@@ -193,7 +193,7 @@ export const abandon = (
       Effect.annotateLogs({
         reason: end.reason,
         attempts: end.attempts,
-        event_id: end.eventId,
+        ...(end.eventId === undefined ? undefined : { event_id: end.eventId }),
         stream: passage.source.stream,
         entry_id: passage.source.id,
         error_code: end.errorCode,

@@ -42,11 +42,21 @@ const releaseLane = (session: Session, lane: Lane): Effect.Effect<number, RedisE
     }
   })
 
+const saysStopping = (inFlight: number, held: number): Effect.Effect<void> =>
+  Effect.annotateLogs(Effect.logInfo("stopping"), { in_flight: inFlight, held })
+
+const saysStopped = (released: number | "unknown"): Effect.Effect<void> =>
+  Effect.annotateLogs(Effect.logInfo("stopped"), { released })
+
+/** Ends a collector that has no session, since Redis was not reached yet. */
+export const stopIdle = (end: Effect.Effect<void>): Effect.Effect<void> =>
+  saysStopping(0, 0).pipe(Effect.andThen(end), Effect.andThen(saysStopped(0)))
+
 /** Ends a session whose readers and dispatcher have stopped. */
 export const stopSession = (session: Session, workers: FiberSet.FiberSet<void>): Effect.Effect<void> =>
   Effect.gen(function* () {
     const working = yield* FiberSet.size(workers)
-    yield* Effect.logInfo("stopping").pipe(Effect.annotateLogs({ in_flight: working, held: session.ledger.held }))
+    yield* saysStopping(working, session.ledger.held)
     const finished = yield* Effect.timeoutOption(FiberSet.awaitEmpty(workers), session.options.shutdownTimeout)
     if (finished._tag === "None") {
       const left = yield* FiberSet.size(workers)
@@ -64,9 +74,5 @@ export const stopSession = (session: Session, workers: FiberSet.FiberSet<void>):
       Effect.timeoutOption(patience),
       Effect.catch(() => Effect.succeedNone)
     )
-    yield* Effect.logInfo("stopped").pipe(
-      Effect.annotateLogs({
-        released: released._tag === "Some" ? released.value.reduce((total, count) => total + count, 0) : "unknown"
-      })
-    )
+    yield* saysStopped(released._tag === "Some" ? released.value.reduce((total, count) => total + count, 0) : "unknown")
   })

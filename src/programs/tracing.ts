@@ -5,7 +5,9 @@
  * Without a tracer of the host's none is made: what is traced then costs one look at the fiber.
  */
 import { Clock, Context, Effect, Exit, type Fiber, Option, Result, Tracer } from "effect"
+import { Hex } from "effect/encoding"
 import { type AttemptResult, DeliveryFailed } from "../domain/attempt.ts"
+import { utf8 } from "../domain/bytes.ts"
 import { eventFields } from "../domain/entry.ts"
 import { traceparentOf } from "../domain/eventKind.ts"
 import type { StreamEntry } from "../services/EventStreams.ts"
@@ -101,6 +103,22 @@ const endOfFailed = (span: Tracer.Span): Effect.Effect<void> => {
     : Effect.map(Clock.currentTimeNanos, (now) => {
         span.end(now, Exit.fail(new DeliveryFailed({ code: String(code) })))
       })
+}
+
+/**
+ * The trace context of a request that no span is made for: the producer's trace goes on, with a span id of the
+ * request's own. Made of what tells this attempt from all others, so that the same world has the same ids.
+ */
+export const passOn = (
+  { sha256 }: Session,
+  { eventId, traceparent }: { readonly eventId: string; readonly traceparent: string | undefined },
+  attempt: number,
+  now: number
+): string | undefined => {
+  if (traceparent === undefined) return undefined
+  const [, traceId, , flags] = traceparent.split("-")
+  const own = sha256(utf8([traceparent, eventId, attempt, now].join(" "))).subarray(0, 8)
+  return `00-${traceId}-${Hex.encode(own)}-${flags}`
 }
 
 /** Notes what is to be sent. */

@@ -10,6 +10,8 @@ export interface Delivery {
   readonly idempotencyKey: string
   /** 1 to 4. */
   readonly attempt: number
+  /** W3C trace context to send where no tracer's span gives one. */
+  readonly traceparent?: string | undefined
 }
 
 /** What the configurations endpoint answered. */

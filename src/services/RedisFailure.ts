@@ -6,7 +6,8 @@ import type { RedisError } from "./Redis.ts"
 
 /**
  * Kinds of failure, by what is to be done about them:
- * - `refused`: the password, user or permission is wrong (WRONGPASS, NOAUTH, NOPERM); waiting does not help
+ * - `refused`: the password, user or permission is wrong (WRONGPASS, NOAUTH, NOPERM), or there is no such database;
+ *   waiting does not help
  * - `no-group`: the consumer group or its stream is gone (NOGROUP)
  * - `wrong-type`: the key holds something else (WRONGTYPE)
  * - `out-of-memory`: `maxmemory` is reached and nothing may be evicted (OOM)
@@ -53,7 +54,7 @@ const kinds: Readonly<Record<string, RedisFailure>> = {
 const CODE = new RegExp(`(?:^|[\\s:(])-?(${Object.keys(kinds).join("|")})(?=\\s|$)`)
 const PLAIN_ANSWER = /(?:^|[\s:])-?ERR\s/
 const NO_ROOM = /max number of clients/i
-const OLD_REFUSAL = /\binvalid (?:username-password pair|password)\b/i
+const PLAIN_REFUSAL = /\binvalid (?:username-password pair|password)\b|\bDB index is out of range\b/i
 const CONNECTION =
   /\bE(?:CONN[A-Z]+|TIMEDOUT|PIPE|NOTFOUND|AI_AGAIN|HOSTUNREACH|NETUNREACH|HOSTDOWN|NETDOWN)\b|connect|socket|stream isn't|timed? ?out|timeout|offline|clos(?:ed|ing)|certificate|\bTLS\b|\bSSL\b|max retries/i
 
@@ -86,7 +87,7 @@ export const redisFailure = (error: RedisError): RedisFailure => {
   if (STREAM_GONE.test(text)) return "no-group"
   const code = CODE.exec(text)?.[1]
   if (code !== undefined) return kinds[code] ?? "other"
-  if (OLD_REFUSAL.test(text)) return "refused"
+  if (PLAIN_REFUSAL.test(text)) return "refused"
   if (NO_ROOM.test(text)) return "unavailable"
   if (PLAIN_ANSWER.test(text)) return "other"
   return CONNECTION.test(text) ? "unavailable" : "other"

@@ -88,6 +88,12 @@ describe("the request's body", () => {
     })
   })
 
+  it("a long number or exponent in a text is no number, and one that a double holds may be long", () => {
+    const metadata = { note: "1e400", small: 1e-300, zero: 0 }
+    const text = JSON.stringify(metadata).replace('"zero":0', '"zero":0e999')
+    assert.deepStrictEqual(body(transcribed({ metadata: text })).metadata, metadata)
+  })
+
   it("a field data next to others is a field like any other", () => {
     assert.deepStrictEqual(body(transcribed({ data: "{}" })).attributes, { data: "{}" })
   })
@@ -205,6 +211,8 @@ describe("what the contract does not allow", () => {
     [{ metadata: "[]" }, /^metadata: must be a JSON object/],
     [{ metadata: "{" }, /^metadata: must be a JSON object/],
     [{ metadata: "null" }, /^metadata: must be a JSON object/],
+    [{ metadata: '{"deep":[{"n":1e400}]}' }, /^metadata: must be a JSON object, its numbers within the range/],
+    [{ metadata: `{"n":-${"9".repeat(400)}}` }, /^metadata: must be a JSON object, its numbers within the range/],
     [{ metadata: '{"session_id":"other"}' }, /^metadata: its session_id/],
     [{ metadata: '{"session_id":1}' }, /^metadata: its session_id/],
     [{ metadata_sha256: "00" }, /^metadata_sha256: must be the hex SHA-256/],
@@ -222,7 +230,8 @@ describe("what the contract does not allow", () => {
     [{ prompt_tokens: "9007199254740993" }, /^prompt_tokens: must be a safe integer/],
     [{ result: "" }, /^result: must be a non-empty/],
     [{ result: "{}" }, /^result: must be a non-empty/],
-    [{ result: "{broken" }, /^result: must be a non-empty/]
+    [{ result: "{broken" }, /^result: must be a non-empty/],
+    [{ result: '{"n":1e400}' }, /^result: must be a non-empty .* range of a double/]
   ]
   it.each(processRows)("process %j", (more, message) => {
     assert.match(problem(processed(more), process), message)
@@ -233,6 +242,7 @@ describe("what the contract does not allow", () => {
     ["[]", /^data: must be a JSON object/],
     ["null", /^data: must be a JSON object/],
     ['{"__proto__":1}', /^__proto__/],
+    [JSON.stringify({ ...dataEvent, tags: [0] }).replace("[0]", "[-1e309]"), /^tags: must not hold a number beyond/],
     [JSON.stringify({ ...dataEvent, audio_seconds: "10.5" }), /^audio_seconds: must be a number/],
     [JSON.stringify({ ...dataEvent, user_id: 7 }), /^user_id: must be a string/],
     [JSON.stringify({ ...dataEvent, metadata: "{}" }), /^metadata: must be a JSON object/],

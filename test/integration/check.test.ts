@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Redis as IoRedisClient } from "ioredis"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { bundleOf } from "../config/support/bundles.ts"
 import { privateKey, publicKey } from "../support/collector-http.ts"
 import { commandLine } from "../support/command-line.ts"
 import { ReceivingApi } from "../support/receiving-api.ts"
@@ -22,6 +23,7 @@ describe("check", () => {
   beforeEach(async () => {
     await client.flushall()
     api = await ReceivingApi.start(publicKey)
+    api.answerPoll = () => ({ status: 200, body: { ...bundleOf(7) } })
     folder = mkdtempSync(join(tmpdir(), "job-collector-check-"))
   })
   afterEach(async () => {
@@ -55,6 +57,7 @@ describe("check", () => {
     expect(text).toContain(`✓ group of ${transcribe}: will be created`)
     expect(text).toContain("✓ redis eviction policy: noeviction")
     expect(text).toContain(`✓ api: ${api.url} takes signed requests`)
+    expect(text).toContain("✓ configurations: the API has version 7")
     expect(text).toContain("✓ config directory: ")
     expect(text).toContain("✓ gateway: ")
     expect(api.polls).toEqual([{ verified: true }])
@@ -109,6 +112,17 @@ describe("check", () => {
       expect.stringMatching(/✗ api: .*NETWORK/)
     ])
     await api.listen()
+  })
+
+  it("names configurations that could not be installed, and a group that is not there", async () => {
+    api.answerPoll = () => ({ status: 200, body: { version: "x" } })
+    const { out } = await commandLine({ ...healthy(), CONFIG_FILE_GROUP: "no-such-group" }, "check")
+    expect(failing(out)).toEqual([
+      expect.stringMatching(/✗ configurations: the bundle does not decode: version: .* → correct the API's/),
+      expect.stringMatching(/✗ config file group: .*no-such-group/)
+    ])
+    const off = await commandLine({ ...healthy(), CONFIG_SYNC: "off", CONFIG_FILE_GROUP: "no-such-group" }, "check")
+    expect(failing(off.out)).toEqual([])
   })
 
   it("gives JSON, and no secret whatever the setup", async () => {

@@ -44,8 +44,10 @@ describe("logging", () => {
   })
 
   it("prints for people at a terminal, in colours, and without colours where it was asked for elsewhere", () => {
-    const terminal = print(`{ level: "Info" }`, "process.stdout.isTTY = true").stdout
-    expect(terminal).toContain("\u001b[32mINFO\u001b[0m")
+    const atTerminal = (noColor: string) =>
+      print(`{ level: "Info" }`, `process.stdout.isTTY = true; process.env.NO_COLOR = "${noColor}"`).stdout
+    expect(atTerminal("")).toContain("\u001b[32mINFO\u001b[0m")
+    expect(atTerminal("1")).toMatch(/^\[[\d:.]+\] INFO \(#\d+\): service started\n/)
     const piped = print(`{ level: "Info", format: "pretty" }`).stdout
     expect(piped).toMatch(/^\[[\d:.]+\] INFO \(#\d+\): service started\n/)
   })

@@ -133,7 +133,7 @@ describe("traces", () => {
     })
   })
 
-  it("a share of 0 keeps none and tells the API so; without telemetry nothing is traced or sent along", async () => {
+  it("a share of 0 keeps none and tells the API so; without telemetry the producer's trace goes on", async () => {
     await start(0)
     await add("e-1")
     await waitUntil("delivered", () => api.charges.has("e-1"))
@@ -144,5 +144,11 @@ describe("traces", () => {
     await add("e-2")
     await waitUntil("delivered", () => api.charges.has("e-2"))
     expect(api.requests[1]?.headers.traceparent).toBeUndefined()
+    await add("e-3", { traceparent: `00-${traceId}-${spanId}-01` })
+    await waitUntil("delivered", () => api.charges.has("e-3"))
+    const [version, sentTrace, sentSpan, flags] = String(api.requests[2]?.headers.traceparent).split("-")
+    expect([version, sentTrace, flags]).toEqual(["00", traceId, "01"])
+    expect(sentSpan).toMatch(/^[0-9a-f]{16}$/)
+    expect(sentSpan).not.toBe(spanId)
   })
 })

@@ -99,6 +99,21 @@ describe("the service as a process", () => {
     assert.isTrue(taken.said("EADDRINUSE") || taken.said("in use"), taken.lines.join("\n"))
   }, 120_000)
 
+  it("stopped before Redis was there, it ends with exit 0 and says so; --log-level goes before LOG_LEVEL", async () => {
+    const settings = { REDIS_URL: `redis://127.0.0.1:${await freePort()}`, API_BASE_URL: api.url }
+    const early = CollectorProcess.start({ ...settings, LOG_LEVEL: "none" }, ["run", "--log-level", "info"])
+    await early.logs("redis.failed")
+    assert.strictEqual(await early.end("SIGTERM"), 0)
+    assert.strictEqual(early.logged("stopping").length, 1)
+    assert.strictEqual(early.logged("stopped").length, 1)
+  }, 120_000)
+
+  it("ends with exit 1 for a database that there is not", async () => {
+    const nowhere = CollectorProcess.start({ REDIS_URL: `${redis.url}/999`, API_BASE_URL: api.url })
+    assert.strictEqual(await nowhere.exit(), 1)
+    assert.isTrue(nowhere.said("DB index is out of range"), nowhere.lines.join("\n"))
+  }, 120_000)
+
   it("starts without Redis and begins when it comes", async () => {
     const port = await freePort()
     const late = CollectorProcess.start({ REDIS_URL: `redis://127.0.0.1:${port}`, API_BASE_URL: api.url })

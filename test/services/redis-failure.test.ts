@@ -16,6 +16,7 @@ const cases: ReadonlyArray<readonly [RedisFailure, unknown]> = [
   ["refused", "NOAUTH Authentication required."],
   ["refused", new Error("NOPERM this user has no permissions to run the 'xadd' command")],
   ["refused", new Error("ERR invalid password")],
+  ["refused", new Error("ERR DB index is out of range")],
   ["refused", new Error("Redis at h:6379 is not connected: WRONGPASS invalid username-password pair")],
   ["refused", new Error("connect failed", { cause: new Error("WRONGPASS invalid username-password pair") })],
   ["refused", new Error("ReplyError: NOAUTH Authentication required.")],

@@ -35,6 +35,14 @@ describe("a delivery", () => {
     })
   )
 
+  it.effect("is a bad response that says so where a 2xx comes in a coding that was not asked for", () =>
+    Effect.gen(function* () {
+      const { errorCode, errorMessage } = yield* failedAttempt(200, "\u001f\u008b", { "content-encoding": "gzip" })
+      assert.strictEqual(errorCode, "BAD_RESPONSE")
+      assert.match(errorMessage, /^the body is not a JSON object; .*gzip, which was not asked for$/)
+    })
+  )
+
   it.effect("is a bad response where a 2xx lacks what it must have", () =>
     Effect.gen(function* () {
       const bodies = [

@@ -28,6 +28,7 @@ describe("a delivery", () => {
           { ...request.headers },
           {
             authorization: vector.authorization,
+            "accept-encoding": "identity",
             "content-type": "application/json",
             "x-service-id": vector.service_id,
             "idempotency-key": "evt-1",
@@ -180,6 +181,7 @@ describe("the configurations", () => {
         { ...request.headers },
         {
           authorization: vector.authorization,
+          "accept-encoding": "identity",
           accept: "application/json",
           "x-service-id": "job-collector",
           "if-none-match": '"v6"'

@@ -41,7 +41,7 @@ export const integer = (minimum: number, maximum: number): Parse<number> =>
 
 /** A share. */
 export const share: Parse<number> = ensure((text) => {
-  const value = /^(?:\d+(?:\.\d*)?|\.\d+)$/.test(text) ? Number(text) : Number.NaN
+  const value = /^(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) ? Number(text) : Number.NaN
   return value >= 0 && value <= 1 ? value : undefined
 }, "a number from 0 to 1")
 

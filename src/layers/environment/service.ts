@@ -70,10 +70,15 @@ export const logging = all({
 })
 
 /** The endpoint may carry credentials, so it is not shown. */
-const otlpEndpoint: Parse<string> = (text) =>
-  /^https?:$/.test(URL.parse(text)?.protocol ?? "")
-    ? Result.succeed(text)
-    : Result.fail("must be the http:// or https:// URL of an OTLP receiver")
+const otlpEndpoint: Parse<string> = (text) => {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    return Result.fail("must be the http:// or https:// URL of an OTLP receiver")
+  }
+  return url.search !== "" || url.hash !== ""
+    ? Result.fail("must not have a query or a fragment: each signal's path is put after it")
+    : Result.succeed(text)
+}
 
 /** `OTEL_*`. */
 export const telemetry = all({

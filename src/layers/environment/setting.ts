@@ -168,13 +168,12 @@ export const load = <A, R>(setting: Setting<A, R>): Effect.Effect<Loaded<A>, Set
   Effect.flatMap(setting, ({ result, warnings }) =>
     Effect.fromResult(
       Result.mapBoth(result, {
-        onFailure: (problems) => new SettingsError({ problems: distinct(problems) }),
-        onSuccess: (settings): Loaded<A> => ({ settings, warnings: distinct(warnings).map(lineOf) })
+        onFailure: (problems) => new SettingsError({ problems: firstOfEach(problems) }),
+        onSuccess: (settings): Loaded<A> => ({ settings, warnings: [...new Set(warnings.map(lineOf))] })
       })
     )
   )
 
-/** Groups may share a variable: said once. */
-const distinct = (problems: Problems): Problems => [
-  ...new Map(problems.map((problem) => [lineOf(problem), problem])).values()
-]
+/** Groups may share a variable, and rules between variables find fault with one that is wrong by itself: a line each. */
+const firstOfEach = (problems: Problems): Problems =>
+  problems.filter(({ variable }, at) => problems.findIndex((other) => other.variable === variable) === at)

@@ -2,6 +2,7 @@
 import { Console, Effect, FileSystem, Layer, Schema } from "effect"
 import { Command } from "effect/cli"
 import { wordsOfCommand } from "../../domain/config/reloadCommand.ts"
+import { groupNumber } from "../../layers/config/group.ts"
 import * as Environment from "../../layers/Environment.ts"
 import * as NodeGateway from "../../layers/gateway/NodeGateway.ts"
 import { hostName } from "../../layers/Host.ts"
@@ -94,7 +95,7 @@ const apiFindings = Effect.gen(function* () {
     Layer.provide(Layer.mergeAll(layer, LeanHttpClient.layer()))
   )
   return yield* Effect.flatMap(JobsApi, (service) =>
-    Effect.map(Doctor.checkApi(service, baseUrl, settings.configSync.enabled), (finding) => [finding])
+    Doctor.checkApi(service, baseUrl, settings.configSync.enabled)
   ).pipe(
     Effect.provide(api),
     // A key that cannot sign has a line of its own.
@@ -102,12 +103,20 @@ const apiFindings = Effect.gen(function* () {
   )
 })
 
+const groupFinding = (group: string) =>
+  Effect.flatMap(FileSystem.FileSystem, (fs) =>
+    Effect.match(groupNumber(fs, group), {
+      onSuccess: (number) => Doctor.good("config file group", `${group} is group ${number}`),
+      onFailure: ({ problem }) => Doctor.bad("config file group", problem, "correct CONFIG_FILE_GROUP")
+    })
+  )
+
 const directoryFindings = Effect.gen(function* () {
   const { settings } = yield* settingsOf(Environment.configSync)
   if (settings === undefined) return []
-  return settings.enabled
-    ? [yield* Doctor.checkDirectory(settings.directory)]
-    : [Doctor.good("config directory", "not used: CONFIG_SYNC is off")]
+  const { directory, enabled, fileGroup } = settings
+  if (!enabled) return [Doctor.good("config directory", "not used: CONFIG_SYNC is off")]
+  return [yield* Doctor.checkDirectory(directory), ...(fileGroup === undefined ? [] : [yield* groupFinding(fileGroup)])]
 })
 
 const programFinding = (command: string) =>

@@ -54,7 +54,7 @@ const list = Command.make(
         if (!flags.json) yield* Console.log(shown === 0 ? "nothing waits" : `${shown} waiting`)
       })
     )
-).pipe(Command.withDescription("Shows what failed and waits for its next attempt"))
+).pipe(Command.withDescription("Shows what failed and waits for its next attempt; with --json one object a line"))
 
 export const dlq = Command.make("dlq").pipe(
   Command.withDescription("See what waits in the dead letter queue"),

@@ -5,7 +5,7 @@ import { formatKeyPair, KEY_FORMATS } from "../../domain/keyPair.ts"
 import { generateKeyPair } from "../../layers/KeyGenerator.ts"
 
 const format = Flag.Literals("format", KEY_FORMATS).pipe(
-  Flag.withDescription("How the keys are written"),
+  Flag.withDescription("How the keys are written; hex where none is given"),
   Flag.withDefault("hex")
 )
 

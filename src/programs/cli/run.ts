@@ -1,7 +1,7 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Duration, Effect, Layer, Schema } from "effect"
-import { Command } from "effect/cli"
+import { Duration, Effect, Layer, type LogLevel, Option, Schema } from "effect"
+import { Command, GlobalFlag } from "effect/cli"
 import { HttpMiddleware, HttpRouter, HttpServer } from "effect/http"
 import { JobCollector } from "../../JobCollector.ts"
 import * as Environment from "../../layers/Environment.ts"
@@ -102,14 +102,15 @@ const serve = (settings: Settings) =>
     )
   )
 
-const observability = ({ collector, logging, telemetry }: Settings) =>
+/** `--log-level` goes before `LOG_LEVEL`. */
+const observability = ({ collector, logging, telemetry }: Settings, level: Option.Option<LogLevel.LogLevel>) =>
   Telemetry.layer({
     endpoint: telemetry.endpoint,
     tracesSampler: telemetry.tracesSampler,
     serviceName: collector.serviceId,
     serviceVersion: version,
     instanceId: collector.consumerName
-  }).pipe(Layer.provideMerge(Logging.layer(logging)))
+  }).pipe(Layer.provideMerge(Logging.layer({ ...logging, level: Option.getOrElse(level, () => logging.level) })))
 
 /** `job-collector run`: the service. */
 export const run = Command.make(
@@ -122,6 +123,7 @@ export const run = Command.make(
       (warning) => Effect.logWarning("settings.warning").pipe(Effect.annotateLogs({ problem: warning })),
       { discard: true }
     )
-    return yield* Effect.andThen(warn, serve(settings)).pipe(Effect.provide(observability(settings)))
+    const level = yield* GlobalFlag.LogLevel
+    return yield* Effect.andThen(warn, serve(settings)).pipe(Effect.provide(observability(settings, level)))
   })
 ).pipe(Command.withDescription("Runs the service until it is sent SIGTERM or SIGINT"))

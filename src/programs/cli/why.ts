@@ -29,7 +29,7 @@ const lineOf = (chapter: Chapter): string => {
     case "abandoned": {
       const { abandoned_at, attempts, error_code, error_message, origin_id, reason } = chapter.abandoned
       return (
-        `${stream} ${id}: given up ${instant(abandoned_at)} as ${reason} after ${attempts} attempts of entry ${origin_id}: ` +
+        `${stream} ${id}: given up ${instant(abandoned_at)} as ${reason} after ${attempts} ${attempts === 1 ? "attempt" : "attempts"} of entry ${origin_id}: ` +
         `${error_code}: ${error_message}`
       )
     }

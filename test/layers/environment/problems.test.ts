@@ -44,7 +44,8 @@ describe("rules", () => {
     ["LOG_LEVEL", ["loud"], /one of all, fatal, error, warn, info, debug, trace, none/],
     ["LOG_FORMAT", ["JSON"], /one of json, logfmt, pretty/],
     ["OTEL_EXPORTER_OTLP_ENDPOINT", ["grpc://x", "x"], /OTLP/],
-    ["OTEL_TRACES_SAMPLER_ARG", ["1.1", "-0.1", "half", "1e-1"], /from 0 to 1/],
+    ["OTEL_EXPORTER_OTLP_ENDPOINT", ["http://x/v1?a=b", "http://x#y"], /query/],
+    ["OTEL_TRACES_SAMPLER_ARG", ["1.1", "-0.1", "half", "1e1"], /from 0 to 1/],
     ["ED25519_PRIVATE_KEY", ["", "abc"], /^ED25519_PRIVATE_KEY: /],
     ["ED25519_PUBLIC_KEY", ["abc", `01${"00".repeat(31)}`], /must be an Ed25519 public key/]
   ]
@@ -112,9 +113,19 @@ describe("rules", () => {
         /STREAM_TRANSCRIBE: /,
         /STREAM_PROCESS: /,
         /STREAM_DLQ: /,
-        /STREAM_ABANDONED: /,
-        /STREAM_DLQ: must not be the same as STREAM_PROCESS/
+        /STREAM_ABANDONED: /
       ]
+    ],
+    [
+      "a variable with several faults has one line",
+      {
+        REDIS_CLUSTER_NODES: "x",
+        REDIS_SENTINELS: "a:1",
+        REDIS_SENTINEL_NAME: "n",
+        STREAM_DLQ: " ",
+        STREAM_PROCESS: " "
+      },
+      [/REDIS_CLUSTER_NODES: must be host:port/, /STREAM_PROCESS: .*blanks/, /STREAM_DLQ: .*blanks/]
     ],
     ["the same stream twice", { STREAM_PROCESS: "x", STREAM_DLQ: "x" }, [/STREAM_DLQ: .*STREAM_PROCESS/]],
     ["the name of another's default", { STREAM_DLQ: defaultStreams.transcribe }, [/STREAM_DLQ: .*STREAM_TRANSCRIBE/]]
