@@ -172,11 +172,14 @@ export const make = Effect.fnUntraced(function* (
   }
 
   /** Carries a plan out as the only writer, decided anew on what stands there then. */
-  const perform = (offer: Offer, now: number) =>
+  const perform = (offer: Offer, seen: number | undefined, now: number) =>
     store.locked(
       Effect.gen(function* () {
         const before = yield* store.read
-        const todo = plan(options, before, offer, now)
+        const planned = plan(options, before, offer, now)
+        // Another replica was quicker, with a later answer: nothing is wrong with this one.
+        const overtaken = offer._tag === "Bundle" && planned._tag === "Refuse" && before.generation !== seen
+        const todo: Plan = overtaken ? { _tag: "Nothing", note: "unchanged" } : planned
         if (todo._tag === "Install") {
           const generation = yield* store.install(todo.installation)
           const first = before.generation === undefined
@@ -287,7 +290,7 @@ export const make = Effect.fnUntraced(function* (
       todo._tag === "Refuse" ? "refused" : todo._tag === "Fail" ? "failed" : "unchanged"
     let written: number | undefined
     if (todo._tag === "Install" || todo._tag === "Repair") {
-      const done = yield* perform(offer, now)
+      const done = yield* perform(offer, installed.generation, now)
       todo = done.todo
       installed = done.before
       written = done.generation

@@ -62,6 +62,34 @@ describe("a folder that cannot be written", () => {
     }
   }
 
+  it.effect("a lock that cannot be written is not left behind to keep everyone out", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      world.api.serve(bundleOf(1))
+      const sync = yield* world.start()
+      world.disk.fault = (name, path) => (name === "write" && path.endsWith(".lock") ? "ENOSPC" : undefined)
+      assert.strictEqual(yield* sync.tick, "failed")
+      assert.include((yield* sync.status).problems.join(), "disk is full")
+      assert.isFalse(world.disk.folderAt(directory).entries.has(".lock"))
+      world.disk.fault = () => undefined
+      assert.strictEqual(yield* sync.tick, "changed")
+    })
+  )
+
+  it.effect("what was prepared for a file that could not be replaced is not left behind", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      world.api.serve(bundleOf(1))
+      const sync = yield* world.start()
+      yield* sync.tick
+      world.disk.fault = (name, path) => (name === "write" && path.includes(".state.json") ? "ENOSPC" : undefined)
+      world.api.serve(bundleOf(2))
+      yield* sync.tick
+      const left = [...world.disk.folderAt(directory).entries.keys()].filter((name) => name.endsWith(".tmp"))
+      assert.deepStrictEqual(left, [])
+    })
+  )
+
   it.effect("a bind-mounted file is told apart: nothing of the old set changes", () =>
     Effect.gen(function* () {
       const world = new World()

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Metric } from "effect"
+import { Deferred, Effect, Fiber, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import { ConfigStore } from "../../src/services/ConfigStore.ts"
 import { JobsApiError } from "../../src/services/JobsApi.ts"
@@ -238,6 +238,28 @@ describe("what is refused", () => {
       assert.strictEqual(yield* sync.tick, "unchanged")
       assert.strictEqual(yield* sync.tick, "unchanged")
       assert.deepStrictEqual(world.api.asked, [undefined, '"42"', '"42other"'])
+    })
+  )
+
+  it.effect("is none where another replica installed a later answer meanwhile", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const quick = yield* world.start()
+      const slow = yield* world.start()
+      world.api.serve(bundleOf(1))
+      yield* quick.tick
+      const answered = yield* Deferred.make<void>()
+      world.api.serve(bundleOf(2))
+      const second = world.api.answer
+      world.api.answer = (etag) => Effect.tap(second(etag), () => Deferred.await(answered))
+      const late = yield* Effect.forkChild(slow.tick)
+      yield* TestClock.adjust(0)
+      world.api.serve(bundleOf(3))
+      assert.strictEqual(yield* quick.tick, "changed")
+      yield* Deferred.succeed(answered, undefined)
+      assert.strictEqual(yield* Fiber.join(late), "unchanged")
+      assert.deepStrictEqual(world.versions(), [3, 3, 3])
+      assert.deepStrictEqual(world.logged("config.refused"), [])
     })
   )
 

@@ -25,6 +25,8 @@ export const ConfigState = Schema.Struct({
       at: Millis
     })
   ),
+  /** The highest number that a generation ever had, once no folder shows it: a number is given out once. */
+  newest: Schema.optionalKey(Generation),
   /** The version that `config accept` lets in once. */
   accepted: Schema.optionalKey(Schema.Struct({ version: Version, at: Millis }))
 })

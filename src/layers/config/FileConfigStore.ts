@@ -41,30 +41,6 @@ const make = Effect.fnUntraced(function* (options: Pick<ConfigSyncOptions, "dire
   const observer = makeObserver(fs, generations, journal, directory)
   const locked = yield* makeLock(fs, durable, directory)
 
-  /** Own files of an earlier life that nothing refers to. */
-  const leftovers = Effect.gen(function* () {
-    const { generation } = yield* observer.pointer
-    const keep = yield* generations.kept(generation, yield* observer.state)
-    const names = (yield* orMissing(fs.readDirectory(directory))) ?? []
-    return [
-      ...names.filter(isLeftover).map((name) => `${directory}/${name}`),
-      ...(yield* generations.list).filter((number) => !keep.has(number)).map(generations.folder)
-    ]
-  })
-
-  const sweep = Effect.flatMap(leftovers, (paths) =>
-    Effect.forEach(paths, (path) => fs.remove(path, { recursive: true, force: true }), { discard: true })
-  )
-
-  const recover = Effect.gen(function* () {
-    const { generation, unfinished } = yield* observer.pointer
-    // A process that was killed between the commit and its sync left a set that a power cut could still take back.
-    if (generation !== undefined) yield* durable.syncFolder(directory)
-    const stranded = yield* fs.exists(`${directory}/.lock`)
-    if (!unfinished && !stranded && (yield* leftovers).length === 0) return
-    yield* locked(Effect.andThen(journal.rollForward, sweep))
-  })
-
   const update = (change: (state: ConfigState) => ConfigState) =>
     Effect.gen(function* () {
       const before = yield* observer.state
@@ -72,6 +48,39 @@ const make = Effect.fnUntraced(function* (options: Pick<ConfigSyncOptions, "dire
       if (after !== before) yield* durable.replaceFile(directory, STATE, stateFile.bytes(after), 0o600)
       return after
     })
+
+  /** Own files of an earlier life that nothing refers to, and generations that nobody can go back to. */
+  const leftovers = Effect.gen(function* () {
+    const { generation } = yield* observer.pointer
+    const keep = yield* generations.kept(generation, yield* observer.state)
+    const names = (yield* orMissing(fs.readDirectory(directory))) ?? []
+    const numbers = yield* generations.list
+    const [newest] = numbers
+    return {
+      paths: [
+        ...names.filter(isLeftover).map((name) => `${directory}/${name}`),
+        ...numbers.filter((number) => !keep.has(number)).map(generations.folder)
+      ],
+      /** The highest number of all, where its folder goes: after two rollbacks. */
+      newest: newest !== undefined && !keep.has(newest) ? newest : undefined
+    }
+  })
+
+  const sweep = Effect.gen(function* () {
+    const { newest, paths } = yield* leftovers
+    // A reader may still be in that folder, which another generation of the same number would change under it.
+    if (newest !== undefined) yield* update((state) => ({ ...state, newest }))
+    yield* Effect.forEach(paths, (path) => fs.remove(path, { recursive: true, force: true }), { discard: true })
+  })
+
+  const recover = Effect.gen(function* () {
+    const { generation, unfinished } = yield* observer.pointer
+    // A process that was killed between the commit and its sync left a set that a power cut could still take back.
+    if (generation !== undefined) yield* durable.syncFolder(directory)
+    const stranded = yield* fs.exists(`${directory}/.lock`)
+    if (!unfinished && !stranded && (yield* leftovers).paths.length === 0) return
+    yield* locked(Effect.andThen(journal.rollForward, sweep))
+  })
 
   /** Makes a staged or kept generation the installed one. */
   const publish = (generation: number, by: "link" | "journal", before: Pointer, gid: number | undefined) =>

@@ -9,6 +9,7 @@ const reasons: Record<string, readonly [Reason, string]> = {
   EBUSY: ["Busy", "it is in use, perhaps a bind-mounted file: mount the folder instead"],
   ENOSPC: ["NoSpace", "the disk is full: make room"],
   EDQUOT: ["NoSpace", "the disk quota is used up: make room"],
+  EISDIR: ["Busy", "a folder that is not empty stands in its place: move it away"],
   EROFS: ["ReadOnly", "the file system is read-only: mount it writable"],
   EACCES: ["Denied", "permission denied: let this user write there"],
   EPERM: ["Denied", "not permitted: let this user write there"]
@@ -43,11 +44,24 @@ export const isNotFound = (error: PlatformError.PlatformError): boolean => error
 export const stampOf = (info: FileSystem.File.Info): string =>
   `${Option.getOrUndefined(info.ino)} ${Option.getOrUndefined(info.mtime)?.getTime()} ${info.size} ${info.mode}`
 
-/** Undefined instead of "no such file". */
+/** Undefined instead of "no such file", and where a file stands for a folder on the way to it. */
 export const orMissing = <A>(
   effect: Effect.Effect<A, PlatformError.PlatformError>
 ): Effect.Effect<A | undefined, PlatformError.PlatformError> =>
-  Effect.catchIf(effect, isNotFound, () => Effect.undefined)
+  Effect.catchIf(
+    effect,
+    (error) => isNotFound(error) || codeOf(error) === "ENOTDIR",
+    () => Effect.undefined
+  )
+
+/**
+ * The bytes of a regular file; undefined where none is there. A pipe or a device that stands there is none: reading it
+ * may never end, and neither a time limit nor the end of the process cuts such a read short.
+ */
+export const readRegular = (fs: FileSystem.FileSystem, path: string) =>
+  Effect.flatMap(orMissing(fs.stat(path)), (info) =>
+    info?.type === "File" ? orMissing(fs.readFile(path)) : Effect.undefined
+  )
 
 /** How a file is made. */
 export interface FileAttributes {
@@ -95,15 +109,34 @@ export const makeDurable = (fs: FileSystem.FileSystem) => {
 
   const temporary = (folder: string, name: string) => `${folder}/.${name.replace(/^\./, "")}.tmp`
 
+  /** Nothing stale is left where something could not be made or put in its place. */
+  const orCleared =
+    (folder: string, name: string) =>
+    <A>(effect: Effect.Effect<A, PlatformError.PlatformError>) =>
+      Effect.tapError(effect, () => Effect.ignore(fs.remove(temporary(folder, name), { force: true })))
+
   /** Writes a file beside its place, whole and durable, to be renamed later. */
   const prepare = (folder: string, name: string, bytes: Uint8Array, attributes: FileAttributes) =>
-    Effect.andThen(
-      fs.remove(temporary(folder, name), { force: true }),
-      create(temporary(folder, name), bytes, attributes)
-    )
+    fs
+      .remove(temporary(folder, name), { force: true })
+      .pipe(Effect.andThen(create(temporary(folder, name), bytes, attributes)), orCleared(folder, name))
 
-  /** Moves a prepared file into its place. The folder is not durable yet. */
-  const place = (folder: string, name: string) => fs.rename(temporary(folder, name), `${folder}/${name}`)
+  /** Removes an empty folder, such as a container's start makes of a missing file that is to be mounted. */
+  const removeEmptyFolder = (path: string) =>
+    Effect.gen(function* () {
+      const isFolder = (yield* orMissing(fs.stat(path)))?.type === "Directory"
+      if (isFolder && (yield* fs.readDirectory(path)).length === 0) yield* fs.remove(path, { recursive: true })
+    })
+
+  /** Moves what was prepared into its place. The folder is not durable yet. */
+  const place = (folder: string, name: string) => {
+    const move = fs.rename(temporary(folder, name), `${folder}/${name}`)
+    return Effect.catchIf(
+      move,
+      (error) => codeOf(error) === "EISDIR",
+      () => Effect.andThen(removeEmptyFolder(`${folder}/${name}`), move)
+    ).pipe(orCleared(folder, name))
+  }
 
   /** Replaces a file in one step. */
   const replaceFile = (folder: string, name: string, bytes: Uint8Array, mode: number) =>
@@ -115,11 +148,9 @@ export const makeDurable = (fs: FileSystem.FileSystem) => {
 
   /** Makes a name a link, in one step, whatever stood there. The folder is not durable yet. */
   const replaceLink = (folder: string, name: string, target: string) =>
-    fs.remove(temporary(folder, name), { force: true }).pipe(
-      Effect.andThen(fs.symlink(target, temporary(folder, name))),
-      Effect.andThen(place(folder, name)),
-      Effect.tapError(() => Effect.ignore(fs.remove(temporary(folder, name), { force: true })))
-    )
+    fs
+      .remove(temporary(folder, name), { force: true })
+      .pipe(Effect.andThen(fs.symlink(target, temporary(folder, name))), Effect.andThen(place(folder, name)))
 
   return { syncFolder, ensureFolder, create, prepare, place, replaceFile, replaceLink }
 }

@@ -3,7 +3,7 @@ import { Effect, type FileSystem } from "effect"
 import { bundleOfFiles, type Contents, type FileName, fileNames, sameFile } from "../../domain/config/files.ts"
 import { type ConfigState, GenerationRecord } from "../../domain/config/state.ts"
 import { ConfigStoreError } from "../../services/ConfigStore.ts"
-import { type Durable, type FileAttributes, jsonFile, orMissing, stampOf } from "./durable.ts"
+import { type Durable, type FileAttributes, jsonFile, orMissing, readRegular, stampOf } from "./durable.ts"
 
 const RECORD = "generation.json"
 const KEPT = 3
@@ -42,7 +42,7 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
   /** The files as they stand in a folder, through links. */
   const contentsIn = (path: string) =>
     Effect.map(
-      Effect.forEach(fileNames, (name) => orMissing(fs.readFile(`${path}/${name}`))),
+      Effect.forEach(fileNames, (name) => readRegular(fs, `${path}/${name}`)),
       (found) =>
         Object.fromEntries(
           fileNames.flatMap((name, at) => (found[at] === undefined ? [] : [[name, found[at]]]))
@@ -124,7 +124,8 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
   const next = (state: ConfigState) =>
     Effect.map(
       list,
-      ([newest = 0]) => 1 + Math.max(newest, state.settled?.generation ?? 0, state.keptOut?.generation ?? 0)
+      ([highest = 0]) =>
+        1 + Math.max(highest, state.newest ?? 0, state.settled?.generation ?? 0, state.keptOut?.generation ?? 0)
     )
 
   return { root, folder, list, record, contents, contentsIn, isWhole, stage, remove, kept, next }

@@ -5,7 +5,7 @@
 import { Effect, type FileSystem } from "effect"
 import { type Contents, fileNames, sameFile } from "../../domain/config/files.ts"
 import { contentsOfRecord, type GenerationRecord, Journal } from "../../domain/config/state.ts"
-import { type Durable, jsonFile, orMissing } from "./durable.ts"
+import { type Durable, jsonFile, orMissing, readRegular } from "./durable.ts"
 import type { Generations } from "./generations.ts"
 
 export const JOURNAL = ".journal.json"
@@ -26,7 +26,7 @@ export const makeJournal = (
     Effect.gen(function* () {
       const wanted = contentsOfRecord(record)
       for (const name of fileNames) {
-        const found = yield* orMissing(fs.readFile(`${directory}/${name}`))
+        const found = yield* readRegular(fs, `${directory}/${name}`)
         const file = record.files[name]
         if (file === undefined) yield* fs.remove(`${directory}/${name}`, { force: true })
         else if (!sameFile(found, wanted[name])) {

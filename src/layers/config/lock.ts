@@ -58,7 +58,8 @@ export const makeLock = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, 
     Effect.scoped(
       Effect.gen(function* () {
         const file = yield* fs.open(path, { flag: "wx", mode: 0o600 })
-        yield* file.writeAll(holderFile.bytes(holder))
+        // A lock without its holder's name would keep everyone out until it expires.
+        yield* Effect.onError(file.writeAll(holderFile.bytes(holder)), () => Effect.ignore(fs.remove(path)))
       })
     ).pipe(
       Effect.as(true),

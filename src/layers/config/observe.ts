@@ -5,7 +5,7 @@ import { describeEdits } from "../../domain/config/drift.ts"
 import { bundleOfFiles, type FileName, fileNames } from "../../domain/config/files.ts"
 import { ConfigState, contentsOfRecord, type GenerationRecord } from "../../domain/config/state.ts"
 import { ConfigStoreError, type Installed } from "../../services/ConfigStore.ts"
-import { jsonFile, orMissing, stampOf } from "./durable.ts"
+import { jsonFile, orMissing, readRegular, stampOf } from "./durable.ts"
 import type { Generations } from "./generations.ts"
 import type { makeJournal } from "./journal.ts"
 import { CURRENT, generationOfLink, linkOfName, readLinkOf } from "./links.ts"
@@ -83,7 +83,7 @@ export const makeObserver = (
   const compare = (path: string, name: FileName, { bundle, record }: Known, mode: number | undefined) =>
     Effect.gen(function* () {
       const file = record?.files[name]
-      const found = yield* orMissing(fs.readFile(path))
+      const found = yield* readRegular(fs, path)
       const recorded = file === undefined ? {} : { [name]: file.content }
       const edits = describeEdits(recorded, bundle, found === undefined ? {} : { [name]: found })
       if (edits.length > 0 || mode === undefined || file === undefined || (mode & 0o777) === file.mode) return edits
