@@ -11,7 +11,7 @@ const found = [
   ["no-reread", 3, "forgotten"],
   ["no-take-over", 1, "lost"],
   ["take-over-at-once", 4, "stolen"],
-  ["steals-back", 22, "stolen"],
+  ["steals-back", 162, "stolen"],
   ["attempts-from-redis", 2, "attempt-count"],
   ["attempts-forgotten", 3, "attempt-count"],
   ["acknowledge-then-add", 1, "acknowledged-undone"],

@@ -102,7 +102,8 @@ const command = (task: Task, kept: ReadonlyArray<number> | undefined, event: str
   ].join(" ")
 
 const explain = (result: Result): void => {
-  const { task, violations } = result
+  const { violations } = result
+  let { task } = result
   print(`\nseed ${task.seed} breaks ${new Set(violations.map(({ rule }) => rule)).size} rules:`)
   for (const { at, detail, rule } of violations.slice(0, 10))
     print(`  ${(at / 1_000).toFixed(3)} s  ${rule}: ${detail}`)
@@ -110,6 +111,12 @@ const explain = (result: Result): void => {
   if (violation === undefined) return
   const event = /\b(?:good|rejected|failing|invalid|garbled|poison)-\d+\b/.exec(violation.detail)?.[0]
   print(`  again: ${command(task, task.faults, event)}`)
+  if (task.operator) {
+    const alone = simulate({ ...optionsOf(task), operator: false })
+    const same = alone.violations.some(({ rule }) => rule === violation.rule)
+    print(`  it breaks that ${same ? "without its operator as well" : "only with its operator"}`)
+    if (same) task = { ...task, operator: false }
+  }
   print(`  looking for the faults it needs, of ${result.faults} …`)
   const kept = shrink(optionsOf(task), violation.rule, result.faults)
   const { scenario } = simulate({ ...optionsOf(task), faults: kept })

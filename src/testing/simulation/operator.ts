@@ -10,12 +10,12 @@ import type { Launched } from "../world/launched.ts"
 import type { Process } from "../world/process.ts"
 import type { Checker, Scene } from "./checkers/checker.ts"
 import type { Happening } from "./happenings.ts"
-import type { Visit } from "./visits.ts"
+import type { Mishap, Visit } from "./visits.ts"
 
 /** Runs of one command that a person has the patience for while things go wrong. */
 const mostTries = 5
 /** How long a command may take beside what its rate makes it wait, in milliseconds. */
-const patienceMs = 60_000
+const patienceMs = 120_000
 
 /** What a run of the command said, a line each. */
 interface Said {
@@ -161,21 +161,35 @@ export class Operator implements Checker {
       this.ended(run, exit, launched.process)
     })
     if (mishap !== undefined) {
-      world.kernel.after(mishap.after * 1_000, undefined, () => {
-        if (!launched.process.alive) return
-        if (mishap.kind === "interrupt") launched.interrupt()
-        else if (mishap.kind === "reset") world.redis.reset(name)
-        else if (mishap.kind === "stall") {
-          world.redis.cut(name, "stall")
-          world.redis.mend(name)
-        } else {
-          launched.kill()
-          this.again(run)
-        }
-      })
+      world.kernel.after(mishap.after * 1_000, undefined, () => this.befalls(mishap, run, launched))
     }
     const mostMs = (run.found.length * 1_000) / visit.rate + patienceMs
     world.kernel.after(mostMs * 1_000, undefined, () => this.look(run, launched))
+  }
+
+  private befalls({ kind }: Mishap, run: Run, launched: Launched<unknown, unknown>): void {
+    const { kernel, redis } = this.scene.world
+    const { process } = launched
+    if (!process.alive) return
+    switch (kind) {
+      case "interrupt":
+        launched.interrupt()
+        break
+      case "kill":
+        launched.kill()
+        this.again(run)
+        break
+      case "pause":
+        process.pause()
+        kernel.after(this.chance.exponential(10_000_000), undefined, () => process.resume())
+        break
+      case "reset":
+        redis.reset(process.name)
+        break
+      case "stall":
+        redis.cut(process.name, "stall")
+        redis.mend(process.name)
+    }
   }
 
   private look({ startedAt }: Run, { process }: Launched<unknown, unknown>): void {

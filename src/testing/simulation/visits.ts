@@ -4,9 +4,9 @@ import { Chance } from "../world/chance.ts"
 import type { Stop } from "../world/faults.ts"
 import { type Scenario, settlingMs } from "./scenario.ts"
 
-/** Something that befalls a command on its way: Ctrl-C, SIGKILL, its connection reset or half open. */
+/** Something that befalls a command on its way: Ctrl-C, SIGKILL, SIGSTOP, its connection reset or half open. */
 export interface Mishap {
-  readonly kind: "interrupt" | "kill" | "reset" | "stall"
+  readonly kind: "interrupt" | "kill" | "pause" | "reset" | "stall"
   /** Milliseconds after its start. */
   readonly after: number
 }
@@ -26,7 +26,7 @@ export interface Visit {
 }
 
 const mishapOf = (chance: Chance): Mishap => ({
-  kind: chance.pick(["interrupt", "kill", "reset", "stall"]),
+  kind: chance.pick(["interrupt", "kill", "pause", "reset", "stall"]),
   // A command is connected after a millisecond or so, and then takes less than one an event, or as its rate has it.
   after: chance.yes(0.5) ? 3 * chance.next() : chance.exponential(100)
 })

@@ -1,8 +1,8 @@
-/** An event that kills every process that works on it is given up after `MAX_DELIVERIES` hand-outs. */
+/** An entry that kills every process that works on it is given up after `MAX_DELIVERIES` hand-outs. */
 import type { Round } from "../facts.ts"
 import type { Checker, Scene } from "./checker.ts"
 
-export const poison = ({ report, scenario, world }: Scene): Checker => {
+export const poison = ({ facts, report, scenario, world }: Scene): Checker => {
   /** When each event killed in each of its rounds, in milliseconds after the start: as far as Redis can still know of it. */
   const kills = new Map<Round, ReadonlyArray<number>>()
 
@@ -13,6 +13,12 @@ export const poison = ({ report, scenario, world }: Scene): Checker => {
       if (counted.length > scenario.settings.maxDeliveries) {
         report("poison", `${round.fact.produced.eventId} killed ${counted.length} processes`)
       }
+    },
+    onFacts: (happening) => {
+      // Hand-outs are counted of an entry: one that was attempted after all goes on as another.
+      if (happening._tag !== "Moved") return
+      const round = facts.at(happening.to, happening.newId)
+      if (round !== undefined) kills.delete(round)
     },
     onFault: (fault, phase) => {
       if (phase !== "begins" || (fault.kind !== "failover" && fault.kind !== "flush")) return
