@@ -14,7 +14,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts", "sandbox/**/*.test.ts"],
     globalSetup: ["test/support/global-setup.ts"],
     reporters: ["default", "./test/support/closing-line.ts"],
-    testTimeout: 30_000,
-    hookTimeout: 60_000
+    // These end what hangs. What waits for something has a deadline of its own and says what it waited for.
+    testTimeout: 120_000,
+    hookTimeout: 180_000
   }
 })

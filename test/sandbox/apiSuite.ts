@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from "node:crypto"
+import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { Agent, request } from "undici"
@@ -324,7 +325,14 @@ export const apiSuite = (name: string, start: () => Promise<RestartableDatabase>
       assert.strictEqual(total.jobs, total.idempotency_records)
     })
 
-    it("is no bottleneck: well over what a demo sends, on a busy machine too", async () => {
+    /** The CPU that the API's process has used, in ms (Linux counts hundredths of a second). */
+    const cpuMs = (): number => {
+      const [, rest = ""] = readFileSync(`/proc/${api.child.pid}/stat`, "utf8").split(") ")
+      const fields = rest.split(" ")
+      return (Number(fields[11]) + Number(fields[12])) * 10
+    }
+
+    it("is no bottleneck: an event costs it a small part of what a demo leaves it", async () => {
       const agent = new Agent({ connections: 64 })
       const requests = Array.from({ length: 1_500 }, () => {
         const id = randomUUID()
@@ -333,6 +341,7 @@ export const apiSuite = (name: string, start: () => Promise<RestartableDatabase>
         return { method: "POST" as const, headers, body, dispatcher: agent }
       })
       const started = performance.now()
+      const before = cpuMs()
       const worker = async () => {
         for (let next = requests.pop(); next !== undefined; next = requests.pop()) {
           const { statusCode, body } = await request(`${api.url}/api/jobs/add`, next)
@@ -342,9 +351,11 @@ export const apiSuite = (name: string, start: () => Promise<RestartableDatabase>
       }
       await Promise.all(Array.from({ length: 64 }, worker))
       const perSecond = Math.round(1_500 / ((performance.now() - started) / 1_000))
-      console.log(`${name}: ${perSecond} events a second`)
+      const each = (cpuMs() - before) / 1_500
+      console.log(`${name}: ${perSecond} events a second, ${each.toFixed(1)} ms of the API's CPU each`)
       await agent.close()
-      assert.isAbove(perSecond, 120)
+      // The demo sends 50 a second: one every 20 ms. Not the rate, which is that of whatever else the machine does.
+      assert.isBelow(each, 5)
     })
 
     it("describes itself", async () => {
