@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import { redisFailureMessage } from "../../src/services/RedisFailure.ts"
 import { eventually, failureOf, withRedis } from "../support/redis-checks.ts"
-import { RedisSentinel } from "../support/redis-sentinel.ts"
+import { failoverDeadline, RedisSentinel } from "../support/redis-sentinel.ts"
 
 let group: RedisSentinel
 beforeAll(async () => {
@@ -66,7 +66,8 @@ describe("Sentinels", () => {
                   shared,
                   (port) => port !== before,
                   () => "still the old master"
-                )
+                ),
+                failoverDeadline
               )
               assert.strictEqual(now, (yield* Effect.promise(() => group.master())).port)
               assert.strictEqual(yield* eventually(privately), now)
@@ -83,6 +84,6 @@ describe("Sentinels", () => {
           yield* expectMaster(second)
         })
       ),
-    90_000
+    400_000
   )
 })

@@ -33,10 +33,10 @@ export const failureOf = <A>(effect: Effect.Effect<A, RedisError>) =>
     return { kind: redisFailure(error), error, took: performance.now() - start }
   })
 
-/** Repeats a command every 20 ms until it succeeds; fails with what it said last after 25 s. */
-export const eventually = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+/** Repeats a command every 20 ms until it succeeds; fails with what it said last when the time is up. */
+export const eventually = <A, E>(effect: Effect.Effect<A, E>, deadlineMs = 25_000): Effect.Effect<A, E> =>
   Effect.gen(function* () {
-    const end = performance.now() + 25_000
+    const end = performance.now() + deadlineMs
     for (;;) {
       const exit = yield* Effect.exit(effect)
       if (exit._tag === "Success" || performance.now() > end) return yield* exit

@@ -13,6 +13,9 @@ export interface RedisSentinelOptions {
   readonly password?: string
 }
 
+/** How long a failover may take, in ms: a Sentinel that was paused for two seconds does nothing for thirty more. */
+export const failoverDeadline = 90_000
+
 /** A master, its replica and Sentinels that watch them, on loopback. */
 export class RedisSentinel {
   readonly name = "events"
@@ -86,7 +89,7 @@ export class RedisSentinel {
   /** Waits until every Sentinel sees a master and a replica in good order. */
   async healthy(): Promise<void> {
     for (const port of this.ports) {
-      await waitUntil("the Sentinel sees a replica in step", async () => {
+      const inStep = async () => {
         const replicas = (await redisCommand(port, "SENTINEL", "REPLICAS", this.name)) as ReadonlyArray<
           ReadonlyArray<string>
         >
@@ -94,7 +97,8 @@ export class RedisSentinel {
           const at = (name: string) => fields[fields.indexOf(name) + 1]
           return at("flags") === "slave" && at("master-link-status") === "ok"
         })
-      })
+      }
+      await waitUntil("the Sentinel sees a replica in step", inStep, failoverDeadline)
     }
   }
 
@@ -114,12 +118,13 @@ export class RedisSentinel {
   /** Makes the replica master. Resolves when the Sentinels name it so. */
   async failover(): Promise<void> {
     const before = await this.master()
-    await waitUntil("another master", async () => {
+    const another = async () => {
       if ((await this.master()).port !== before.port) return true
       // Refused while one is under way, and while what the Sentinel knows of the replica is not fresh.
       await redisCommand(this.ports[0] ?? 0, "SENTINEL", "FAILOVER", this.name).catch(() => {})
       return false
-    })
+    }
+    await waitUntil("another master", another, failoverDeadline)
   }
 
   /** Has the Sentinels think a master down that has been silent for half a second: they make the replica master. */
