@@ -175,7 +175,7 @@ describe("real faults", () => {
     await untilReady(running)
     await Promise.all(Array.from({ length: 64 }, (_, i) => add(`e-${i}`)))
     await waitUntil("all are in flight", () => api.requests.length === 64)
-    said.length = 0
+    const before = said.length
     await redis.down()
     fail()
     await waitUntil("much has failed", () => whispered > 100)
@@ -183,9 +183,9 @@ describe("real faults", () => {
     await untilReady(running)
     await waitUntil("its end is said", () => said.includes("redis.recovered"))
     // A second one where it took longer than ten seconds.
-    expect(said.filter((line) => line === "redis.failed").length).toBeLessThanOrEqual(2)
+    expect([1, 2]).toContain(said.filter((line) => line === "redis.failed").length)
     expect(said.filter((line) => line === "redis.recovered")).toHaveLength(1)
-    expect(said.length).toBeLessThan(16)
+    expect(said.length - before).toBeLessThan(16)
   })
 
   it("away from the start: alive, down, not ready", async () => {

@@ -102,7 +102,7 @@ export class PostgresServer {
         const ready = spawnSync(join(this.programs, "pg_isready"), ["-q", "-h", "127.0.0.1", "-p", `${this.port}`])
         return ready.status === 0
       },
-      30_000
+      60_000
     )
   }
 
