@@ -1,4 +1,4 @@
-/** What is to happen, in order of time: a binary heap. */
+/** What is to happen, in order of time: binary heaps. */
 
 /** Something that takes a turn of its process: refused once that is dead, put off while it is paused. */
 export interface Turn {
@@ -19,12 +19,8 @@ export interface Appointment {
 const before = (a: Appointment, b: Appointment): boolean =>
   a.at !== b.at ? a.at < b.at : a.tie !== b.tie ? a.tie < b.tie : a.order < b.order
 
-export class Agenda {
+class Heap {
   private readonly heap: Array<Appointment> = []
-
-  get size(): number {
-    return this.heap.length
-  }
 
   get first(): Appointment | undefined {
     return this.heap[0]
@@ -65,5 +61,44 @@ export class Agenda {
     }
     heap[at] = last
     return first
+  }
+}
+
+/** How far ahead what is near reaches, in microseconds. */
+const reach = 600_000_000
+
+/**
+ * What is far off is kept apart: a year's faults are planned at its beginning, and would make dear what happens within
+ * the next seconds, which is nearly everything.
+ */
+export class Agenda {
+  private readonly near = new Heap()
+  private readonly far = new Heap()
+  /** What comes before is near, in microseconds. */
+  private horizon = Number.NEGATIVE_INFINITY
+
+  get first(): Appointment | undefined {
+    if (this.near.first === undefined) this.approach()
+    return this.near.first
+  }
+
+  add(appointment: Appointment): void {
+    if (appointment.at < this.horizon) this.near.add(appointment)
+    else this.far.add(appointment)
+  }
+
+  take(): Appointment | undefined {
+    if (this.near.first === undefined) this.approach()
+    return this.near.take()
+  }
+
+  private approach(): void {
+    const { far, near } = this
+    if (far.first === undefined) return
+    this.horizon = far.first.at + reach
+    for (let next = far.first; next !== undefined && next.at < this.horizon; next = far.first) {
+      near.add(next)
+      far.take()
+    }
   }
 }
