@@ -12,7 +12,14 @@ export type { Violation } from "./simulation/checkers/checker.ts"
 export { type Job, SimulatedJobsApi } from "./simulation/jobsApi.ts"
 export { type Scenario, scenarioOf } from "./simulation/scenario.ts"
 export { shrink } from "./simulation/shrink.ts"
-export { type Bug, type SimulateOptions, simulate, type Tally, type Verdict } from "./simulation/simulate.ts"
+export {
+  type Bug,
+  type Progress,
+  type SimulateOptions,
+  simulate,
+  type Tally,
+  type Verdict
+} from "./simulation/simulate.ts"
 export { Chance } from "./world/chance.ts"
 export * as Fault from "./world/faults.ts"
 export type {

@@ -6,7 +6,6 @@
  *     npm run simulate -- --seed 1 --time 365d --pace trickle
  *     npm run simulate -- --bugs
  */
-import { once } from "node:events"
 import { parseArgs } from "node:util"
 import { Worker } from "node:worker_threads"
 import { bugs } from "../../src/testing/simulation/bugs.ts"
@@ -14,7 +13,7 @@ import type { Pace } from "../../src/testing/simulation/scenario.ts"
 import { shrink } from "../../src/testing/simulation/shrink.ts"
 import { simulate } from "../../src/testing/simulation/simulate.ts"
 import { describe } from "../../src/testing/world/faults.ts"
-import { optionsOf, type Result, type Task } from "./worker.ts"
+import { optionsOf, type Result, type Task, type Underway } from "./worker.ts"
 
 const { values } = parseArgs({
   options: {
@@ -34,13 +33,22 @@ const { values } = parseArgs({
 })
 
 const yearMs = 365 * 86_400_000
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+const yearsAnHour = (simulatedMs: number, cpuMs: number): number => simulatedMs / yearMs / (cpuMs / 3_600_000)
+
+/** How far a world is that still runs, in a line. */
+const underwayLine = ({ again, cpuMs, task, ...so }: Underway): string =>
+  [
+    `seed ${task.seed}${again ? ", again" : ""}: ${((100 * so.elapsedMs) / task.durationMs).toFixed(1)} % of ${values.time}`,
+    `${so.produced} events, ${so.remembered} of them remembered, ${so.faults} faults, ${so.violations} violations`,
+    `${Math.round(cpuMs / 1_000)} s of CPU, ${yearsAnHour(so.elapsedMs, cpuMs).toFixed(2)} years an hour`
+  ].join("; ")
 
 const millis = (text: string): number => {
   const [, amount = "", unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? []
-  const factor = units[unit]
-  if (factor === undefined) throw new Error(`--time must be a number and ms, s, m, h or d: ${text}`)
-  return Number(amount) * factor
+  if (!(unit in units)) throw new Error(`--time must be a number and ms, s, m, h or d: ${text}`)
+  return Number(amount) * units[unit as keyof typeof units]
 }
 
 const count = (name: string, text: string): number => {
@@ -70,8 +78,27 @@ if (values.bug !== undefined && !bugs.some(({ name }) => name === values.bug)) {
 
 const print = (line: string) => console.log(line)
 
+/** Has a thread run a world. */
+const lived = (worker: Worker, task: Task, onUnderway: (underway: Underway) => void): Promise<Result> =>
+  new Promise((resolve, reject) => {
+    const end = (settle: () => void) => {
+      worker.off("message", onMessage).off("error", onError)
+      settle()
+    }
+    const onError = (error: unknown) => end(() => reject(error))
+    const onMessage = (told: Result | Underway) => {
+      if (told._tag === "Underway") onUnderway(told)
+      else end(() => resolve(told))
+    }
+    worker.on("message", onMessage).on("error", onError).postMessage(task)
+  })
+
 /** Runs tasks in threads, `jobs` at a time; `onResult` may end it by returning true. */
-const inThreads = async (tasks: Iterator<Task>, onResult: (result: Result) => boolean): Promise<void> => {
+const inThreads = async (
+  tasks: Iterator<Task>,
+  onResult: (result: Result) => boolean,
+  onUnderway: (underway: Underway) => void = () => {}
+): Promise<void> => {
   let ended = false
   await Promise.all(
     Array.from({ length: jobs }, async () => {
@@ -80,9 +107,7 @@ const inThreads = async (tasks: Iterator<Task>, onResult: (result: Result) => bo
         while (!ended) {
           const next = tasks.next()
           if (next.done === true) break
-          worker.postMessage(next.value)
-          const [result] = (await once(worker, "message")) as [Result]
-          if (onResult(result)) ended = true
+          if (onResult(await lived(worker, next.value, onUnderway))) ended = true
         }
       } finally {
         await worker.terminate()
@@ -156,6 +181,7 @@ const manySeeds = async (seeds: number): Promise<boolean> => {
   let done = 0
   let simulatedMs = 0
   let cpuMs = 0
+  let peakMb = 0
   const sums = {
     produced: 0,
     delivered: 0,
@@ -170,13 +196,22 @@ const manySeeds = async (seeds: number): Promise<boolean> => {
   const failing: Array<Result> = []
   const figures = () => {
     const perCpu = cpuMs / 1_000
-    const years = simulatedMs / yearMs / (perCpu / 3_600)
+    const years = yearsAnHour(simulatedMs, cpuMs)
     return `${Math.round(simulatedMs / 1_000 / perCpu)} × real time (${years.toFixed(2)} years an hour), ${Math.round(sums.delivered / perCpu)} deliveries and ${Math.round(sums.commands / perCpu)} commands a second of CPU`
   }
-  await inThreads(tasksOf(seeds, values.bug), (result) => {
+  const isTime = (): boolean => {
+    if (Date.now() - shown < 10_000) return false
+    shown = Date.now()
+    return true
+  }
+  const onUnderway = (underway: Underway) => {
+    if (isTime()) print(underwayLine(underway))
+  }
+  const onResult = (result: Result): boolean => {
     done += 1
     simulatedMs += result.tally.elapsedMs
     cpuMs += result.cpuMs
+    peakMb = Math.max(peakMb, result.peakMb)
     sums.faults += result.faults
     for (const name of [
       "produced",
@@ -195,16 +230,16 @@ const manySeeds = async (seeds: number): Promise<boolean> => {
       failing.push(result)
       print(`seed ${result.task.seed}: ${result.violations[0]?.rule}: ${result.violations[0]?.detail}`)
     }
-    if (Date.now() - shown >= 10_000) {
-      shown = Date.now()
+    if (isTime()) {
       print(
         `${done} of ${seeds} seeds, ${failing.length} failing, ${Math.round((shown - started) / 1_000)} s; ${figures()}`
       )
     }
     return failing.length >= 10
-  })
+  }
+  await inThreads(tasksOf(seeds, values.bug), onResult, onUnderway)
   print(`${done} seeds of ${values.time}: ${failing.length} failing, ${((Date.now() - started) / 1_000).toFixed(1)} s`)
-  print(`${(simulatedMs / 3_600_000).toFixed(2)} simulated hours; ${figures()}`)
+  print(`${(simulatedMs / 3_600_000).toFixed(2)} simulated hours; ${figures()}; ${Math.round(peakMb)} MiB at most`)
   print(JSON.stringify(sums))
   for (const result of failing.sort((a, b) => a.task.seed - b.task.seed).slice(0, 3)) explain(result)
   return failing.length === 0

@@ -34,8 +34,18 @@ describe("simulated worlds", () => {
   })
 
   it("two days at a trickle break no rule: an event every few minutes, a fault every few hours", () => {
-    const { scenario, tally, violations } = simulate({ seed: 3, durationMs: 2 * 86_400_000, pace: "trickle" })
+    let mostRemembered = 0
+    const { scenario, tally, violations } = simulate({
+      seed: 3,
+      durationMs: 2 * 86_400_000,
+      pace: "trickle",
+      onProgress: ({ remembered }) => {
+        mostRemembered = Math.max(mostRemembered, remembered)
+      }
+    })
     assert.deepStrictEqual(violations, [])
+    // What is over is forgotten: a year takes no more memory than a day.
+    assert.isBelow(mostRemembered, 60)
     assert.isAbove(scenario.faults.length, 1)
     assert.isAbove(tally.delivered, 400)
     assert.strictEqual(tally.lost, 0)

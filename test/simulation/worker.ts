@@ -2,7 +2,13 @@
 import { parentPort } from "node:worker_threads"
 import { bugs } from "../../src/testing/simulation/bugs.ts"
 import type { Pace } from "../../src/testing/simulation/scenario.ts"
-import { type SimulateOptions, simulate, type Tally, type Verdict } from "../../src/testing/simulation/simulate.ts"
+import {
+  type Progress,
+  type SimulateOptions,
+  simulate,
+  type Tally,
+  type Verdict
+} from "../../src/testing/simulation/simulate.ts"
 
 /** One seed to run. */
 export interface Task {
@@ -17,15 +23,27 @@ export interface Task {
   readonly twice: boolean
 }
 
+/** A world that still runs. */
+export interface Underway extends Progress {
+  readonly _tag: "Underway"
+  readonly task: Task
+  /** Whether it is the second time. */
+  readonly again: boolean
+  readonly cpuMs: number
+}
+
 export interface Result {
+  readonly _tag: "Result"
   readonly task: Task
   readonly hash: string
   readonly tally: Tally
   readonly violations: Verdict["violations"]
   readonly faults: number
   readonly replicas: number
-  /** Of this process, in milliseconds; the second run not counted. */
+  /** Of this thread, in milliseconds; the second run not counted. */
   readonly cpuMs: number
+  /** The most memory that the thread's world and all else of this process had, in MiB. */
+  readonly peakMb: number
 }
 
 export const optionsOf = (task: Task): SimulateOptions => ({
@@ -42,24 +60,44 @@ const cpuNow = (): number => {
   return (system + user) / 1_000
 }
 
+/** How often a world that still runs is told of, in milliseconds of this machine. */
+const tellEveryMs = 2_000
+
+/** Runs a world, telling now and then how far it is: its thread is busy with nothing else until it has ended. */
+const lived = (task: Task, again: boolean): Verdict => {
+  const before = cpuNow()
+  let told = Date.now()
+  return simulate({
+    ...optionsOf(task),
+    onProgress: (progress) => {
+      if (Date.now() - told < tellEveryMs) return
+      told = Date.now()
+      const underway: Underway = { _tag: "Underway", task, again, cpuMs: cpuNow() - before, ...progress }
+      parentPort?.postMessage(underway)
+    }
+  })
+}
+
 const run = (task: Task): Result => {
   const before = cpuNow()
-  const verdict = simulate(optionsOf(task))
+  const verdict = lived(task, false)
   const cpuMs = cpuNow() - before
-  const again = task.twice ? simulate(optionsOf(task)).hash : verdict.hash
+  const again = task.twice ? lived(task, true).hash : verdict.hash
   const violations =
     again === verdict.hash
       ? verdict.violations
       : [...verdict.violations, { rule: "same-history", at: 0, detail: `${verdict.hash}, the second time ${again}` }]
   const { faults, replicas } = verdict.scenario
   return {
+    _tag: "Result",
     task,
     hash: verdict.hash,
     tally: verdict.tally,
     violations,
     faults: faults.length,
     replicas: replicas.length,
-    cpuMs
+    cpuMs,
+    peakMb: process.resourceUsage().maxRSS / 1_024
   }
 }
 

@@ -2,6 +2,7 @@
 import type { SimulatedRequest } from "../world/http.ts"
 import type { RedisNetwork } from "../world/redis.ts"
 import type { Scenario } from "./scenario.ts"
+import { counting, hasEnded, noOutcomes, type Outcomes } from "./tally.ts"
 import type { Produced } from "./workload.ts"
 
 /** The last word a DLQ entry had on its event. */
@@ -16,6 +17,8 @@ export interface Round {
   /** The entry that it began with: what its requests name as their source. */
   readonly stream: string
   readonly entryId: string
+  /** Every place that it ever stood in. */
+  readonly places: Array<string>
   /** Failed attempts that a collector has seen. */
   failures: number
   /** Statuses seen. */
@@ -67,12 +70,22 @@ export const jsonOf = (fields: ReadonlyArray<string>, name: string): Readonly<Re
   return {}
 }
 
+/**
+ * How long an event is remembered that was delivered and stands nowhere any more, in milliseconds: longer than anything
+ * in a world is held up, so that nobody who works on it is late.
+ */
+const rememberedMs = 3_600_000
+
 export class Facts {
+  /** The events that are remembered, in the order in which they were produced. */
   readonly all: Array<Fact> = []
   /** Those that stand somewhere, unacknowledged. */
   readonly standing = new Set<Fact>()
   private readonly byEvent = new Map<string, Fact>()
   private readonly byPlace = new Map<string, Round>()
+  /** Those that stand nowhere any more, and since when, in epoch milliseconds; the longest first. */
+  private readonly nowhere = new Map<Fact, number>()
+  private forgotten = noOutcomes
   private readonly redis: RedisNetwork
   private readonly scenario: Scenario
 
@@ -102,6 +115,7 @@ export class Facts {
       fact,
       stream,
       entryId,
+      places: [],
       failures: 0,
       statuses: new Set(),
       notBefore: new Map(),
@@ -111,8 +125,13 @@ export class Facts {
     this.stands(round, place(stream, entryId))
   }
 
-  private stands(round: Round, at: string): void {
+  private put(round: Round, at: string): void {
     this.byPlace.set(at, round)
+    round.places.push(at)
+  }
+
+  private stands(round: Round, at: string): void {
+    this.put(round, at)
     round.fact.copies.add(at)
     this.standing.add(round.fact)
   }
@@ -152,7 +171,7 @@ export class Facts {
   copied(round: Round, stream: string, id: string, fields: ReadonlyArray<string>): void {
     const at = place(stream, id)
     if (stream === this.scenario.streams.abandoned) {
-      this.byPlace.set(at, round)
+      this.put(round, at)
       const { attempts, reason } = jsonOf(fields, "abandoned")
       round.fact.abandoned = { at, reason: String(reason), attempts: Number(attempts) }
     } else this.stands(round, at)
@@ -161,7 +180,7 @@ export class Facts {
   /** Notes that an entry was acknowledged. */
   acknowledged(stream: string, id: string): void {
     const fact = this.at(stream, id)?.fact
-    if (fact?.copies.delete(place(stream, id)) === true && fact.copies.size === 0) this.standing.delete(fact)
+    if (fact?.copies.delete(place(stream, id)) === true && fact.copies.size === 0) this.vanished(fact)
   }
 
   /** Notes that an entry is no longer in the abandoned stream. */
@@ -172,7 +191,46 @@ export class Facts {
 
   /** Whether nothing more has to happen to an event. */
   ended(fact: Fact): boolean {
-    return fact.successes > 0 || fact.abandoned !== undefined || fact.lost !== undefined
+    return hasEnded(fact)
+  }
+
+  private vanished(fact: Fact): void {
+    this.standing.delete(fact)
+    this.nowhere.delete(fact)
+    this.nowhere.set(fact, this.redis.kernel.millis)
+  }
+
+  /**
+   * Forgets the events that were delivered long ago and stand nowhere, and returns them. One that was abandoned still
+   * stands, in the abandoned stream; one that Redis lost is not over for certain.
+   */
+  forget(): ReadonlyArray<Fact> {
+    const over: Array<Fact> = []
+    const before = this.redis.kernel.millis - rememberedMs
+    for (const [fact, since] of this.nowhere) {
+      if (since > before) break
+      this.nowhere.delete(fact)
+      if (fact.successes > 0 && fact.copies.size === 0 && fact.abandoned === undefined && fact.lost === undefined) {
+        over.push(fact)
+      }
+    }
+    for (const fact of over) {
+      this.forgotten = counting(this.forgotten, fact)
+      this.byEvent.delete(fact.produced.eventId)
+      for (const { places } of fact.rounds) for (const at of places) this.byPlace.delete(at)
+      this.all.splice(this.all.indexOf(fact), 1)
+    }
+    return over
+  }
+
+  /** What became of all events, those that are forgotten included. */
+  get outcomes(): Outcomes {
+    return this.all.reduce(counting, this.forgotten)
+  }
+
+  /** How many events there were. */
+  get count(): number {
+    return this.forgotten.produced + this.all.length
   }
 
   /** Looks at the streams anew after Redis lost something: what is nowhere any more, and not done, was lost by it. */
@@ -199,7 +257,10 @@ export class Facts {
       if (fact.copies.size > 0) {
         fact.lost = undefined
         this.standing.add(fact)
-      } else if (!this.ended(fact)) fact.lost = cause
+      } else {
+        if (!this.ended(fact)) fact.lost = cause
+        if (!this.nowhere.has(fact)) this.vanished(fact)
+      }
     }
   }
 

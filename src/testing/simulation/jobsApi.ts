@@ -1,4 +1,4 @@
-/** The jobs API of a simulation: verifies, deduplicates by the body's event id, charges once, remembers everything. */
+/** The jobs API of a simulation: verifies, deduplicates by the body's event id, charges once, remembers. */
 import { Result } from "effect"
 import * as SimulatedSigner from "../SimulatedSigner.ts"
 import type { Host, SimulatedRequest, SimulatedResponse } from "../world/http.ts"
@@ -35,7 +35,9 @@ const refusal = (status: number, code: string, message: string): SimulatedRespon
 })
 
 export class SimulatedJobsApi {
+  /** What it did, by the event, as far as it was not told to forget. */
   readonly jobs = new Map<string, Job>()
+  private serial = 0
   readonly configurations = new Configurations()
   /** Requests refused for their signature, by the reason. */
   readonly unauthorized: Array<string> = []
@@ -51,6 +53,11 @@ export class SimulatedJobsApi {
   readonly host: Host = (request, { chance, now }) => {
     const afterMs = chance.exponential(this.meanMs)
     return { ...this.answer(request, now, chance.yes(0.3)), afterMs }
+  }
+
+  /** Forgets an event, as an API does once its key cannot come again. */
+  forget(eventId: string): void {
+    this.jobs.delete(eventId)
   }
 
   private answer(request: SimulatedRequest, now: number, brief: boolean): SimulatedResponse {
@@ -91,7 +98,7 @@ export class SimulatedJobsApi {
     }
     const seconds = typeof body.audio_seconds === "number" ? body.audio_seconds : 0
     const credits = Math.max(1, Math.trunc(seconds * 5.555556 + 0.5))
-    const job: Job = { jobId: this.jobs.size + 1, eventId, credits, body: text, requests: 1 }
+    const job: Job = { jobId: ++this.serial, eventId, credits, body: text, requests: 1 }
     this.jobs.set(eventId, job)
     return { status: 200, body: { job_id: job.jobId, credits_deducted: credits } }
   }

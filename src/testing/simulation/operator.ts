@@ -94,7 +94,7 @@ export class Operator implements Checker {
   private open: number
   private serial = 0
   /** How much each run put back, as Redis has it. */
-  private readonly done = new Map<Process, number>()
+  private readonly done = new WeakMap<Process, number>()
 
   constructor(scene: Scene) {
     this.scene = scene

@@ -24,7 +24,7 @@ import { type Happening, Reader } from "./happenings.ts"
 import { SimulatedJobsApi } from "./jobsApi.ts"
 import { Operator } from "./operator.ts"
 import { type Pace, type Scenario, scenarioOf, settlingMs } from "./scenario.ts"
-
+import type { Outcomes } from "./tally.ts"
 import { attended } from "./visits.ts"
 import { produce } from "./workload.ts"
 
@@ -49,23 +49,25 @@ export interface SimulateOptions {
   readonly bug?: Bug | undefined
   /** Whether an operator looks after it, most of the time: redrives what was given up, and renews replicas. */
   readonly operator?: boolean
+  /** Told how far the world is, whenever the checkers look around. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+}
+
+/** How far a world is that still runs. */
+export interface Progress {
+  /** Milliseconds of the world. */
+  readonly elapsedMs: number
+  /** Events produced, and those among them that the checkers still remember. */
+  readonly produced: number
+  readonly remembered: number
+  readonly commands: number
+  /** Faults that have begun. */
+  readonly faults: number
+  readonly violations: number
 }
 
 /** The total queue, counted. */
-export interface Tally {
-  readonly produced: number
-  readonly delivered: number
-  readonly abandoned: number
-  /** Put back from the abandoned stream. */
-  readonly replayed: number
-  /** Gone from Redis without an end: flushed, trimmed, or written to a master that failed over. */
-  readonly lostByRedis: number
-  /** Of those, delivered all the same: they were on their way when Redis lost them. */
-  readonly recovered: number
-  readonly lost: number
-  /** Requests beyond the first for events that were delivered. */
-  readonly repeated: number
-  readonly requests: number
+export interface Tally extends Outcomes {
   readonly commands: number
   /** Milliseconds of the world, until all was drained. */
   readonly elapsedMs: number
@@ -182,9 +184,9 @@ const observe = ({ api, facts, world }: Scene, checkers: ReadonlyArray<Checker>,
 
 /** Lives through a scenario and judges it. */
 export const simulate = (options: SimulateOptions): Verdict => {
-  const { bug, durationMs, faults: kept, operator: isAttended = true, pace = "busy", seed, trace = false } = options
+  const { bug, durationMs, faults: kept, onProgress, pace = "busy", seed, trace = false } = options
   const alone = scenarioOf(seed, durationMs, pace)
-  const planned = isAttended ? attended(alone) : alone
+  const planned = (options.operator ?? true) ? attended(alone) : alone
   const faults = kept === undefined ? planned.faults : planned.faults.filter((_, index) => kept.includes(index))
   const scenario: Scenario = { ...planned, faults }
   const app = appOf(scenario, bug?.settings ?? {})
@@ -195,6 +197,7 @@ export const simulate = (options: SimulateOptions): Verdict => {
   }, scenario.apiMs)
   const violations: Array<Violation> = []
   let commands = 0
+  let faultsBegun = 0
   const report = (rule: string, detail: string) => {
     world.kernel.note("checker", rule, detail)
     violations.push({ rule, at: world.elapsed, detail })
@@ -228,9 +231,26 @@ export const simulate = (options: SimulateOptions): Verdict => {
   observe(scene, checkers, () => {
     commands += 1
   })
+  world.watch({
+    onFault: (_fault, phase) => {
+      if (phase === "begins") faultsBegun += 1
+    }
+  })
   const produceGood = produce(world, scenario, settlingMs, (produced) => facts.produced(produced))
   const look = () => {
     for (const checker of checkers) checker.onLook?.()
+    for (const fact of facts.forget()) {
+      for (const checker of checkers) checker.onLast?.(fact)
+      api.forget(fact.produced.eventId)
+    }
+    onProgress?.({
+      elapsedMs: world.elapsed,
+      produced: facts.count,
+      remembered: facts.all.length,
+      commands,
+      faults: faultsBegun,
+      violations: violations.length
+    })
     if (world.elapsed < durationMs + drainMs) world.kernel.after(lookEveryMs[pace] * 1_000, undefined, look)
   }
   look()
@@ -248,30 +268,19 @@ export const simulate = (options: SimulateOptions): Verdict => {
   }
   // Whoever is stopping or starting ends that first, and every configuration comes up to date.
   if (!done()) world.run(settledMs(scenario), done)
-  if (!done()) for (const checker of checkers) checker.atEnd?.()
+  if (!done()) {
+    for (const checker of checkers) {
+      for (const fact of facts.all) checker.onLast?.(fact)
+      checker.atEnd?.()
+    }
+  }
 
-  const delivered = facts.all.filter(({ successes }) => successes > 0)
   return {
     seed,
     hash: world.hash,
     scenario,
     violations,
     trace: world.trace,
-    tally: {
-      produced: facts.all.length,
-      delivered: delivered.length,
-      abandoned: facts.all.filter(({ abandoned }) => abandoned !== undefined).length,
-      replayed: facts.all.reduce((sum, { rounds }) => sum + rounds.length - 1, 0),
-      lostByRedis: facts.all.filter(({ lost }) => lost !== undefined).length,
-      recovered: delivered.filter(({ lost }) => lost !== undefined).length,
-      lost: facts.all.filter((fact) => !facts.ended(fact)).length,
-      repeated: delivered.reduce(
-        (sum, { requests: sent, successes }) => sum + Math.max(0, Math.min(sent, successes) - 1),
-        0
-      ),
-      requests: facts.all.reduce((sum, { requests: sent }) => sum + sent, 0),
-      commands,
-      elapsedMs: world.elapsed
-    }
+    tally: { ...facts.outcomes, commands, elapsedMs: world.elapsed }
   }
 }

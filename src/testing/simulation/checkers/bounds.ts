@@ -10,7 +10,7 @@ const isDelivery = ({ headers }: SimulatedRequest): boolean => headers["idempote
 
 export const bounds = ({ report, scenario, world }: Scene): Checker => {
   const { deliveryConcurrency, dlqHold } = scenario.settings
-  const inFlight = new Map<Process, number>()
+  const inFlight = new WeakMap<Process, number>()
 
   return {
     onSent: ({ process, request }) => {

@@ -2,7 +2,7 @@
 
 import type { Process } from "../../world/process.ts"
 import type { Watcher, World } from "../../world/world.ts"
-import type { Facts, Round } from "../facts.ts"
+import type { Fact, Facts, Round } from "../facts.ts"
 import type { Happening } from "../happenings.ts"
 import type { SimulatedJobsApi } from "../jobsApi.ts"
 import type { Scenario } from "../scenario.ts"
@@ -34,6 +34,8 @@ export interface Checker extends Watcher {
   readonly onKill?: (round: Round) => void
   /** Every second; where time flies, every half a minute. */
   readonly onLook?: () => void
+  /** The last word on an event: it is over for good and forgotten from here on, or the end has come. */
+  readonly onLast?: (fact: Fact) => void
   /** When all should be done. */
   readonly atEnd?: () => void
 }

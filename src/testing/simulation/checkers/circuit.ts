@@ -32,7 +32,7 @@ interface Seen {
 
 export const circuit = ({ facts, report, scenario, world }: Scene): Checker => {
   const prompt = !scenario.faults.some(({ kind }) => delaying.has(kind))
-  const seen = new Map<Process, Seen>()
+  const seen = new WeakMap<Process, Seen>()
   const of = (process: Process): Seen => {
     const known = seen.get(process) ?? {
       row: 0,

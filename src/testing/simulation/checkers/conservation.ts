@@ -28,7 +28,8 @@ export const conservation = (scene: Scene): Checker => {
 
   const ended = (stream: string, id: string) => {
     const fact = facts.at(stream, id)?.fact
-    if (fact === undefined) return report("unexpected", `an entry that nobody made was acknowledged: ${stream} ${id}`)
+    if (fact === undefined)
+      return report("unexpected", `an entry that nobody made, or over long ago, was acknowledged: ${stream} ${id}`)
     if (fact.copies.size > 0 || facts.ended(fact)) return
     report("acknowledged-undone", `${fact.produced.eventId} was acknowledged in ${stream} and stands nowhere else`)
   }
@@ -85,21 +86,16 @@ export const conservation = (scene: Scene): Checker => {
 
   return {
     onFacts,
+    onLast: (fact) => {
+      const { eventId, nature, untimely } = fact.produced
+      if (!facts.ended(fact)) report("lost", `${eventId} was neither delivered nor abandoned`)
+      if (facts.ended(fact) && fact.copies.size > 0) report("undrained", `${eventId}: ${[...fact.copies].join(", ")}`)
+      const isSent = untimely ? fact.rounds[0]?.body !== undefined : fact.requests > 0
+      if (nature === "invalid" && isSent) report("invalid-sent", eventId)
+      if (nature === "good" && fact.lost === undefined && fact.successes === 0 && fact.abandoned?.reason === "invalid")
+        report("abandoned-wrongly", `${eventId} as invalid`)
+    },
     atEnd: () => {
-      for (const fact of facts.all) {
-        const { eventId, nature, untimely } = fact.produced
-        if (!facts.ended(fact)) report("lost", `${eventId} was neither delivered nor abandoned`)
-        if (facts.ended(fact) && fact.copies.size > 0) report("undrained", `${eventId}: ${[...fact.copies].join(", ")}`)
-        const isSent = untimely ? fact.rounds[0]?.body !== undefined : fact.requests > 0
-        if (nature === "invalid" && isSent) report("invalid-sent", eventId)
-        if (
-          nature === "good" &&
-          fact.lost === undefined &&
-          fact.successes === 0 &&
-          fact.abandoned?.reason === "invalid"
-        )
-          report("abandoned-wrongly", `${eventId} as invalid`)
-      }
       for (const job of api.jobs.values()) {
         if (facts.ofEvent(job.eventId) === undefined)
           report("unexpected", `the API got ${job.eventId}, which nobody made`)

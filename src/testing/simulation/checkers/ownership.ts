@@ -5,6 +5,7 @@ import type { Lane } from "../../../programs/state/lanes.ts"
 import type { Process } from "../../world/process.ts"
 import type { Replica } from "../../world/replica.ts"
 import type { World } from "../../world/world.ts"
+import { place } from "../facts.ts"
 import type { Checker, Scene } from "./checker.ts"
 
 /** How long a replica may take to find what is its own, in milliseconds. */
@@ -42,7 +43,7 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
   const troubled = new Map<string, number>()
   const ownNames = new Set(scenario.replicas.map(({ consumer }) => consumer)).size === scenario.replicas.length
   /** Since when each lane of a replica has had room for what is its own, in milliseconds after the start. */
-  const roomySince = new Map<Lane, number>()
+  const roomySince = new WeakMap<Lane, number>()
   /** Entries that were handed to a connection whose client was gone: nobody knows them until they are idle. */
   const swallowed = new Set<string>()
   let searchedAt = 0
@@ -92,7 +93,7 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
       if (world.elapsed - (roomySince.get(lane) ?? world.elapsed) < patienceMs) continue
       const { group, name } = session.consumer
       for (const [id] of pending(world, lane.key, group, String(patienceMs), name)) {
-        if (!session.ledger.has(lane, id) && !swallowed.has(`${lane.key} ${id}`))
+        if (!session.ledger.has(lane, id) && !swallowed.has(place(lane.key, id)))
           report("forgotten", `${lane.key} ${id} is ${replica.name}'s, which does not know it`)
       }
     }
@@ -139,12 +140,15 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
     },
     onUnheard: (_process, name, reply) => {
       if (name !== "XREADGROUP" || !Array.isArray(reply)) return
-      for (const [stream, entries] of reply) for (const [id] of entries) swallowed.add(`${stream} ${id}`)
+      for (const [stream, entries] of reply) for (const [id] of entries) swallowed.add(place(stream, id))
     },
     onCommand: (_process, name, args) => {
       if (name !== "XAUTOCLAIM" && name !== "XCLAIM") return
       const [stream = "", group = "", , idle = "0"] = args
       owners = new Map(pending(world, stream, group, idle).map(([id, consumer]) => [id, consumer]))
+    },
+    onLast: ({ rounds }) => {
+      for (const { places } of rounds) for (const at of places) swallowed.delete(at)
     },
     onLook: () => {
       for (const replica of world.replicas) {
@@ -159,7 +163,7 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
     },
     onHappening: (happening, process) => {
       if (happening._tag !== "Claimed") return
-      for (const id of happening.ids) swallowed.delete(`${happening.stream} ${id}`)
+      for (const id of happening.ids) swallowed.delete(place(happening.stream, id))
       claimed(happening.stream, happening.ids, happening.idle, process)
     }
   }

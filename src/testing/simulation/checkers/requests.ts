@@ -19,6 +19,7 @@ const isSameButSource = (body: string, other: string): boolean =>
   JSON.stringify({ ...eventIn(body), source: undefined }) === JSON.stringify({ ...eventIn(other), source: undefined })
 
 export const requests = ({ api, facts, report, scenario, world }: Scene): Checker => {
+  /** Requests of each event that are under way; those of a process that was killed never end. */
   const open = new Map<string, number>()
   const undisturbed = isUndisturbed(scenario)
 
@@ -33,7 +34,8 @@ export const requests = ({ api, facts, report, scenario, world }: Scene): Checke
       if (fact === undefined || round?.body !== request.text) {
         const { event_id: claimed, source } = eventIn(request.text)
         if (claimed !== eventId) return report("idempotency-key", `${eventId}: the body says ${claimed}`)
-        if (fact === undefined) return report("unexpected", `a request for ${eventId}, which nobody made`)
+        if (fact === undefined)
+          return report("unexpected", `a request for ${eventId}, which nobody made, or which was over long ago`)
         if (round === undefined) return report("source", `${eventId}: ${JSON.stringify(source)}, where it never stood`)
         const others = fact.rounds.flatMap(({ body }) => body ?? [])
         if (round.body !== undefined || others.some((body) => !isSameButSource(body, request.text))) {
@@ -48,24 +50,27 @@ export const requests = ({ api, facts, report, scenario, world }: Scene): Checke
     },
     onEnd: ({ request }) => {
       const eventId = request.headers["idempotency-key"] ?? ""
-      open.set(eventId, (open.get(eventId) ?? 1) - 1)
+      const left = (open.get(eventId) ?? 1) - 1
+      if (left > 0) open.set(eventId, left)
+      else open.delete(eventId)
     },
     onArrival: ({ request }) => {
       const age = world.now - signedAt(request) * 1_000
       if (age >= maxAgeMs) report("signature-age", `${request.headers["idempotency-key"]}: ${age} ms old`)
     },
+    onLast: ({ produced }) => {
+      const { eventId, fields } = produced
+      open.delete(eventId)
+      const job = api.jobs.get(eventId)
+      if (job === undefined) return
+      const at = fields.indexOf("audio_seconds")
+      const text = at >= 0 ? fields[at + 1] : jsonOf(fields, "data").audio_seconds
+      const seconds = text === undefined ? 0 : Number(text)
+      const expected = Math.max(1, Math.floor(seconds * 5.555556 + 0.5))
+      if (job.credits !== expected) report("credits", `${eventId}: ${job.credits} for ${seconds} s`)
+    },
     atEnd: () => {
       for (const problem of api.unauthorized) report("unauthorized", problem)
-      for (const { produced } of facts.all) {
-        const job = api.jobs.get(produced.eventId)
-        if (job === undefined) continue
-        const flat = jsonOf(produced.fields, "data")
-        const at = produced.fields.indexOf("audio_seconds")
-        const text = at >= 0 ? produced.fields[at + 1] : flat.audio_seconds
-        const seconds = text === undefined ? 0 : Number(text)
-        const expected = Math.max(1, Math.floor(seconds * 5.555556 + 0.5))
-        if (job.credits !== expected) report("credits", `${produced.eventId}: ${job.credits} for ${seconds} s`)
-      }
     }
   }
 }

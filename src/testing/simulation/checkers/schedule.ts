@@ -1,6 +1,6 @@
 /** Attempts: counted truly, set for the scheduled instants, never early, and on time where nothing is in the way. */
 import type { Process } from "../../world/process.ts"
-import { jsonOf, type Round } from "../facts.ts"
+import { jsonOf, place, type Round } from "../facts.ts"
 import type { Happening } from "../happenings.ts"
 import { type Checker, isSuccess, isUndisturbed, type Scene } from "./checker.ts"
 
@@ -13,9 +13,10 @@ const leewayMs = 1_500
 export const schedule = ({ facts, report, scenario, world }: Scene): Checker => {
   const { abandoned, dlq } = scenario.streams
   /** When each process last saw each event fail in a round, by its own clock. */
-  const failedAt = new Map<string, number>()
+  const failedAt = new WeakMap<Round, Map<string, number>>()
   const skewedAt = new Map<string, number>()
-  const attemptOf = new Map<string, number>()
+  /** The attempts that each entry of the DLQ says were made. */
+  const attempts = new WeakMap<Round, Map<string, number>>()
   const undisturbed = isUndisturbed(scenario)
   const calm =
     undisturbed &&
@@ -24,9 +25,16 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
     scenario.climate.retryAfter === undefined &&
     scenario.traffic.burstChance === 0
 
-  const seenBy = ({ name }: Process, { entryId, stream }: Round): string => `${name} ${stream} ${entryId}`
+  const note = (notes: WeakMap<Round, Map<string, number>>, round: Round, name: string, value: number) => {
+    const known = notes.get(round)
+    if (known === undefined) notes.set(round, new Map([[name, value]]))
+    else known.set(name, value)
+  }
 
-  const counted = (from: string, id: string): number => attemptOf.get(`${from} ${id}`) ?? 0
+  const counted = (from: string, id: string): number => {
+    const round = facts.at(from, id)
+    return (round === undefined ? undefined : attempts.get(round)?.get(place(from, id))) ?? 0
+  }
 
   const scheduled = (
     from: { readonly stream: string; readonly id: string } | undefined,
@@ -41,7 +49,7 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
     const attempt = Number(retry.attempt)
     const notBefore = Number(retry.not_before)
     const failed = Number(retry.last_failed_at)
-    attemptOf.set(`${dlq} ${newId}`, attempt)
+    note(attempts, round, place(dlq, newId), attempt)
     const wait = waits[attempt - 1]
     if (wait === undefined) return report("attempt-count", `${eventId} was moved after ${attempt} attempts`)
     if (from !== undefined && attempt !== counted(from.stream, from.id) + 1) {
@@ -56,7 +64,7 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
     if (notBefore - failed > wait && !retriesAreAfter) {
       report("retry-delay", `${eventId}: ${notBefore - failed} ms after failure ${attempt}, nobody asked for more`)
     }
-    const seen = process === undefined ? undefined : failedAt.get(seenBy(process, round))
+    const seen = process === undefined ? undefined : failedAt.get(round)?.get(process.name)
     if (seen !== undefined && process !== undefined && !steady(process)) return
     if (seen === undefined || Math.abs(seen - failed) > 5) {
       report("retry-delay", `${eventId}: says it failed at ${failed}, was seen to fail at ${seen ?? "no time"}`)
@@ -76,7 +84,7 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
     },
     onEnd: ({ process, request }, status, body) => {
       const round = isSuccess(status, body) ? undefined : facts.ofRequest(request)
-      if (round !== undefined) failedAt.set(seenBy(process, round), process.now)
+      if (round !== undefined) note(failedAt, round, process.name, process.now)
     },
     onFacts: (happening: Happening, process) => {
       if (happening._tag === "Moved" && happening.to === dlq) {
@@ -85,11 +93,11 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
         scheduled(undefined, happening.id, happening.fields, process)
       } else if (happening._tag === "Moved" && happening.to === abandoned) {
         const round = facts.ofCopy(abandoned, happening.fields)
-        const attempts = Number(jsonOf(happening.fields, "abandoned").attempts)
-        if (round !== undefined && round.failures < attempts) {
+        const made = Number(jsonOf(happening.fields, "abandoned").attempts)
+        if (round !== undefined && round.failures < made) {
           report(
             "attempt-count",
-            `${round.fact.produced.eventId}: abandoned after ${attempts}, ${round.failures} failures seen`
+            `${round.fact.produced.eventId}: abandoned after ${made}, ${round.failures} failures seen`
           )
         }
       }
