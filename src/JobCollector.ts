@@ -3,6 +3,7 @@ import { Context, Effect, type FileSystem, Layer, Option } from "effect"
 import type { HttpClient, HttpRouter } from "effect/http"
 import type { ConfigSyncOptions } from "./domain/config/options.ts"
 import { type CollectorOptions, defaultOptions } from "./domain/options.ts"
+import { OptionsError, optionProblems } from "./domain/optionsCheck.ts"
 import * as FileConfigStore from "./layers/config/FileConfigStore.ts"
 import * as Environment from "./layers/Environment.ts"
 import * as EventStreamsLayer from "./layers/EventStreams.ts"
@@ -50,15 +51,19 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
    * Runs the collector in the background of the app that composes it. It reads no environment, handles no signals, sets
    * no logger and opens no port. Closing the scope is a clean stop. `JobCollector.join` fails if it cannot go on.
    *
+   * Fails with {@link OptionsError}, which names every option that is wrong, before anything is started.
+   *
    * With `configSync` it keeps the gateway's files as well; then it needs a `FileSystem`, and tells the `Gateway` that is
    * provided to it, if any.
    */
   static layer(
     options: JobCollectorOptions & { readonly configSync?: undefined }
-  ): Layer.Layer<JobCollector, never, Needs>
-  static layer(options: JobCollectorOptions): Layer.Layer<JobCollector, never, Needs | FileSystem.FileSystem>
-  static layer(options: JobCollectorOptions): Layer.Layer<JobCollector, never, Needs | FileSystem.FileSystem> {
-    return collectorOf({ ...defaultOptions, ...options })
+  ): Layer.Layer<JobCollector, OptionsError, Needs>
+  static layer(options: JobCollectorOptions): Layer.Layer<JobCollector, OptionsError, Needs | FileSystem.FileSystem>
+  static layer(options: JobCollectorOptions): Layer.Layer<JobCollector, OptionsError, Needs | FileSystem.FileSystem> {
+    const all = { ...defaultOptions, ...options }
+    const problems = optionProblems(all)
+    return problems.length === 0 ? collectorOf(all) : Layer.effectContext(new OptionsError({ problems }))
   }
 
   /** The same with the options read from the environment (contract section 2); fails with every setting that is wrong. */

@@ -7,6 +7,7 @@ export * as EventKind from "./domain/eventKind.ts"
 export type { Check, CheckStatus, HealthReport, Liveness, Readiness } from "./domain/health.ts"
 export type { CollectorOptions, SourceRetention, StreamSet } from "./domain/options.ts"
 export { defaultOptions, defaultStreams } from "./domain/options.ts"
+export { type OptionProblem, OptionsError } from "./domain/optionsCheck.ts"
 export type {
   Refusal,
   RefusalReason,

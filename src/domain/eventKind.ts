@@ -61,12 +61,16 @@ export const invalidEvent = (issue: SchemaIssue.Issue): InvalidEvent => {
   return new InvalidEvent({ field: String(name ?? "entry"), rule: first?.message ?? "is not valid" })
 }
 
+const broken = (field: string, rule: string) => Result.fail(new InvalidEvent({ field, rule }))
+
 /** A body's JSON bytes; a value that JSON cannot hold makes the event invalid. */
 export const encodeBody = (body: unknown): Result.Result<Uint8Array, InvalidEvent> => {
+  const unbuilt = "must make a request: its JSON cannot be built"
   try {
-    return Result.succeed(utf8(JSON.stringify(body)))
+    const json: string | undefined = JSON.stringify(body)
+    return json === undefined ? broken("entry", unbuilt) : Result.succeed(utf8(json))
   } catch {
-    return Result.fail(new InvalidEvent({ field: "entry", rule: "must make a request: its JSON cannot be built" }))
+    return broken("entry", unbuilt)
   }
 }
 
@@ -87,7 +91,9 @@ export interface KindRequest {
 
 const idempotencyKey = /^[!-~]{1,128}$/
 
-const broken = (field: string, rule: string) => Result.fail(new InvalidEvent({ field, rule }))
+/** Whether a host app's own code gave what it promised. */
+const isRequest = (given: Partial<KindRequest> | null | undefined): given is KindRequest =>
+  typeof given?.path === "string" && typeof given.idempotencyKey === "string"
 
 /** What a host app's own code makes of an event; where that throws, it is this event's end and no other's. */
 const describe = (
@@ -129,7 +135,9 @@ export const make = <A, I>(options: {
     prepare: (fields, { source }) =>
       Result.flatMap(eventFields(fields), (read) => {
         const described = describe(() => Result.map(decode(read.values), (event) => options.request(event, source)))
-        return Result.flatMap(described, ({ body, idempotencyKey: eventId, path }) => {
+        return Result.flatMap(described, (request) => {
+          if (!isRequest(request)) return broken("entry", "must make a request: its kind gives no path and key")
+          const { body, idempotencyKey: eventId, path } = request
           if (!idempotencyKey.test(eventId)) return broken("idempotencyKey", "must be 1 to 128 characters of ! to ~")
           if (!path.startsWith("/")) return broken("path", "must start with /")
           return Result.map(encodeBody(body), (bytes) => ({

@@ -170,6 +170,8 @@ describe("GATEWAY_RELOAD_COMMAND", () => {
       const environment = { PATH: process.env.PATH ?? "" }
       assert.include(yield* reload({ reloadCommand: "false", environment }), "false exited with 1")
       assert.include(yield* reload({ reloadCommand: "/no/such/program --token x", environment }), "could not be run")
+      const killed = JSON.stringify(["sh", "-c", "kill -9 $$"])
+      assert.include(yield* reload({ reloadCommand: killed, environment }), "sh was ended by a signal")
       assert.notInclude(yield* reload({ reloadCommand: "/no/such/program --token x", environment }), "token")
     })
   )

@@ -49,6 +49,14 @@ describe("an event kind of a host app's own", () => {
       "entry: must make a request: its JSON cannot be built"
     )
     assert.strictEqual(
+      problem(() => described({ body: undefined })),
+      "entry: must make a request: its JSON cannot be built"
+    )
+    assert.strictEqual(
+      problem(() => JSON.parse("null")),
+      "entry: must make a request: its kind gives no path and key"
+    )
+    assert.strictEqual(
       problem(() => described({ path: "refunds" })),
       "path: must start with /"
     )

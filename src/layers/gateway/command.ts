@@ -28,7 +28,9 @@ export const makeCommandReload = (
   })
   return spawner.exitCode(command).pipe(
     // What the system says of a program that cannot be started may quote its arguments.
-    Effect.mapError(() => commandFailed(`${program} could not be run`)),
+    Effect.mapError(({ reason }) =>
+      commandFailed(`${program} ${reason.method === "exitCode" ? "was ended by a signal" : "could not be run"}`)
+    ),
     Effect.timeoutOrElse({
       duration: LIMIT * 1_000,
       orElse: () => Effect.fail(commandFailed(`${program} took more than ${LIMIT} s and was ended`))

@@ -1,0 +1,82 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Exit, Layer, Schema } from "effect"
+import { HttpClient } from "effect/http"
+import * as EventKind from "../../src/domain/eventKind.ts"
+import { type CollectorOptions, defaultOptions, defaultStreams } from "../../src/domain/options.ts"
+import { OptionsError, optionProblems } from "../../src/domain/optionsCheck.ts"
+import { JobCollector, layerMemoryRedis } from "../../src/index.ts"
+import * as SimulatedSigner from "../../src/testing/SimulatedSigner.ts"
+
+const sound: CollectorOptions = { ...defaultOptions, apiBaseUrl: "https://api.example/base" }
+
+const kind = (name: string, stream = name) =>
+  EventKind.make({
+    name,
+    stream,
+    schema: Schema.Struct({ event_id: Schema.String }),
+    request: ({ event_id }) => ({ path: "/x", body: {}, idempotencyKey: event_id })
+  })
+
+/** The options that are found to be wrong. */
+const wrong = (more: Partial<CollectorOptions>): ReadonlyArray<string> =>
+  optionProblems({ ...sound, ...more }).map(({ option }) => option)
+
+describe("the options of a composing app", () => {
+  it("are in order by default, with kinds of its own, shards and every retention", () => {
+    assert.deepStrictEqual(wrong({}), [])
+    const second = { transcribe: "t", process: "p", dlq: "d", abandoned: "a" }
+    assert.deepStrictEqual(
+      wrong({ kinds: [kind("refund"), kind("bonus")], streams: [defaultStreams, second], groupStartId: "5-1" }),
+      []
+    )
+    assert.deepStrictEqual(wrong({ sourceRetention: Duration.days(1) }), [])
+    assert.deepStrictEqual(wrong({ sourceRetention: "acknowledged", rejectStatuses: new Set() }), [])
+  })
+
+  const cases: ReadonlyArray<readonly [Partial<CollectorOptions>, ReadonlyArray<string>]> = [
+    [{ apiBaseUrl: "api.example" }, ["apiBaseUrl"]],
+    [{ apiBaseUrl: "https://u:p@api.example" }, ["apiBaseUrl"]],
+    [{ apiBaseUrl: "https://api.example?x" }, ["apiBaseUrl"]],
+    [{ serviceId: "a b\nc" }, ["serviceId"]],
+    [{ consumerGroup: "", consumerName: " " }, ["consumerGroup", "consumerName"]],
+    [{ groupStartId: "-" }, ["groupStartId"]],
+    [{ rejectStatuses: new Set([200]) }, ["rejectStatuses"]],
+    [
+      { deliveryConcurrency: 0, dlqHold: 1.5, maxDeliveries: Number.NaN },
+      ["deliveryConcurrency", "dlqHold", "maxDeliveries"]
+    ],
+    [{ claimIdle: Duration.zero, healthInterval: Duration.infinity }, ["claimIdle", "healthInterval"]],
+    [{ sourceRetention: Duration.zero }, ["sourceRetention"]],
+    [{ streams: [] }, ["streams"]],
+    [
+      { streams: [defaultStreams, defaultStreams] },
+      ["transcribe", "process", "dlq", "abandoned"].map((role) => `streams[1].${role}`)
+    ],
+    [{ kinds: [kind("a", "s"), kind("b", "s")] }, ["kinds[1].stream"]],
+    [{ kinds: [kind("a", defaultStreams.abandoned)] }, ["kinds[0].stream"]],
+    [{ kinds: [kind("dlq"), kind("a", "s"), kind("a", "t")] }, ["kinds[0].name", "kinds[2].name"]]
+  ]
+  it.each(cases)("%j", (more, options) => {
+    assert.deepStrictEqual(wrong(more), options)
+  })
+
+  it.effect("fail the layer by name before anything is started", () =>
+    Effect.gen(function* () {
+      const layer = JobCollector.layer({ apiBaseUrl: "nowhere", deliveryConcurrency: 0 }).pipe(
+        Layer.provide([
+          layerMemoryRedis,
+          SimulatedSigner.layer,
+          Layer.succeed(
+            HttpClient.HttpClient,
+            HttpClient.make(() => Effect.die("nothing is sent"))
+          )
+        ])
+      )
+      const exit = yield* Effect.exit(Effect.scoped(Layer.build(layer)))
+      assert(Exit.isFailure(exit))
+      const [error] = exit.cause.reasons.flatMap((reason) => (reason._tag === "Fail" ? [reason.error] : []))
+      assert(error instanceof OptionsError)
+      assert.match(error.message, /^apiBaseUrl: must be .*\ndeliveryConcurrency: must be a whole number of at least 1$/)
+    })
+  )
+})
