@@ -2,6 +2,7 @@
 import { Clock, Effect, Option, Result, Stream } from "effect"
 import { type Abandoned, decodeAbandonedEntry, decodeDlqEntry, type Retry } from "../domain/dlq.ts"
 import { claimedEventId, type FlatFields } from "../domain/entry.ts"
+import type { StreamSet } from "../domain/options.ts"
 import { compareIds } from "../domain/streamId.ts"
 import type { EventStreams, StreamEntry } from "../services/EventStreams.ts"
 import type { RedisError } from "../services/Redis.ts"
@@ -81,19 +82,62 @@ export interface Progress {
   readonly gone: number
   /** Left where they are: no replay can put them back. */
   readonly unreadable: number
+  /** Left where they are: nobody would read the stream that a replay puts them back in. */
+  readonly unread: number
 }
 
-export const noProgress: Progress = { done: 0, gone: 0, unreadable: 0 }
+export const noProgress: Progress = { done: 0, gone: 0, unreadable: 0, unread: 0 }
 
 /** Texts that a script may unpack are some 8,000 (Lua's stack): an event of half as many is invalid eight times over. */
 const mostTexts = 4_000
+
+type Readable = AbandonedItem & { readonly abandoned: Abandoned }
 
 /**
  * An entry that a replay can put back: not one that does not decode, as there is no knowing where it came from, nor one
  * of so many fields that the script would fail, and with it the replay of all that come after.
  */
-export const isReplayable = (item: AbandonedItem): item is AbandonedItem & { readonly abandoned: Abandoned } =>
+const isReadable = (item: AbandonedItem): item is Readable =>
   item.abandoned !== undefined && item.event.length <= mostTexts
+
+/** What a replay does with an entry: puts it back, or leaves it and why. */
+export type Fate = { readonly _tag: "PutBack"; readonly item: Readable } | { readonly _tag: "Unreadable" | "Unread" }
+
+/**
+ * Tells the fate of entries. An event that nobody reads would be as good as lost: its stream must be one of these sets,
+ * or have the consumer group, as that of a host app's own kind does.
+ */
+export const makeFateOf = (
+  streams: Streams,
+  sets: ReadonlyArray<StreamSet>,
+  group: string
+): ((item: AbandonedItem) => Effect.Effect<Fate, RedisError>) => {
+  const known = new Map(
+    sets.flatMap(({ dlq, process, transcribe }) => [transcribe, process, dlq].map((key) => [key, true]))
+  )
+  const isRead = (key: string): Effect.Effect<boolean, RedisError> =>
+    Effect.suspend(() => {
+      const told = known.get(key)
+      if (told !== undefined) return Effect.succeed(told)
+      const asked = Effect.flatMap(streams.streamInfo(key), (info) =>
+        info === undefined ? Effect.succeed(false) : Effect.map(streams.groupInfo(key, group), (it) => it !== undefined)
+      )
+      return Effect.tap(asked, (answer) => Effect.sync(() => known.set(key, answer)))
+    })
+  return (item) =>
+    isReadable(item)
+      ? Effect.map(
+          isRead(item.abandoned.origin_stream),
+          (read): Fate => (read ? { _tag: "PutBack", item } : { _tag: "Unread" })
+        )
+      : Effect.succeed({ _tag: "Unreadable" })
+}
+
+/** Counts an entry that is left where it is. */
+export const leave = (progress: Progress, { _tag }: Exclude<Fate, { readonly _tag: "PutBack" }>): Progress =>
+  _tag === "Unread"
+    ? { ...progress, unread: progress.unread + 1 }
+    : { ...progress, unreadable: progress.unreadable + 1 }
 
 /**
  * Puts abandoned events back at their origin streams' ends, at most `rate` a second. Each is one step in Redis, and an
@@ -103,6 +147,7 @@ export const replay = <E>(
   streams: Streams,
   items: Stream.Stream<AbandonedItem, E>,
   rate: number,
+  fateOf: ReturnType<typeof makeFateOf>,
   onStep: (progress: Progress) => Effect.Effect<void>
 ): Effect.Effect<Progress, E | RedisError> =>
   Effect.gen(function* () {
@@ -115,11 +160,12 @@ export const replay = <E>(
         const wait = due - (yield* Clock.currentTimeMillis)
         if (wait > 0) yield* Effect.sleep(wait)
         steps += 1
-        if (!isReplayable(item)) {
-          progress = { ...progress, unreadable: progress.unreadable + 1 }
+        const fate = yield* fateOf(item)
+        if (fate._tag !== "PutBack") {
+          progress = leave(progress, fate)
           return yield* onStep(progress)
         }
-        const { abandoned, event, id, stream } = item
+        const { abandoned, event, id, stream } = fate.item
         // Done and counted, or neither.
         yield* Effect.uninterruptible(
           Effect.flatMap(streams.replay(stream, id, abandoned.origin_stream, event), (newId) => {

@@ -2,9 +2,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
 import { encodeAbandonedEntry } from "../../src/domain/dlq.ts"
+import { defaultOptions, defaultStreams } from "../../src/domain/options.ts"
 import { JobCollector } from "../../src/JobCollector.ts"
 import * as EventStreamsLayer from "../../src/layers/EventStreams.ts"
-import { abandonedItem, replay, scan } from "../../src/programs/redrive.ts"
+import { abandonedItem, makeFateOf, replay, scan } from "../../src/programs/redrive.ts"
 import { EventStreams } from "../../src/services/EventStreams.ts"
 import { type Redis, RedisError } from "../../src/services/Redis.ts"
 import { World } from "../../src/testing/index.ts"
@@ -55,12 +56,18 @@ describe("a replay across slots", () => {
     const replays = Effect.gen(function* () {
       const streams = yield* EventStreams
       const items = Stream.map(scan(streams, abandoned), (entry) => abandonedItem(abandoned, entry))
-      return yield* replay(streams, items, 10, () => Effect.void)
+      return yield* replay(
+        streams,
+        items,
+        10,
+        makeFateOf(streams, [defaultStreams], defaultOptions.consumerGroup),
+        () => Effect.void
+      )
     })
     const exits: Array<unknown> = []
     world.launch("operator", Effect.provide(replays, EventStreamsLayer.layer), (exit) => exits.push(exit))
     world.run("1 minute")
-    assert.deepStrictEqual(exits, [Exit.succeed({ done: count, gone: 0, unreadable: 0 })])
+    assert.deepStrictEqual(exits, [Exit.succeed({ done: count, gone: 0, unreadable: 0, unread: 0 })])
     assert.strictEqual(delivered.size, count)
     assert.deepStrictEqual(world.entries(abandoned), [])
   })

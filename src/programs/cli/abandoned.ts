@@ -4,11 +4,14 @@ import { Argument, Command, Flag } from "effect/cli"
 import { AbandonReason } from "../../domain/dlq.ts"
 import { fieldsToObject } from "../../domain/entry.ts"
 import { instant } from "../../domain/instant.ts"
+import type { RedisError } from "../../services/Redis.ts"
 import {
   type AbandonedItem,
   abandonedItem,
   drop as dropAll,
-  isReplayable,
+  type Fate,
+  leave,
+  makeFateOf,
   noProgress,
   type Progress,
   replay as replayAll,
@@ -141,21 +144,23 @@ const reporter = (verb: string, named: boolean) => {
   }
 }
 
-const summaryOf = (verb: string, { done, gone, unreadable }: Progress): string =>
+const summaryOf = (verb: string, { done, gone, unread, unreadable }: Progress): string =>
   [
     `${done} ${verb}`,
     ...(gone > 0 ? [`${gone} gone before their turn`] : []),
-    ...(unreadable > 0 ? [`${unreadable} unreadable, left where they are`] : [])
+    ...(unreadable > 0 ? [`${unreadable} unreadable, left where they are`] : []),
+    ...(unread > 0 ? [`${unread} of a stream that nobody reads, left where they are`] : [])
   ].join(", ")
 
 /** What was named on the command line and not done, a line each. */
-const undone = (verb: string, flags: Selection, missing: ReadonlySet<string>, { gone, unreadable }: Progress) => {
+const undone = (verb: string, flags: Selection, missing: ReadonlySet<string>, progress: Progress) => {
   if (flags.ids.length === 0) return []
+  const left = progress.gone + progress.unreadable + progress.unread
   return [
     ...[...missing].map(
       (id) => `no abandoned entry${isFiltered(flags) ? " that the filters select" : ""} has the id ${id}`
     ),
-    ...(gone + unreadable > 0 ? [`${gone + unreadable} of the entries named could not be ${verb}`] : [])
+    ...(left > 0 ? [`${left} of the entries named could not be ${verb}`] : [])
   ]
 }
 
@@ -163,6 +168,7 @@ const undone = (verb: string, flags: Selection, missing: ReadonlySet<string>, { 
 const redrive = (
   verb: string,
   flags: Selection & { readonly dryRun: boolean; readonly json: boolean },
+  fateIn: (operated: Operated) => (item: AbandonedItem) => Effect.Effect<Fate | undefined, RedisError>,
   work: (
     operated: Operated,
     items: Effect.Success<ReturnType<typeof selected>>,
@@ -186,7 +192,8 @@ const redrive = (
                   dry_run: flags.dryRun,
                   [verb]: progress.done,
                   gone: progress.gone,
-                  unreadable: progress.unreadable
+                  unreadable: progress.unreadable,
+                  unread: progress.unread
                 })
               : flags.dryRun
                 ? `would be: ${summaryOf(verb, progress)}`
@@ -196,14 +203,18 @@ const redrive = (
           if (problems.length > 0) return yield* new Misused({ problem: problems.join("\n") })
         })
       if (flags.dryRun) {
-        let done = 0
-        let unreadable = 0
-        yield* Stream.runForEach(items, (item) => {
-          if (verb === "replayed" && !isReplayable(item)) unreadable += 1
-          else done += 1
-          return flags.json ? Effect.void : Console.log(lineOf(item))
-        })
-        return yield* conclude({ ...noProgress, done, unreadable })
+        const fateOf = fateIn(operated)
+        let progress = noProgress
+        yield* Stream.runForEach(items, (item) =>
+          Effect.flatMap(fateOf(item), (fate) => {
+            progress =
+              fate === undefined || fate._tag === "PutBack"
+                ? { ...progress, done: progress.done + 1 }
+                : leave(progress, fate)
+            return flags.json ? Effect.void : Console.log(lineOf(item))
+          })
+        )
+        return yield* conclude(progress)
       }
       const { interrupted, step } = reporter(verb, flags.ids.length > 0)
       yield* conclude(yield* Effect.onInterrupt(work(operated, items, step), () => interrupted))
@@ -227,7 +238,12 @@ const replay = Command.make(
     dryRun,
     json
   },
-  (flags) => redrive("replayed", flags, ({ streams }, items, step) => replayAll(streams, items, flags.rate, step))
+  (flags) => {
+    const fateIn = ({ group, sets, streams }: Operated) => makeFateOf(streams, sets, group)
+    return redrive("replayed", flags, fateIn, (operated, items, step) =>
+      replayAll(operated.streams, items, flags.rate, fateIn(operated), step)
+    )
+  }
 ).pipe(
   Command.withDescription(
     "Puts events back at their streams' ends, their attempts starting over; may be stopped and run again"
@@ -247,7 +263,12 @@ const drop = Command.make(
   (flags) =>
     flags.ids.length === 0 && !flags.all && !isFiltered(flags)
       ? Effect.fail(new Misused({ problem: "drop deletes for good: name ids or a filter, or say --all" }))
-      : redrive("dropped", flags, ({ streams }, items, step) => dropAll(streams, items, step))
+      : redrive(
+          "dropped",
+          flags,
+          () => () => Effect.undefined,
+          ({ streams }, items, step) => dropAll(streams, items, step)
+        )
 ).pipe(Command.withDescription("Deletes abandoned events for good; export them first with list --json"))
 
 export const abandoned = Command.make("abandoned").pipe(
