@@ -161,7 +161,7 @@ export const rollback = (json: boolean) =>
     const store = yield* ConfigStore
     yield* store.existing
     yield* store.recover
-    const done = yield* store.locked(
+    const { done, keptOut } = yield* store.locked(
       Effect.gen(function* () {
         const { bundle, generation, record } = yield* store.read
         const parent = record?.parent ?? undefined
@@ -186,13 +186,16 @@ export const rollback = (json: boolean) =>
         }))
         yield* store.revert(parent)
         const now = yield* store.read
-        return { from: left ?? null, to: now.bundle?.version ?? null, generation: now.generation ?? null }
+        const done = { from: left ?? null, to: now.bundle?.version ?? null, generation: now.generation ?? null }
+        return { done, keptOut: now.state.keptOut?.version }
       })
     )
     const told = yield* tell
     yield* print(json, { ...done, gateway: told }, [
       `version ${done.from ?? "?"} → ${done.to ?? "?"} (generation ${done.generation}); ${told}`,
-      `version ${done.from ?? "?"} stays out until a higher one arrives, or: config accept ${done.from ?? "<version>"}`
+      ...(keptOut === undefined
+        ? []
+        : [`versions up to ${keptOut} stay out until a higher one arrives, or: config accept <version>`])
     ])
   })
 
