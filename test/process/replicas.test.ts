@@ -73,6 +73,7 @@ describe("replicas", () => {
     await scene.start(settings).collecting()
     const account = await holdsPromises()
     assert.strictEqual(account.delivered, 1_200, describeAccount(account))
+    assert.strictEqual(await scene.call("EXISTS", ...scene.conservation.streams.abandoned), 0, "one was given up")
   }, 180_000)
 
   it("groups that are destroyed under traffic take nothing with them", async () => {
