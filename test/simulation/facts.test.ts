@@ -78,3 +78,20 @@ it("what was abandoned is forgotten once it is replayed and delivered", () => {
   assert.isUndefined(facts.at(abandoned, "1-1"))
   assert.deepInclude(facts.outcomes, { produced: 1, delivered: 1, abandoned: 0, replayed: 1 })
 })
+
+it("an entry that was acknowledged does not come again where a failover forgot its copy and the group", () => {
+  const { facts, produce, world } = begin()
+  world.redis.command("XGROUP", "CREATE", transcribe, "job-collector-group", "0", "MKSTREAM")
+  const moved = produce("good-1")
+  facts.acknowledged(transcribe, moved)
+  const unread = produce("good-2")
+  world.redis.command("XGROUP", "DESTROY", transcribe, "job-collector-group")
+  facts.survey("failover")
+  assert.deepStrictEqual(
+    facts.all.map(({ copies, lost }) => [[...copies], lost]),
+    [
+      [[], "failover"],
+      [[`${transcribe} ${unread}`], undefined]
+    ]
+  )
+})

@@ -19,6 +19,8 @@ export interface Round {
   readonly entryId: string
   /** Every place that it ever stood in. */
   readonly places: Array<string>
+  /** Those in which it was acknowledged. */
+  readonly left: Set<string>
   /** Failed attempts that a collector has seen. */
   failures: number
   /** Statuses seen. */
@@ -116,6 +118,7 @@ export class Facts {
       stream,
       entryId,
       places: [],
+      left: new Set(),
       failures: 0,
       statuses: new Set(),
       notBefore: new Map(),
@@ -179,8 +182,11 @@ export class Facts {
 
   /** Notes that an entry was acknowledged. */
   acknowledged(stream: string, id: string): void {
-    const fact = this.at(stream, id)?.fact
-    if (fact?.copies.delete(place(stream, id)) === true && fact.copies.size === 0) this.vanished(fact)
+    const round = this.at(stream, id)
+    const at = place(stream, id)
+    if (round?.fact.copies.delete(at) !== true) return
+    round.left.add(at)
+    if (round.fact.copies.size === 0) this.vanished(round.fact)
   }
 
   /** Notes that an entry is no longer in the abandoned stream. */
@@ -244,8 +250,11 @@ export class Facts {
       const unread = this.lastDelivered(stream)
       const pending = new Set(this.pending(stream))
       for (const [id] of this.entries(stream)) {
-        if (unread === undefined || pending.has(id) || isAfter(id, unread))
-          this.at(stream, id)?.fact.copies.add(place(stream, id))
+        const round = this.at(stream, id)
+        const at = place(stream, id)
+        // Without its group nobody knows that it was read, and the group starts again at the last id that was.
+        const isToCome = unread === undefined ? round?.left.has(at) === false : pending.has(id) || isAfter(id, unread)
+        if (isToCome) round?.fact.copies.add(at)
       }
     }
     for (const [id, fields] of this.entries(abandoned)) {
