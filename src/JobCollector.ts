@@ -61,7 +61,9 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
   ): Layer.Layer<JobCollector, OptionsError, Needs>
   static layer(options: JobCollectorOptions): Layer.Layer<JobCollector, OptionsError, Needs | FileSystem.FileSystem>
   static layer(options: JobCollectorOptions): Layer.Layer<JobCollector, OptionsError, Needs | FileSystem.FileSystem> {
-    const all = { ...defaultOptions, ...options }
+    // An option that is undefined counts as left out, as an app may have it that does not tell the two apart.
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+    const all = { ...defaultOptions, apiBaseUrl: "", ...given }
     const problems = optionProblems(all)
     return problems.length === 0 ? collectorOf(all) : Layer.effectContext(new OptionsError({ problems }))
   }

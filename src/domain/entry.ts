@@ -64,12 +64,8 @@ const isTooLarge = (fields: FlatFields): boolean => {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-// Only a long exponent or a long row of digits can make a number that no double holds.
-const mayOverflow = /[eE]\+?\d{3}|\d{300}/
-
 /** Whether a value that was parsed from JSON holds a number beyond a double's range: it would be sent as `null`. */
-export const overflows = (json: string, value: unknown): boolean => {
-  if (!mayOverflow.test(json)) return false
+export const overflows = (value: unknown): boolean => {
   const unseen = [value]
   for (let at = unseen.pop(); at !== undefined; at = unseen.pop()) {
     if (typeof at === "number" && !Number.isFinite(at)) return true
@@ -119,7 +115,7 @@ const parseData = (text: string): Result.Result<EventFields, InvalidEvent> => {
   if (names.length > maxFields) return invalid("data", `must have at most ${maxFields} fields`)
   if (names.includes("__proto__")) return invalid("__proto__", "is not allowed as a field name")
   if (namesIn(text).length !== names.length) return invalid(repeatedName(text), onlyOnce)
-  const vast = names.find((name) => overflows(text, parsed[name]))
+  const vast = names.find((name) => overflows(parsed[name]))
   if (vast !== undefined) return invalid(vast, "must not hold a number beyond the range of a double")
   return Result.succeed({ form: "data", values: parsed })
 }
@@ -163,15 +159,18 @@ export const objectToFields = (event: Readonly<Record<string, string>>): FlatFie
 
 /**
  * The inverse of {@link fieldsToObject} for an event that was found to be invalid. Where that was for a name that occurs
- * again, `name#2` is that name: under another it would be an attribute, and the event valid.
+ * again, `name#2` is that name: under another it would be an attribute, and the event valid. (So is a field that was
+ * called `name#2` from the start: which of the two it was nobody knows, and the event is invalid with either.)
  */
 export const invalidToFields = (event: Readonly<Record<string, string>>, isSaid: (message: string) => boolean) => {
   const repeated = Object.keys(event).find(
     (name) => Object.hasOwn(event, `${name}#2`) && isSaid(broken(name, onlyOnce).message)
   )
   if (repeated === undefined) return objectToFields(event)
+  let times = 1
   return Object.entries(event).flatMap(([name, value]) => {
-    const isAgain = name.startsWith(`${repeated}#`) && /^\d+$/.test(name.slice(repeated.length + 1))
+    const isAgain = name === `${repeated}#${times + 1}`
+    if (isAgain) times += 1
     return [isAgain ? repeated : name, value]
   })
 }

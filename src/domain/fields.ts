@@ -128,7 +128,7 @@ const isObject = (value: unknown): value is JsonObject =>
 const parseObject = (text: string): JsonObject | undefined => {
   try {
     const value: unknown = JSON.parse(text)
-    return isObject(value) && !overflows(text, value) ? value : undefined
+    return isObject(value) && !overflows(value) ? value : undefined
   } catch {
     return undefined
   }

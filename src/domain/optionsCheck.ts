@@ -1,5 +1,6 @@
 /** What is wrong with options that a composing app gives: the rules of contract section 2, said of its own names. */
 import { Duration, Schema } from "effect"
+import { firstRefusal, httpUrlProblem, isName, isStartId, lastRefusal } from "./grammar.ts"
 import type { CollectorOptions } from "./options.ts"
 import { SERVICE_ID } from "./signature.ts"
 
@@ -18,77 +19,88 @@ export class OptionsError extends Schema.TaggedError<OptionsError>()("OptionsErr
   }
 }
 
-type Rule = readonly [option: string, isKept: boolean, problem: string]
+/** Undefined where the option keeps its rule. */
+type Ruling = readonly [option: string, problem: string | undefined]
 
-const isUrl = (text: string): boolean => {
-  const url = URL.parse(text)
-  return (
-    url !== null &&
-    /^https?:$/.test(url.protocol) &&
-    `${url.username}${url.password}` === "" &&
-    !text.includes("?") &&
-    !text.includes("#")
-  )
-}
+const must = (isKept: boolean, problem: string): string | undefined => (isKept ? undefined : `must be ${problem}`)
 
-const isName = (text: string): boolean => /^\S+$/.test(text)
-const isCount = (count: number): boolean => Number.isSafeInteger(count) && count >= 1
-const isSpan = (duration: Duration.Duration): boolean => Duration.isFinite(duration) && Duration.toMillis(duration) > 0
-
-const name = "must be a name without blanks"
-const count = "must be a whole number of at least 1"
-const span = "must be a duration above 0, and finite"
+const name = (text: string) => must(isName(text), "a name without blanks")
+const count = (number: number) => must(Number.isSafeInteger(number) && number >= 1, "a whole number of at least 1")
+const span = (duration: Duration.Duration) =>
+  must(Duration.isFinite(duration) && Duration.toMillis(duration) > 0, "a duration above 0, and finite")
 
 const counts = ["deliveryConcurrency", "dlqHold", "maxDeliveries"] as const
-const spans = ["apiTimeout", "claimIdle", "eventMaxAge", "eventMaxSkew", "shutdownTimeout", "healthInterval"] as const
+const spans = ["apiTimeout", "claimIdle", "shutdownTimeout", "healthInterval"] as const
 
-/** Every stream with the option that names it: those of the sets, and those of the app's own kinds. */
-const namedStreams = ({ kinds, streams }: CollectorOptions): ReadonlyArray<readonly [option: string, key: string]> => [
-  ...streams.flatMap((set, at) =>
-    (["transcribe", "process", "dlq", "abandoned"] as const).map(
-      (role) => [`streams[${at}].${role}`, set[role]] as const
-    )
+/** Streams with the options that name them: the read ones of the sets, and those of the app's own kinds. */
+type Named = readonly [option: string, key: string]
+
+const readStreams = ({ kinds, streams }: CollectorOptions): ReadonlyArray<Named> => [
+  ...streams.flatMap(
+    ({ dlq, process, transcribe }, at): ReadonlyArray<Named> => [
+      [`streams[${at}].transcribe`, transcribe],
+      [`streams[${at}].process`, process],
+      [`streams[${at}].dlq`, dlq]
+    ]
   ),
-  ...kinds.map((kind, at) => [`kinds[${at}].stream`, kind.stream ?? kind.name] as const)
+  ...kinds.map((kind, at): Named => [`kinds[${at}].stream`, kind.stream ?? kind.name])
 ]
+
+/** Nobody reads the abandoned streams, so that sets may share one; what is read must not be one of them, nor read twice. */
+const streamRulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
+  const read = readStreams(options)
+  const abandoned = options.streams.map((set, at): Named => [`streams[${at}].abandoned`, set.abandoned])
+  const clash = ([option, key]: Named, others: ReadonlyArray<Named>): Ruling => {
+    const same = others.find(([, other]) => other === key)
+    return [option, same === undefined ? undefined : `must not be the same as ${same[0]}`]
+  }
+  return [
+    ["streams", must(options.streams.length > 0, "at least one set: failed events go to its DLQ")],
+    ...[...read, ...abandoned].map(([option, key]): Ruling => [option, name(key)]),
+    ...read.map((named, at) => clash(named, [...read.slice(0, at), ...abandoned]))
+  ]
+}
 
 const reserved = ["transcribe", "process", "dlq"]
 
-const rulesOf = (options: CollectorOptions): ReadonlyArray<Rule> => {
-  const { apiBaseUrl, configSync, consumerGroup, consumerName, groupStartId, kinds } = options
-  const { rejectStatuses, serviceId, sourceRetention, streams } = options
-  const named = namedStreams(options)
-  const labels = kinds.map((kind) => kind.name)
+const rulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
+  const { configSync, eventMaxAge, eventMaxSkew, rejectStatuses, serviceId, sourceRetention } = options
+  const labels = options.kinds.map((kind) => kind.name)
   return [
-    ["apiBaseUrl", isUrl(apiBaseUrl), "must be an http:// or https:// URL without user, password, query and fragment"],
-    ["serviceId", SERVICE_ID.test(serviceId), "must be 1 to 64 letters, digits, `_` or `-`"],
-    ["consumerGroup", isName(consumerGroup), name],
-    ["consumerName", isName(consumerName), name],
-    ["groupStartId", /^(?:\$|\d{1,20}(?:-\d{1,20})?)$/.test(groupStartId), "must be `$`, `0` or the id of an entry"],
+    ["apiBaseUrl", httpUrlProblem(options.apiBaseUrl)],
+    ["serviceId", must(SERVICE_ID.test(serviceId), "1 to 64 letters, digits, `_` or `-`")],
+    ["consumerGroup", name(options.consumerGroup)],
+    ["consumerName", name(options.consumerName)],
+    ["groupStartId", must(isStartId(options.groupStartId), "`$`, `0` or the id of a stream entry")],
     [
       "rejectStatuses",
-      [...rejectStatuses].every((status) => Number.isInteger(status) && status >= 400 && status <= 599),
-      "must be statuses from 400 to 599"
+      must(
+        [...rejectStatuses].every(
+          (status) => Number.isInteger(status) && status >= firstRefusal && status <= lastRefusal
+        ),
+        `statuses from ${firstRefusal} to ${lastRefusal}`
+      )
     ],
-    ...counts.map((option): Rule => [option, isCount(options[option]), count]),
-    ...spans.map((option): Rule => [option, isSpan(options[option]), span]),
+    ...counts.map((option): Ruling => [option, count(options[option])]),
+    ...spans.map((option): Ruling => [option, span(options[option])]),
+    ["eventMaxAge", must(Duration.toMillis(eventMaxAge) > 0, "a duration above 0; infinite for no bound")],
+    ["eventMaxSkew", must(Duration.toMillis(eventMaxSkew) >= 0, "a duration of at least 0; infinite for no bound")],
     [
       "sourceRetention",
-      sourceRetention === "none" || sourceRetention === "acknowledged" || isSpan(sourceRetention),
-      "must be none, acknowledged or a duration above 0, and finite"
+      typeof sourceRetention === "string"
+        ? must(["none", "acknowledged"].includes(sourceRetention), "none, acknowledged or a duration")
+        : span(sourceRetention)
     ],
-    ["configSync.interval", configSync === undefined || isSpan(configSync.interval), span],
-    ["streams", streams.length > 0, "must have at least one set: failed events go to its DLQ"],
-    ...named.map(([option, key]): Rule => [option, isName(key), name]),
-    ...named.flatMap(([option, key], at): ReadonlyArray<Rule> => {
-      const same = named.slice(0, at).find(([, other]) => other === key)
-      return same === undefined ? [] : [[option, false, `must not be the same as ${same[0]}`]]
-    }),
+    ["configSync.interval", configSync === undefined ? undefined : span(configSync.interval)],
+    ["configSync.directory", must(configSync === undefined || configSync.directory.trim() !== "", "a folder's path")],
+    ...streamRulings(options),
     ...labels.map(
-      (label, at): Rule => [
+      (label, at): Ruling => [
         `kinds[${at}].name`,
-        label !== "" && !reserved.includes(label) && labels.indexOf(label) === at,
-        "must be a name of its own, and none of transcribe, process and dlq"
+        must(
+          label !== "" && !reserved.includes(label) && labels.indexOf(label) === at,
+          "a name of its own, and none of transcribe, process and dlq"
+        )
       ]
     )
   ]
@@ -96,4 +108,4 @@ const rulesOf = (options: CollectorOptions): ReadonlyArray<Rule> => {
 
 /** What is wrong with options, in their order; empty where nothing is. */
 export const optionProblems = (options: CollectorOptions): ReadonlyArray<OptionProblem> =>
-  rulesOf(options).flatMap(([option, isKept, problem]) => (isKept ? [] : [{ option, problem }]))
+  rulings(options).flatMap(([option, problem]) => (problem === undefined ? [] : [{ option, problem }]))

@@ -282,7 +282,8 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
               length: countOf(info.get("length")) ?? 0,
               firstId: Array.isArray(first) ? textOf(first[0]) : undefined,
               lastGeneratedId: textOf(info.get("last-generated-id")) ?? "0-0",
-              entriesAdded: countOf(info.get("entries-added")) ?? 0
+              entriesAdded: countOf(info.get("entries-added")) ?? 0,
+              groups: countOf(info.get("groups")) ?? 0
             }
           }),
           Effect.catchIf(

@@ -29,7 +29,7 @@ import { Ledger } from "./state/ledger.ts"
 import { Link } from "./state/link.ts"
 import { Permits } from "./state/permits.ts"
 import type { LaneState, Session } from "./state/session.ts"
-import { stopIdle, stopSession } from "./stop.ts"
+import { saysIdleStop, stopSession } from "./stop.ts"
 import { makeSupervisor, type Supervisor, type TooManyDefects } from "./supervise.ts"
 import * as TakeOver from "./takeOver.ts"
 
@@ -252,6 +252,8 @@ export const makeCollector = <R>(
     const configSync = yield* Effect.provideService(makeConfigSync(syncPulse), JobsApi, lasting.api)
     const configLoop = configSync === undefined ? Effect.never : supervisor.watch(ConfigSync.loopName, configSync.run)
     let current: Session | undefined
+    /** How many were opened so far. */
+    let sessions = 0
     let stopping = false
     const health = Health.makeHealth({
       options,
@@ -276,6 +278,7 @@ export const makeCollector = <R>(
       for (;;) {
         const lost = yield* runSession(lasting, (session) => {
           current = session
+          if (session !== undefined) sessions += 1
           if (session === undefined) heartbeats.clear([Health.loopName, ConfigSync.loopName])
         })
         yield* Effect.logWarning("lease.lost").pipe(Effect.annotateLogs({ consumer: lost.name }))
@@ -289,9 +292,11 @@ export const makeCollector = <R>(
     )
     const stop = Effect.suspend(() => {
       const idle = !stopping && current === undefined && running.pollUnsafe() === undefined
+      const before = sessions
       stopping = true
-      const end = Fiber.interrupt(running)
-      return idle ? stopIdle(end) : end
+      // One that was opened meanwhile says so itself.
+      const said = Effect.suspend(() => (idle && sessions === before ? saysIdleStop : Effect.void))
+      return Effect.andThen(Fiber.interrupt(running), said)
     })
     yield* Effect.addFinalizer(() => stop)
     return {

@@ -104,6 +104,21 @@ const plan = (options: Pick<ConfigSyncOptions, "drift">, installed: Installed, o
   return { _tag: "Repair", installation: { contents, version, etag, reason: "repair" }, outcome }
 }
 
+const outcomeOf = (done: Plan): Metrics.SyncOutcome => {
+  switch (done._tag) {
+    case "Nothing":
+      return "unchanged"
+    case "Refuse":
+      return "refused"
+    case "Fail":
+      return "failed"
+    case "Install":
+      return "changed"
+    case "Repair":
+      return done.outcome
+  }
+}
+
 /** The state after an install: an acceptance is used up, and a version as high as those kept out lets them go. */
 const afterInstall =
   (version: number, adopted: number | null, at: number) =>
@@ -172,13 +187,13 @@ export const make = Effect.fnUntraced(function* (
   }
 
   /** Carries a plan out as the only writer, decided anew on what stands there then. */
-  const perform = (offer: Offer, seen: number | undefined, now: number) =>
+  const perform = (offer: Offer, first: Plan, now: number) =>
     store.locked(
       Effect.gen(function* () {
         const before = yield* store.read
         const planned = plan(options, before, offer, now)
         // Another replica was quicker, with a later answer: nothing is wrong with this one.
-        const overtaken = offer._tag === "Bundle" && planned._tag === "Refuse" && before.generation !== seen
+        const overtaken = first._tag === "Install" && planned._tag === "Refuse" && planned.error.rule === "older"
         const todo: Plan = overtaken ? { _tag: "Nothing", note: "unchanged" } : planned
         if (todo._tag === "Install") {
           const generation = yield* store.install(todo.installation)
@@ -286,15 +301,12 @@ export const make = Effect.fnUntraced(function* (
     memory.installed = installed
     const offer = yield* fetch(installed)
     let todo = plan(options, installed, offer, now)
-    let outcome: Metrics.SyncOutcome =
-      todo._tag === "Refuse" ? "refused" : todo._tag === "Fail" ? "failed" : "unchanged"
     let written: number | undefined
     if (todo._tag === "Install" || todo._tag === "Repair") {
-      const done = yield* perform(offer, installed.generation, now)
+      const done = yield* perform(offer, todo, now)
       todo = done.todo
       installed = done.before
       written = done.generation
-      outcome = todo._tag === "Install" ? "changed" : todo._tag === "Repair" ? todo.outcome : "unchanged"
     } else if (offer._tag === "Bundle" && todo._tag === "Nothing" && todo.note === "unchanged") {
       fresher = { generation: installed.generation, etag: offer.etag }
     }
@@ -328,7 +340,7 @@ export const make = Effect.fnUntraced(function* (
       yield* store.recover
     }
     if (written !== undefined || reload._tag !== "None") memory.installed = yield* store.read
-    return reload._tag === "WentBack" ? "failed" : outcome
+    return reload._tag === "WentBack" ? "failed" : outcomeOf(todo)
   })
 
   const tick = Effect.gen(function* () {

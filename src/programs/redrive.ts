@@ -83,10 +83,10 @@ export interface Progress {
   /** Left where they are: no replay can put them back. */
   readonly unreadable: number
   /** Left where they are: nobody would read the stream that a replay puts them back in. */
-  readonly unread: number
+  readonly noReader: number
 }
 
-export const noProgress: Progress = { done: 0, gone: 0, unreadable: 0, unread: 0 }
+export const noProgress: Progress = { done: 0, gone: 0, unreadable: 0, noReader: 0 }
 
 /** Texts that a script may unpack are some 8,000 (Lua's stack): an event of half as many is invalid eight times over. */
 const mostTexts = 4_000
@@ -101,16 +101,15 @@ const isReadable = (item: AbandonedItem): item is Readable =>
   item.abandoned !== undefined && item.event.length <= mostTexts
 
 /** What a replay does with an entry: puts it back, or leaves it and why. */
-export type Fate = { readonly _tag: "PutBack"; readonly item: Readable } | { readonly _tag: "Unreadable" | "Unread" }
+export type Fate = { readonly _tag: "PutBack"; readonly item: Readable } | { readonly _tag: "Unreadable" | "NoReader" }
 
 /**
  * Tells the fate of entries. An event that nobody reads would be as good as lost: its stream must be one of these sets,
- * or have the consumer group, as that of a host app's own kind does.
+ * or have a consumer group, as that of a host app's own kind does.
  */
 export const makeFateOf = (
   streams: Streams,
-  sets: ReadonlyArray<StreamSet>,
-  group: string
+  sets: ReadonlyArray<StreamSet>
 ): ((item: AbandonedItem) => Effect.Effect<Fate, RedisError>) => {
   const known = new Map(
     sets.flatMap(({ dlq, process, transcribe }) => [transcribe, process, dlq].map((key) => [key, true]))
@@ -119,24 +118,22 @@ export const makeFateOf = (
     Effect.suspend(() => {
       const told = known.get(key)
       if (told !== undefined) return Effect.succeed(told)
-      const asked = Effect.flatMap(streams.streamInfo(key), (info) =>
-        info === undefined ? Effect.succeed(false) : Effect.map(streams.groupInfo(key, group), (it) => it !== undefined)
-      )
+      const asked = Effect.map(streams.streamInfo(key), (info) => info !== undefined && info.groups > 0)
       return Effect.tap(asked, (answer) => Effect.sync(() => known.set(key, answer)))
     })
   return (item) =>
     isReadable(item)
       ? Effect.map(
           isRead(item.abandoned.origin_stream),
-          (read): Fate => (read ? { _tag: "PutBack", item } : { _tag: "Unread" })
+          (read): Fate => (read ? { _tag: "PutBack", item } : { _tag: "NoReader" })
         )
       : Effect.succeed({ _tag: "Unreadable" })
 }
 
 /** Counts an entry that is left where it is. */
 export const leave = (progress: Progress, { _tag }: Exclude<Fate, { readonly _tag: "PutBack" }>): Progress =>
-  _tag === "Unread"
-    ? { ...progress, unread: progress.unread + 1 }
+  _tag === "NoReader"
+    ? { ...progress, noReader: progress.noReader + 1 }
     : { ...progress, unreadable: progress.unreadable + 1 }
 
 /**

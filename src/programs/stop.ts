@@ -48,9 +48,8 @@ const saysStopping = (inFlight: number, held: number): Effect.Effect<void> =>
 const saysStopped = (released: number | "unknown"): Effect.Effect<void> =>
   Effect.annotateLogs(Effect.logInfo("stopped"), { released })
 
-/** Ends a collector that has no session, since Redis was not reached yet. */
-export const stopIdle = (end: Effect.Effect<void>): Effect.Effect<void> =>
-  saysStopping(0, 0).pipe(Effect.andThen(end), Effect.andThen(saysStopped(0)))
+/** Says that a collector stopped while it had no session: Redis was not reached, or its name was not free yet. */
+export const saysIdleStop: Effect.Effect<void> = Effect.andThen(saysStopping(0, 0), saysStopped(0))
 
 /** Ends a session whose readers and dispatcher have stopped. */
 export const stopSession = (session: Session, workers: FiberSet.FiberSet<void>): Effect.Effect<void> =>

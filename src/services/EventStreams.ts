@@ -44,6 +44,8 @@ export interface StreamInfo {
   readonly firstId: string | undefined
   readonly lastGeneratedId: string
   readonly entriesAdded: number
+  /** How many consumer groups it has. */
+  readonly groups: number
 }
 
 export interface GroupInfo {

@@ -90,6 +90,26 @@ describe("a folder that cannot be written", () => {
     })
   )
 
+  it.effect("a set that could not be put in place is taken away, even where nothing more can be written", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      world.api.serve(bundleOf(1))
+      const sync = yield* world.start()
+      yield* sync.tick
+      world.api.serve(bundleOf(2))
+      world.disk.fault = (name, path) =>
+        (name === "rename" && path.endsWith("/current")) || (name === "write" && path.includes(".state.json"))
+          ? "ENOSPC"
+          : undefined
+      const before = [...world.disk.folderAt(`${directory}/generations`).entries.keys()]
+      assert.strictEqual(yield* sync.tick, "failed")
+      assert.deepStrictEqual([...world.disk.folderAt(`${directory}/generations`).entries.keys()], before)
+      world.disk.fault = () => undefined
+      assert.strictEqual(yield* sync.tick, "changed")
+      assert.deepStrictEqual(world.versions(), [2, 2, 2])
+    })
+  )
+
   it.effect("a bind-mounted file is told apart: nothing of the old set changes", () =>
     Effect.gen(function* () {
       const world = new World()

@@ -263,6 +263,29 @@ describe("what is refused", () => {
     })
   )
 
+  it.effect("stays one where another replica repaired what both found edited", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const quick = yield* world.start()
+      const slow = yield* world.start()
+      world.api.serve(bundleOf(2))
+      yield* quick.tick
+      yield* slow.tick
+      const answered = yield* Deferred.make<void>()
+      world.api.serve(bundleOf(1))
+      const older = world.api.answer
+      world.edit("limits.conf", (text) => text.replace("600", "100"), 1)
+      world.api.answer = (etag) => Effect.tap(older(etag), () => Deferred.await(answered))
+      const late = yield* Effect.forkChild(slow.tick)
+      yield* TestClock.adjust(0)
+      world.api.answer = older
+      assert.strictEqual(yield* quick.tick, "refused")
+      assert.strictEqual(world.logged("config.repaired").length, 1)
+      yield* Deferred.succeed(answered, undefined)
+      assert.strictEqual(yield* Fiber.join(late), "refused")
+    })
+  )
+
   it.effect("is applied once when the operator accepts it", () =>
     Effect.gen(function* () {
       const world = new World()

@@ -212,6 +212,7 @@ describe("what the contract does not allow", () => {
     [{ metadata: "{" }, /^metadata: must be a JSON object/],
     [{ metadata: "null" }, /^metadata: must be a JSON object/],
     [{ metadata: '{"deep":[{"n":1e400}]}' }, /^metadata: must be a JSON object, its numbers within the range/],
+    [{ metadata: `{"n":${"1".repeat(230)}e90}` }, /^metadata: must be a JSON object, its numbers within the range/],
     [{ metadata: `{"n":-${"9".repeat(400)}}` }, /^metadata: must be a JSON object, its numbers within the range/],
     [{ metadata: '{"session_id":"other"}' }, /^metadata: its session_id/],
     [{ metadata: '{"session_id":1}' }, /^metadata: its session_id/],

@@ -17,6 +17,15 @@ const kind = (name: string, stream = name) =>
     request: ({ event_id }) => ({ path: "/x", body: {}, idempotencyKey: event_id })
   })
 
+const parts = Layer.provide([
+  layerMemoryRedis,
+  SimulatedSigner.layer,
+  Layer.succeed(
+    HttpClient.HttpClient,
+    HttpClient.make(() => Effect.die("nothing is sent"))
+  )
+])
+
 /** The options that are found to be wrong. */
 const wrong = (more: Partial<CollectorOptions>): ReadonlyArray<string> =>
   optionProblems({ ...sound, ...more }).map(({ option }) => option)
@@ -33,6 +42,12 @@ describe("the options of a composing app", () => {
     assert.deepStrictEqual(wrong({ sourceRetention: "acknowledged", rejectStatuses: new Set() }), [])
   })
 
+  it("may have no bounds of age and none on the future, and shards that share their abandoned stream", () => {
+    assert.deepStrictEqual(wrong({ eventMaxAge: Duration.infinity, eventMaxSkew: Duration.zero }), [])
+    const second = { transcribe: "t", process: "p", dlq: "d", abandoned: defaultStreams.abandoned }
+    assert.deepStrictEqual(wrong({ streams: [defaultStreams, second] }), [])
+  })
+
   const cases: ReadonlyArray<readonly [Partial<CollectorOptions>, ReadonlyArray<string>]> = [
     [{ apiBaseUrl: "api.example" }, ["apiBaseUrl"]],
     [{ apiBaseUrl: "https://u:p@api.example" }, ["apiBaseUrl"]],
@@ -40,6 +55,12 @@ describe("the options of a composing app", () => {
     [{ serviceId: "a b\nc" }, ["serviceId"]],
     [{ consumerGroup: "", consumerName: " " }, ["consumerGroup", "consumerName"]],
     [{ groupStartId: "-" }, ["groupStartId"]],
+    [{ groupStartId: "99999999999999999999" }, ["groupStartId"]],
+    [{ eventMaxAge: Duration.zero }, ["eventMaxAge"]],
+    [
+      { configSync: { directory: " ", interval: Duration.zero, drift: "repair" } },
+      ["configSync.interval", "configSync.directory"]
+    ],
     [{ rejectStatuses: new Set([200]) }, ["rejectStatuses"]],
     [
       { deliveryConcurrency: 0, dlqHold: 1.5, maxDeliveries: Number.NaN },
@@ -50,7 +71,7 @@ describe("the options of a composing app", () => {
     [{ streams: [] }, ["streams"]],
     [
       { streams: [defaultStreams, defaultStreams] },
-      ["transcribe", "process", "dlq", "abandoned"].map((role) => `streams[1].${role}`)
+      ["transcribe", "process", "dlq"].map((role) => `streams[1].${role}`)
     ],
     [{ kinds: [kind("a", "s"), kind("b", "s")] }, ["kinds[1].stream"]],
     [{ kinds: [kind("a", defaultStreams.abandoned)] }, ["kinds[0].stream"]],
@@ -60,18 +81,20 @@ describe("the options of a composing app", () => {
     assert.deepStrictEqual(wrong(more), options)
   })
 
+  it.effect("that are undefined are left out", () =>
+    Effect.gen(function* () {
+      const options: { readonly apiBaseUrl: string } = JSON.parse('{"apiBaseUrl":"nowhere"}')
+      const undefinedToo = { ...options, claimIdle: undefined, serviceId: undefined } as unknown as typeof options
+      const exit = yield* Effect.exit(Effect.scoped(Layer.build(JobCollector.layer(undefinedToo).pipe(parts))))
+      assert(Exit.isFailure(exit))
+      assert.match(String(exit.cause), /apiBaseUrl: must be/)
+      assert.notMatch(String(exit.cause), /claimIdle|serviceId/)
+    })
+  )
+
   it.effect("fail the layer by name before anything is started", () =>
     Effect.gen(function* () {
-      const layer = JobCollector.layer({ apiBaseUrl: "nowhere", deliveryConcurrency: 0 }).pipe(
-        Layer.provide([
-          layerMemoryRedis,
-          SimulatedSigner.layer,
-          Layer.succeed(
-            HttpClient.HttpClient,
-            HttpClient.make(() => Effect.die("nothing is sent"))
-          )
-        ])
-      )
+      const layer = JobCollector.layer({ apiBaseUrl: "nowhere", deliveryConcurrency: 0 }).pipe(parts)
       const exit = yield* Effect.exit(Effect.scoped(Layer.build(layer)))
       assert(Exit.isFailure(exit))
       const [error] = exit.cause.reasons.flatMap((reason) => (reason._tag === "Fail" ? [reason.error] : []))

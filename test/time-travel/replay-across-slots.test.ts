@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Stream } from "effect"
 import { encodeAbandonedEntry } from "../../src/domain/dlq.ts"
-import { defaultOptions, defaultStreams } from "../../src/domain/options.ts"
+import { defaultStreams } from "../../src/domain/options.ts"
 import { JobCollector } from "../../src/JobCollector.ts"
 import * as EventStreamsLayer from "../../src/layers/EventStreams.ts"
 import { abandonedItem, makeFateOf, replay, scan } from "../../src/programs/redrive.ts"
@@ -56,18 +56,12 @@ describe("a replay across slots", () => {
     const replays = Effect.gen(function* () {
       const streams = yield* EventStreams
       const items = Stream.map(scan(streams, abandoned), (entry) => abandonedItem(abandoned, entry))
-      return yield* replay(
-        streams,
-        items,
-        10,
-        makeFateOf(streams, [defaultStreams], defaultOptions.consumerGroup),
-        () => Effect.void
-      )
+      return yield* replay(streams, items, 10, makeFateOf(streams, [defaultStreams]), () => Effect.void)
     })
     const exits: Array<unknown> = []
     world.launch("operator", Effect.provide(replays, EventStreamsLayer.layer), (exit) => exits.push(exit))
     world.run("1 minute")
-    assert.deepStrictEqual(exits, [Exit.succeed({ done: count, gone: 0, unreadable: 0, unread: 0 })])
+    assert.deepStrictEqual(exits, [Exit.succeed({ done: count, gone: 0, unreadable: 0, noReader: 0 })])
     assert.strictEqual(delivered.size, count)
     assert.deepStrictEqual(world.entries(abandoned), [])
   })

@@ -59,26 +59,36 @@ const make = Effect.fnUntraced(function* (options: Pick<ConfigSyncOptions, "dire
     return {
       paths: [
         ...names.filter(isLeftover).map((name) => `${directory}/${name}`),
-        ...numbers.filter((number) => !keep.has(number)).map(generations.folder)
+        ...numbers.filter((number) => number !== newest && !keep.has(number)).map(generations.folder)
       ],
-      /** The highest number of all, where its folder goes: after two rollbacks. */
+      /** The generation of the highest number of all, where it goes too: after rollbacks, or a crash. */
       newest: newest !== undefined && !keep.has(newest) ? newest : undefined
     }
   })
 
   const sweep = Effect.gen(function* () {
     const { newest, paths } = yield* leftovers
-    // A reader may still be in that folder, which another generation of the same number would change under it.
-    if (newest !== undefined) yield* update((state) => ({ ...state, newest }))
+    // First what needs no room on the disk, and makes some.
     yield* Effect.forEach(paths, (path) => fs.remove(path, { recursive: true, force: true }), { discard: true })
+    if (newest === undefined) return
+    // A reader may still be in that folder, which another generation of the same number would change under it.
+    yield* update((state) => ({ ...state, newest: Math.max(newest, state.newest ?? 0) }))
+    yield* generations.remove(newest)
   })
+
+  /** Removes a generation that was staged and could not be published: nobody has seen it, and its number is free again. */
+  const withdraw = (generation: number) =>
+    Effect.flatMap(observer.pointer, (at) =>
+      at.generation === generation ? Effect.void : Effect.andThen(generations.remove(generation), sweep)
+    )
 
   const recover = Effect.gen(function* () {
     const { generation, unfinished } = yield* observer.pointer
     // A process that was killed between the commit and its sync left a set that a power cut could still take back.
     if (generation !== undefined) yield* durable.syncFolder(directory)
     const stranded = yield* fs.exists(`${directory}/.lock`)
-    if (!unfinished && !stranded && (yield* leftovers).paths.length === 0) return
+    const { newest, paths } = yield* leftovers
+    if (!unfinished && !stranded && paths.length === 0 && newest === undefined) return
     yield* locked(Effect.andThen(journal.rollForward, sweep))
   })
 
@@ -140,7 +150,7 @@ const make = Effect.fnUntraced(function* (options: Pick<ConfigSyncOptions, "dire
         (name) => ({ mode: fileMode(name, gid !== undefined), gid }),
         { check: Result.isSuccess(bundleOfFiles(installation.contents)) }
       )
-      yield* publish(generation, by, before, gid).pipe(Effect.tapError(() => Effect.ignore(sweep)))
+      yield* publish(generation, by, before, gid).pipe(Effect.tapError(() => Effect.ignore(withdraw(generation))))
       yield* Effect.ignore(sweep)
       return generation
     })

@@ -1,5 +1,6 @@
 import { type Duration, Redacted, Result } from "effect"
 import { durationOf } from "../../domain/duration.ts"
+import { firstRefusal, httpUrlProblem, isName, isStartId, lastRefusal } from "../../domain/grammar.ts"
 import type { Parse } from "./setting.ts"
 
 /**
@@ -27,7 +28,8 @@ export const matching =
     pattern.test(text) ? Result.succeed(text) : Result.fail(`must be ${rule}`)
 
 /** A name without blanks in it. */
-export const name: Parse<string> = matching(/^\S+$/, "a name without blanks")
+export const name: Parse<string> = (text) =>
+  isName(text) ? Result.succeed(text) : Result.fail("must be a name without blanks")
 
 /** A secret as it stands. */
 export const secret: Parse<Redacted.Redacted<string>> = (text) => Result.succeed(Redacted.make(text))
@@ -86,30 +88,22 @@ export const distinctList =
 export const statuses: Parse<ReadonlySet<number>> = (text) =>
   text === "none"
     ? Result.succeed(new Set())
-    : Result.mapBoth(list(integer(400, 599))(text), {
-        onFailure: () => `must be \`none\` or statuses from 400 to 599 with commas between; it is ${shown(text)}`,
+    : Result.mapBoth(list(integer(firstRefusal, lastRefusal))(text), {
+        onFailure: () =>
+          `must be \`none\` or statuses from ${firstRefusal} to ${lastRefusal} with commas between; it is ${shown(text)}`,
         onSuccess: (numbers) => new Set(numbers)
       })
 
-const MAX_U64 = 2n ** 64n - 1n
-
 /** Where a consumer group starts: `$`, `0` or the id of an entry. */
 export const startId: Parse<string> = ensure(
-  (text) =>
-    text === "$" || (/^\d{1,20}(?:-\d{1,20})?$/.test(text) && text.split("-").every((part) => BigInt(part) <= MAX_U64))
-      ? text
-      : undefined,
+  (text) => (isStartId(text) ? text : undefined),
   "`$`, `0` or the id of a stream entry"
 )
 
 /** A URL of HTTP without user, password, query and fragment; it may hide a secret, so it is never shown. */
 export const httpUrl: Parse<URL> = (text) => {
-  const url = URL.parse(text)
-  if (url === null || !/^https?:$/.test(url.protocol)) return Result.fail("must be an http:// or https:// URL")
-  if (url.username !== "" || url.password !== "") return Result.fail("must be a URL without user and password in it")
-  return text.includes("?") || text.includes("#")
-    ? Result.fail("must be a URL without query and fragment")
-    : Result.succeed(url)
+  const problem = httpUrlProblem(text)
+  return problem === undefined ? Result.succeed(new URL(text)) : Result.fail(problem)
 }
 
 /** Whether a host is this machine itself. */

@@ -9,7 +9,6 @@ import {
   type AbandonedItem,
   abandonedItem,
   drop as dropAll,
-  type Fate,
   leave,
   makeFateOf,
   noProgress,
@@ -144,18 +143,18 @@ const reporter = (verb: string, named: boolean) => {
   }
 }
 
-const summaryOf = (verb: string, { done, gone, unread, unreadable }: Progress): string =>
+const summaryOf = (verb: string, { done, gone, noReader, unreadable }: Progress): string =>
   [
     `${done} ${verb}`,
     ...(gone > 0 ? [`${gone} gone before their turn`] : []),
     ...(unreadable > 0 ? [`${unreadable} unreadable, left where they are`] : []),
-    ...(unread > 0 ? [`${unread} of a stream that nobody reads, left where they are`] : [])
+    ...(noReader > 0 ? [`${noReader} of a stream that nobody reads, left where they are`] : [])
   ].join(", ")
 
 /** What was named on the command line and not done, a line each. */
 const undone = (verb: string, flags: Selection, missing: ReadonlySet<string>, progress: Progress) => {
   if (flags.ids.length === 0) return []
-  const left = progress.gone + progress.unreadable + progress.unread
+  const left = progress.gone + progress.unreadable + progress.noReader
   return [
     ...[...missing].map(
       (id) => `no abandoned entry${isFiltered(flags) ? " that the filters select" : ""} has the id ${id}`
@@ -164,11 +163,14 @@ const undone = (verb: string, flags: Selection, missing: ReadonlySet<string>, pr
   ]
 }
 
+/** Counts an entry as the work would, without doing it. */
+type Counted = (operated: Operated) => (progress: Progress, item: AbandonedItem) => Effect.Effect<Progress, RedisError>
+
 /** Replay and drop differ in what they do to each entry. */
 const redrive = (
   verb: string,
   flags: Selection & { readonly dryRun: boolean; readonly json: boolean },
-  fateIn: (operated: Operated) => (item: AbandonedItem) => Effect.Effect<Fate | undefined, RedisError>,
+  counted: Counted,
   work: (
     operated: Operated,
     items: Effect.Success<ReturnType<typeof selected>>,
@@ -193,7 +195,7 @@ const redrive = (
                   [verb]: progress.done,
                   gone: progress.gone,
                   unreadable: progress.unreadable,
-                  unread: progress.unread
+                  no_reader: progress.noReader
                 })
               : flags.dryRun
                 ? `would be: ${summaryOf(verb, progress)}`
@@ -203,14 +205,11 @@ const redrive = (
           if (problems.length > 0) return yield* new Misused({ problem: problems.join("\n") })
         })
       if (flags.dryRun) {
-        const fateOf = fateIn(operated)
+        const countedBy = counted(operated)
         let progress = noProgress
         yield* Stream.runForEach(items, (item) =>
-          Effect.flatMap(fateOf(item), (fate) => {
-            progress =
-              fate === undefined || fate._tag === "PutBack"
-                ? { ...progress, done: progress.done + 1 }
-                : leave(progress, fate)
+          Effect.flatMap(countedBy(progress, item), (next) => {
+            progress = next
             return flags.json ? Effect.void : Console.log(lineOf(item))
           })
         )
@@ -220,6 +219,8 @@ const redrive = (
       yield* conclude(yield* Effect.onInterrupt(work(operated, items, step), () => interrupted))
     })
   )
+
+const oneMore = (progress: Progress): Progress => ({ ...progress, done: progress.done + 1 })
 
 const replay = Command.make(
   "replay",
@@ -239,8 +240,13 @@ const replay = Command.make(
     json
   },
   (flags) => {
-    const fateIn = ({ group, sets, streams }: Operated) => makeFateOf(streams, sets, group)
-    return redrive("replayed", flags, fateIn, (operated, items, step) =>
+    const fateIn = ({ sets, streams }: Operated) => makeFateOf(streams, sets)
+    const counted: Counted = (operated) => {
+      const fateOf = fateIn(operated)
+      return (progress, item) =>
+        Effect.map(fateOf(item), (fate) => (fate._tag === "PutBack" ? oneMore(progress) : leave(progress, fate)))
+    }
+    return redrive("replayed", flags, counted, (operated, items, step) =>
       replayAll(operated.streams, items, flags.rate, fateIn(operated), step)
     )
   }
@@ -266,7 +272,7 @@ const drop = Command.make(
       : redrive(
           "dropped",
           flags,
-          () => () => Effect.undefined,
+          () => (progress) => Effect.succeed(oneMore(progress)),
           ({ streams }, items, step) => dropAll(streams, items, step)
         )
 ).pipe(Command.withDescription("Deletes abandoned events for good; export them first with list --json"))

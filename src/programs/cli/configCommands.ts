@@ -4,7 +4,6 @@
  */
 import { Clock, Console, Duration, Effect, Option, Result, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { decodeBundle } from "../../domain/config/bundle.ts"
 import { diff, renderChanges } from "../../domain/config/diff.ts"
 import { bundleOfFiles } from "../../domain/config/files.ts"
 import { type ConfigState, contentsOfRecord, isHeld } from "../../domain/config/state.ts"
@@ -13,6 +12,7 @@ import { ConfigStore, ConfigStoreError, type GenerationSummary, type Installed }
 import { Gateway } from "../../services/Gateway.ts"
 import { JobsApi } from "../../services/JobsApi.ts"
 import { isPending, tellGateway } from "../configReload.ts"
+import { receiveBundle } from "../receiveBundle.ts"
 import { DurationArgument, json } from "./flags.ts"
 
 /** Prints a value as JSON, or lines for people. */
@@ -100,7 +100,7 @@ const offered = Effect.gen(function* () {
   if (api === undefined) return yield* noGeneration("--offered asks the API: set API_BASE_URL and the key")
   const answer = yield* api.configurations(undefined)
   if (answer._tag === "NotModified") return yield* noGeneration("the API answered 304 to a request without ETag")
-  return yield* Effect.fromResult(decodeBundle(answer.body))
+  return yield* Effect.fromResult(receiveBundle(answer))
 })
 
 export interface DiffOptions {
