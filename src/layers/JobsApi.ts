@@ -31,8 +31,8 @@ export interface Options {
 const CONFIGURATIONS_PATH = "/api/models/configurations"
 const MAX_CONFIGURATIONS_BYTES = 16 * 1024 * 1024
 
-/** Said, since without it any content coding would be acceptable (RFC 9110 section 12.5.3). */
-const plain = { "accept-encoding": "identity" } as const
+/** The coding asked for: unsaid, any would be acceptable (RFC 9110 section 12.5.3). */
+const PLAIN = "identity"
 
 const encoder = new TextEncoder()
 const NOTHING = new Uint8Array(0)
@@ -72,7 +72,7 @@ const exceeds = (text: string, maxBytes: number): boolean =>
 /** An answer that cannot be read because it came encoded all the same says so. */
 const ofCoding = (result: Failed, { headers }: HttpClientResponse.HttpClientResponse): Failed => {
   const coding = headers["content-encoding"]
-  if (coding === undefined || coding === "identity") return result
+  if (coding === undefined || coding === PLAIN) return result
   const problem = `${result.errorMessage}; it came with Content-Encoding: ${coding}, which was not asked for`
   return failed(result.errorCode, problem, result.status, result.retryAfterMs)
 }
@@ -135,24 +135,19 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
         Effect.clockWith((clock) => {
           const now = () => clock.currentTimeMillisUnsafe()
           const attempt = authorize(delivery.body, clock).pipe(
-            Effect.flatMap((authorization) =>
-              client.execute(
-                makeRequest(
-                  "POST",
-                  baseUrl + delivery.path,
-                  {
-                    authorization,
-                    ...plain,
-                    "content-type": "application/json",
-                    "x-service-id": serviceId,
-                    "idempotency-key": delivery.idempotencyKey,
-                    "x-delivery-attempt": `${delivery.attempt}`,
-                    ...(delivery.traceparent === undefined ? undefined : { traceparent: delivery.traceparent })
-                  },
-                  HttpBody.uint8Array(delivery.body, "application/json")
-                )
-              )
-            ),
+            Effect.flatMap((authorization) => {
+              const headers: Record<string, string> = {
+                authorization,
+                "accept-encoding": PLAIN,
+                "content-type": "application/json",
+                "x-service-id": serviceId,
+                "idempotency-key": delivery.idempotencyKey,
+                "x-delivery-attempt": `${delivery.attempt}`
+              }
+              if (delivery.traceparent !== undefined) headers.traceparent = delivery.traceparent
+              const body = HttpBody.uint8Array(delivery.body, "application/json")
+              return client.execute(makeRequest("POST", baseUrl + delivery.path, headers, body))
+            }),
             Effect.flatMap((response) => judge(response, now)),
             Effect.catch((error) =>
               Effect.succeed(error._tag === "SignerError" ? unsigned(error.problem) : unanswered(error, now()))
@@ -171,7 +166,7 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
                   baseUrl + CONFIGURATIONS_PATH,
                   {
                     authorization,
-                    ...plain,
+                    "accept-encoding": PLAIN,
                     accept: "application/json",
                     "x-service-id": serviceId,
                     ...(etag === undefined ? undefined : { "if-none-match": etag })
