@@ -6,6 +6,7 @@ import type { StreamSet } from "../domain/options.ts"
 import { compareIds } from "../domain/streamId.ts"
 import type { EventStreams, StreamEntry } from "../services/EventStreams.ts"
 import type { RedisError } from "../services/Redis.ts"
+import { redisFailure } from "../services/RedisFailure.ts"
 
 type Streams = EventStreams["Service"]
 
@@ -118,7 +119,14 @@ export const makeFateOf = (
     Effect.suspend(() => {
       const told = known.get(key)
       if (told !== undefined) return Effect.succeed(told)
-      const asked = Effect.map(streams.streamInfo(key), (info) => info !== undefined && info.groups > 0)
+      const asked = streams.streamInfo(key).pipe(
+        Effect.map((info) => info !== undefined && info.groups > 0),
+        // A key that holds something else has no reader either; failing here would hold up all that come after.
+        Effect.catchIf(
+          (error) => redisFailure(error) === "wrong-type",
+          () => Effect.succeed(false)
+        )
+      )
       return Effect.tap(asked, (answer) => Effect.sync(() => known.set(key, answer)))
     })
   return (item) =>
