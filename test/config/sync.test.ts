@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Metric } from "effect"
+import { Effect, Fiber, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import { ConfigStore } from "../../src/services/ConfigStore.ts"
 import { JobsApiError } from "../../src/services/JobsApi.ts"
@@ -238,51 +238,6 @@ describe("what is refused", () => {
       assert.strictEqual(yield* sync.tick, "unchanged")
       assert.strictEqual(yield* sync.tick, "unchanged")
       assert.deepStrictEqual(world.api.asked, [undefined, '"42"', '"42other"'])
-    })
-  )
-
-  it.effect("is none where another replica installed a later answer meanwhile", () =>
-    Effect.gen(function* () {
-      const world = new World()
-      const quick = yield* world.start()
-      const slow = yield* world.start()
-      world.api.serve(bundleOf(1))
-      yield* quick.tick
-      const answered = yield* Deferred.make<void>()
-      world.api.serve(bundleOf(2))
-      const second = world.api.answer
-      world.api.answer = (etag) => Effect.tap(second(etag), () => Deferred.await(answered))
-      const late = yield* Effect.forkChild(slow.tick)
-      yield* TestClock.adjust(0)
-      world.api.serve(bundleOf(3))
-      assert.strictEqual(yield* quick.tick, "changed")
-      yield* Deferred.succeed(answered, undefined)
-      assert.strictEqual(yield* Fiber.join(late), "unchanged")
-      assert.deepStrictEqual(world.versions(), [3, 3, 3])
-      assert.deepStrictEqual(world.logged("config.refused"), [])
-    })
-  )
-
-  it.effect("stays one where another replica repaired what both found edited", () =>
-    Effect.gen(function* () {
-      const world = new World()
-      const quick = yield* world.start()
-      const slow = yield* world.start()
-      world.api.serve(bundleOf(2))
-      yield* quick.tick
-      yield* slow.tick
-      const answered = yield* Deferred.make<void>()
-      world.api.serve(bundleOf(1))
-      const older = world.api.answer
-      world.edit("limits.conf", (text) => text.replace("600", "100"), 1)
-      world.api.answer = (etag) => Effect.tap(older(etag), () => Deferred.await(answered))
-      const late = yield* Effect.forkChild(slow.tick)
-      yield* TestClock.adjust(0)
-      world.api.answer = older
-      assert.strictEqual(yield* quick.tick, "refused")
-      assert.strictEqual(world.logged("config.repaired").length, 1)
-      yield* Deferred.succeed(answered, undefined)
-      assert.strictEqual(yield* Fiber.join(late), "refused")
     })
   )
 
