@@ -22,6 +22,16 @@ const mutating = new Set([
   "sync"
 ])
 
+/** A process that installed version 1, and is about to be offered version 2. */
+const offeredTwo = (world: World) =>
+  Effect.gen(function* () {
+    world.api.serve(bundleOf(1))
+    const sync = yield* world.start()
+    yield* sync.tick
+    world.api.serve(bundleOf(2))
+    return sync
+  })
+
 describe("a folder that cannot be written", () => {
   const codes = [
     ["EROFS", "read-only"],
@@ -34,10 +44,7 @@ describe("a folder that cannot be written", () => {
       it.effect(`${code} at ${operation}: the old set stays, health says why, and it goes on when it can`, () =>
         Effect.gen(function* () {
           const world = new World()
-          world.api.serve(bundleOf(1))
-          const sync = yield* world.start()
-          yield* sync.tick
-          world.api.serve(bundleOf(2))
+          const sync = yield* offeredTwo(world)
           let met = false
           world.disk.fault = (name, path) => {
             if (name !== operation || path.endsWith(".lock")) return undefined
@@ -79,11 +86,8 @@ describe("a folder that cannot be written", () => {
   it.effect("what was prepared for a file that could not be replaced is not left behind", () =>
     Effect.gen(function* () {
       const world = new World()
-      world.api.serve(bundleOf(1))
-      const sync = yield* world.start()
-      yield* sync.tick
+      const sync = yield* offeredTwo(world)
       world.disk.fault = (name, path) => (name === "write" && path.includes(".state.json") ? "ENOSPC" : undefined)
-      world.api.serve(bundleOf(2))
       yield* sync.tick
       const left = [...world.disk.folderAt(directory).entries.keys()].filter((name) => name.endsWith(".tmp"))
       assert.deepStrictEqual(left, [])
@@ -93,10 +97,7 @@ describe("a folder that cannot be written", () => {
   it.effect("a set that could not be put in place is taken away, even where nothing more can be written", () =>
     Effect.gen(function* () {
       const world = new World()
-      world.api.serve(bundleOf(1))
-      const sync = yield* world.start()
-      yield* sync.tick
-      world.api.serve(bundleOf(2))
+      const sync = yield* offeredTwo(world)
       world.disk.fault = (name, path) =>
         (name === "rename" && path.endsWith("/current")) || (name === "write" && path.includes(".state.json"))
           ? "ENOSPC"
