@@ -175,6 +175,19 @@ function* tasksOf(seeds: number, bug: string | undefined): Generator<Task> {
   }
 }
 
+/** What is added up over the seeds, of each one's tally. */
+const summed = [
+  "produced",
+  "delivered",
+  "abandoned",
+  "replayed",
+  "lostByRedis",
+  "recovered",
+  "repeated",
+  "commands"
+] as const
+type Sums = Record<(typeof summed)[number] | "faults", number>
+
 const manySeeds = async (seeds: number): Promise<boolean> => {
   const started = Date.now()
   let shown = started
@@ -182,17 +195,7 @@ const manySeeds = async (seeds: number): Promise<boolean> => {
   let simulatedMs = 0
   let cpuMs = 0
   let peakMb = 0
-  const sums = {
-    produced: 0,
-    delivered: 0,
-    abandoned: 0,
-    replayed: 0,
-    lostByRedis: 0,
-    recovered: 0,
-    repeated: 0,
-    commands: 0,
-    faults: 0
-  }
+  const sums = { ...Object.fromEntries(summed.map((name) => [name, 0])), faults: 0 } as Sums
   const failing: Array<Result> = []
   const figures = () => {
     const perCpu = cpuMs / 1_000
@@ -213,18 +216,7 @@ const manySeeds = async (seeds: number): Promise<boolean> => {
     cpuMs += result.cpuMs
     peakMb = Math.max(peakMb, result.peakMb)
     sums.faults += result.faults
-    for (const name of [
-      "produced",
-      "delivered",
-      "abandoned",
-      "replayed",
-      "lostByRedis",
-      "recovered",
-      "repeated",
-      "commands"
-    ] as const) {
-      sums[name] += result.tally[name]
-    }
+    for (const name of summed) sums[name] += result.tally[name]
     if (values.hashes) print(`${result.task.seed} ${result.hash}`)
     if (result.violations.length > 0) {
       failing.push(result)
