@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import { creditsForAudio } from "../src/domain/credits.ts"
+import { creditsForAudio } from "../src/domain/events/credits.ts"
 import type { AbandonedEvent, StoredEvent } from "./streams.ts"
 import type { World } from "./world.ts"
 

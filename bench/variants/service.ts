@@ -1,9 +1,9 @@
 /** This service, composed as a host app composes it: everything that it promises is on. */
 import { Effect, Layer, Redacted, References } from "effect"
 import { JobCollector } from "../../src/JobCollector.ts"
-import * as IoRedis from "../../src/layers/IoRedis.ts"
-import * as LeanHttpClient from "../../src/layers/LeanHttpClient.ts"
-import * as NativeSigner from "../../src/layers/NativeSigner.ts"
+import * as LeanHttpClient from "../../src/layers/http/LeanHttpClient.ts"
+import * as IoRedis from "../../src/layers/redis/ioredis/IoRedis.ts"
+import * as NativeSigner from "../../src/layers/signing/NativeSigner.ts"
 import { runVariant } from "../protocol.ts"
 
 await runVariant(async (config) => {

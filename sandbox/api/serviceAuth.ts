@@ -1,6 +1,6 @@
 import { Effect, Layer } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
-import type { RefusalReason } from "../../src/domain/requestVerification.ts"
+import type { RefusalReason } from "../../src/domain/signing/requestVerification.ts"
 import { RequestVerifier } from "../../src/services/RequestVerifier.ts"
 import { Unauthorized } from "./errors.ts"
 import { ServiceAuth, SignedBy } from "./middleware.ts"

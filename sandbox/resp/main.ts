@@ -1,6 +1,6 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Effect } from "effect"
-import { makeEngine } from "../../src/layers/MemoryRedis.ts"
+import { makeEngine } from "../../src/layers/redis/memory/MemoryRedis.ts"
 import { exitZeroWhenAsked } from "../teardown.ts"
 import { serveResp } from "./server.ts"
 

@@ -1,6 +1,6 @@
 import { createServer, type Socket } from "node:net"
 import { Effect, Exit, type Fiber, type Scope } from "effect"
-import type { MemoryConnection, MemoryEngine } from "../../src/layers/MemoryRedis.ts"
+import type { MemoryConnection, MemoryEngine } from "../../src/layers/redis/memory/MemoryRedis.ts"
 import { CommandParser, encodeError, encodeReply, ProtocolError, type Reply } from "./protocol.ts"
 
 /** So many commands of one client may wait before it is read no further. */

@@ -1,7 +1,7 @@
 import { Context, type Effect, Schema } from "effect"
-import type { Bundle } from "../domain/config/bundle.ts"
-import type { Contents } from "../domain/config/files.ts"
-import type { ConfigState, GenerationRecord } from "../domain/config/state.ts"
+import type { Bundle } from "../domain/gatewayConfig/bundle.ts"
+import type { Contents } from "../domain/gatewayConfig/files.ts"
+import type { ConfigState, GenerationRecord } from "../domain/gatewayConfig/state.ts"
 
 /**
  * The configuration folder could not be read or written; what was installed before still is. `problem` names the path,

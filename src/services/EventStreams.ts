@@ -11,7 +11,7 @@
  * shares the stream's hash slot.
  */
 import { Context, type Effect, type Scope } from "effect"
-import type { FlatFields } from "../domain/entry.ts"
+import type { FlatFields } from "../domain/events/entry.ts"
 import type { RedisError } from "./Redis.ts"
 
 /** A consumer of a group: who reads, and in whose name entries are pending. */

@@ -1,5 +1,5 @@
 import { Context, type Effect, Schema } from "effect"
-import type { AttemptResult } from "../domain/attempt.ts"
+import type { AttemptResult } from "../domain/delivery/attempt.ts"
 
 /** A request that delivers one event. */
 export interface Delivery {

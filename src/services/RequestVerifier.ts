@@ -1,5 +1,5 @@
 import { Context, type Effect, Schema } from "effect"
-import { REFUSALS, type SignedRequest, type VerifiedRequest } from "../domain/requestVerification.ts"
+import { REFUSALS, type SignedRequest, type VerifiedRequest } from "../domain/signing/requestVerification.ts"
 
 /** A request that must not be acted on: answer 401. `problem` repeats no header. */
 export class RequestRefused extends Schema.TaggedError<RequestRefused>()("RequestRefused", {

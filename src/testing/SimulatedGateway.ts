@@ -1,5 +1,5 @@
 import { Effect, FileSystem, Layer } from "effect"
-import { partOfFile } from "../domain/config/files.ts"
+import { partOfFile } from "../domain/gatewayConfig/files.ts"
 import { Gateway, GatewayError } from "../services/Gateway.ts"
 
 /** A Models Gateway in memory: told to reload, it reads `limits.conf` and runs its version, unless a test says otherwise. */

@@ -2,8 +2,8 @@
 import { sha256 } from "@noble/hashes/sha2.js"
 import { Effect, Layer, Result } from "effect"
 import { Hex } from "effect/encoding"
-import { sameBytes } from "../domain/bytes.ts"
-import { parseAuthorization, signingString } from "../domain/signature.ts"
+import { sameBytes } from "../domain/signing/bytes.ts"
+import { parseAuthorization, signingString } from "../domain/signing/signature.ts"
 import { Signer } from "../services/Signer.ts"
 
 const encoder = new TextEncoder()

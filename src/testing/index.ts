@@ -1,7 +1,7 @@
 /** job-collector/testing: the simulated world, and the layers that stand in for what an app needs outside of itself. */
 
-export * as MemoryRedis from "../layers/MemoryRedis.ts"
-export { type MemoryConnection, type MemoryEngine, makeEngine } from "../layers/MemoryRedis.ts"
+export * as MemoryRedis from "../layers/redis/memory/MemoryRedis.ts"
+export { type MemoryConnection, type MemoryEngine, makeEngine } from "../layers/redis/memory/MemoryRedis.ts"
 export * as MemoryFileSystem from "./MemoryFileSystem.ts"
 export { type CrashKind, SimulatedDisk } from "./SimulatedDisk.ts"
 export { SimulatedGateway } from "./SimulatedGateway.ts"
@@ -31,7 +31,7 @@ export type {
   Weather
 } from "./world/http.ts"
 export type { TraceLine } from "./world/kernel.ts"
-export type { Launched } from "./world/launched.ts"
+export type { Launched } from "./world/launchedProcess.ts"
 export type { Process } from "./world/process.ts"
 export type { Executed } from "./world/redis.ts"
 export type { Bent, Given, Replica } from "./world/replica.ts"

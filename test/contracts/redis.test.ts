@@ -1,5 +1,5 @@
 import { Effect, Layer, Redacted } from "effect"
-import { layer } from "../../src/layers/IoRedis.ts"
+import { layer } from "../../src/layers/redis/ioredis/IoRedis.ts"
 import { RedisServer } from "../support/redis-server.ts"
 import { redisContract } from "./redis-contract.ts"
 

@@ -2,17 +2,17 @@ import { inspect } from "node:util"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, type Layer, Redacted, Result } from "effect"
 import { Base64, Hex } from "effect/encoding"
-import { type Ed25519, publicKeyProblem } from "../../src/domain/ed25519.ts"
-import { parsePublicKey } from "../../src/domain/publicKey.ts"
-import { authorizationHeader, parseAuthorization, signingString } from "../../src/domain/signature.ts"
-import type { SignerOptions } from "../../src/layers/ed25519/signer.ts"
+import { type Ed25519, publicKeyProblem } from "../../src/domain/signing/ed25519.ts"
+import { parsePublicKey } from "../../src/domain/signing/publicKey.ts"
+import { authorizationHeader, parseAuthorization, signingString } from "../../src/domain/signing/signature.ts"
+import type { SignerOptions } from "../../src/layers/signing/signer.ts"
 import { Signer, type SignerError } from "../../src/services/Signer.ts"
 import { requestSignatures, rfc8032, rfc9421, speccheck, wycheproof } from "../support/vectors.ts"
 
 const bytes = (hex: string) => Result.getOrThrow(Hex.decode(hex))
 const text = (string: string) => new TextEncoder().encode(string)
 
-/** What becomes of each speccheck case under the policy of `src/domain/ed25519.ts`, and why. */
+/** What becomes of each speccheck case under the policy of `src/domain/signing/ed25519.ts`, and why. */
 const SPECCHECK_POLICY = [
   ["key", "A of small order"],
   ["key", "A of small order"],

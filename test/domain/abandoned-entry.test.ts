@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { clip, decodeAbandonedEntry, encodeAbandonedEntry } from "../../src/domain/dlq.ts"
-import { eventFields, type FlatFields } from "../../src/domain/entry.ts"
+import { clip, decodeAbandonedEntry, encodeAbandonedEntry } from "../../src/domain/delivery/dlq.ts"
+import { eventFields, type FlatFields } from "../../src/domain/events/entry.ts"
 
 /** The fields of an event as they come out of the abandoned stream, where they were given up for what is wrong with them. */
 const there = (fields: FlatFields): FlatFields => {

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
 import { TestClock } from "effect/testing"
-import type { AttemptResult, Failed } from "../../src/domain/attempt.ts"
-import { afterAttempt, afterProbe, type Circuit, closed } from "../../src/domain/circuit.ts"
-import { decide } from "../../src/domain/decide.ts"
-import { maxAttempts, retryDelays, retrySchedule } from "../../src/domain/retry.ts"
+import type { AttemptResult, Failed } from "../../src/domain/delivery/attempt.ts"
+import { afterAttempt, afterProbe, type Circuit, closed } from "../../src/domain/delivery/circuit.ts"
+import { decide } from "../../src/domain/delivery/decide.ts"
+import { maxAttempts, retryDelays, retrySchedule } from "../../src/domain/delivery/retry.ts"
 
 const failure = (status: number | undefined, more: Partial<Failed> = {}): Failed => ({
   _tag: "Failed",

@@ -1,7 +1,7 @@
 import { Result } from "effect"
 import { Hex } from "effect/encoding"
 import { describe, expect, it } from "vitest"
-import { isStrictSignature, publicKeyProblem } from "../../src/domain/ed25519.ts"
+import { isStrictSignature, publicKeyProblem } from "../../src/domain/signing/ed25519.ts"
 
 const bytes = (hex: string) => Result.getOrThrow(Hex.decode(hex))
 const encode = (y: bigint, sign = 0n) =>

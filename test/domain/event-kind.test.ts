@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
-import { type KindRequest, make } from "../../src/domain/eventKind.ts"
+import { type KindRequest, make } from "../../src/domain/events/eventKind.ts"
 import { nativeEd25519 } from "../../src/index.ts"
 
 const prepare = (request: (event: { readonly event_id: string }) => KindRequest) =>

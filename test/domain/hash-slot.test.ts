@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { hashSlot, hashTag, shareSlot } from "../../src/domain/hashSlot.ts"
+import { hashSlot, hashTag, shareSlot } from "../../src/domain/delivery/hashSlot.ts"
 import { redisCommand } from "../support/redis-command.ts"
 import { RedisServer } from "../support/redis-server.ts"
 

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import * as fc from "fast-check"
-import type { FlatFields } from "../../src/domain/entry.ts"
-import type { ReadContext } from "../../src/domain/eventKind.ts"
-import { process, transcribe } from "../../src/domain/jobEvent.ts"
+import type { FlatFields } from "../../src/domain/events/entry.ts"
+import type { ReadContext } from "../../src/domain/events/eventKind.ts"
+import { process, transcribe } from "../../src/domain/events/jobEvent.ts"
 import { processFields, transcribeFields } from "../support/events.ts"
 
 const now = Date.UTC(2026, 0, 2, 3, 4, 5)

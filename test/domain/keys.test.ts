@@ -3,9 +3,9 @@ import { Redacted, Result } from "effect"
 import { Base64, Base64Url, Hex } from "effect/encoding"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { formatKeyPair, KEY_FORMATS } from "../../src/domain/keyPair.ts"
-import { parsePrivateKey, pkcs8Of } from "../../src/domain/privateKey.ts"
-import { parsePublicKey, spkiOf } from "../../src/domain/publicKey.ts"
+import { formatKeyPair, KEY_FORMATS } from "../../src/domain/signing/keyPair.ts"
+import { parsePrivateKey, pkcs8Of } from "../../src/domain/signing/privateKey.ts"
+import { parsePublicKey, spkiOf } from "../../src/domain/signing/publicKey.ts"
 import { rfc8032 } from "../support/vectors.ts"
 
 const bytes = (hex: string) => Result.getOrThrow(Hex.decode(hex))

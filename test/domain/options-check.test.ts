@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Schema } from "effect"
 import { HttpClient } from "effect/http"
-import * as EventKind from "../../src/domain/eventKind.ts"
-import { type CollectorOptions, defaultOptions, defaultStreams } from "../../src/domain/options.ts"
-import { OptionsError, optionProblems } from "../../src/domain/optionsCheck.ts"
+import * as EventKind from "../../src/domain/events/eventKind.ts"
+import { type CollectorOptions, defaultOptions, defaultStreams } from "../../src/domain/options/options.ts"
+import { OptionsError, optionProblems } from "../../src/domain/options/optionsCheck.ts"
 import { JobCollector, layerMemoryRedis } from "../../src/index.ts"
 import * as SimulatedSigner from "../../src/testing/SimulatedSigner.ts"
 

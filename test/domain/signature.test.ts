@@ -1,7 +1,12 @@
 import { Result } from "effect"
 import { Hex } from "effect/encoding"
 import { describe, expect, it } from "vitest"
-import { authorizationHeader, parseAuthorization, SERVICE_ID, signingString } from "../../src/domain/signature.ts"
+import {
+  authorizationHeader,
+  parseAuthorization,
+  SERVICE_ID,
+  signingString
+} from "../../src/domain/signing/signature.ts"
 import vectors from "../vectors/request_signature_v1.json" with { type: "json" }
 
 describe("the request signature", () => {

@@ -153,7 +153,7 @@ describe("the runbook", () => {
 describe("settings", () => {
   // The variables the service reads, from the modules that declare them.
   const variables = new Set(
-    globSync("src/layers/environment/*.ts", { cwd: root }).flatMap((path) =>
+    globSync("src/layers/settings/*.ts", { cwd: root }).flatMap((path) =>
       [...read(path).matchAll(/"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g)].map(([, name]) => name!)
     )
   )

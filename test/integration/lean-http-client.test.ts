@@ -12,7 +12,7 @@ import {
   HttpClientResponse,
   HttpIncomingMessage
 } from "effect/http"
-import * as LeanHttpClient from "../../src/layers/LeanHttpClient.ts"
+import * as LeanHttpClient from "../../src/layers/http/LeanHttpClient.ts"
 import { json, serve } from "../support/http-server.ts"
 import { freePort, waitUntil } from "../support/redis-server.ts"
 import { TlsAuthority } from "../support/tls-authority.ts"

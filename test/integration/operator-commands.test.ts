@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process"
 import { Redis as IoRedisClient } from "ioredis"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import { encodeAbandonedEntry, encodeDlqEntry } from "../../src/domain/dlq.ts"
+import { encodeAbandonedEntry, encodeDlqEntry } from "../../src/domain/delivery/dlq.ts"
 import { commandLine } from "../support/command-line.ts"
 import { transcribeFields } from "../support/events.ts"
 import { freePort, RedisServer, waitUntil } from "../support/redis-server.ts"

@@ -1,7 +1,7 @@
 import { once } from "node:events"
 import type { AddressInfo, Socket } from "node:net"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
-import { createPatientServer } from "../../src/layers/PatientServer.ts"
+import { createPatientServer } from "../../src/layers/http/PatientServer.ts"
 import { waitUntil } from "../support/redis-server.ts"
 
 describe("a server that listens before it is served", () => {

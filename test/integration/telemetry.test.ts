@@ -1,7 +1,7 @@
 import { Clock, Effect, Layer, Logger, Metric, Tracer } from "effect"
 import { HttpTraceContext } from "effect/http"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import * as Telemetry from "../../src/layers/Telemetry.ts"
+import * as Telemetry from "../../src/layers/telemetry/Telemetry.ts"
 import * as Metrics from "../../src/services/Metrics.ts"
 import { attributesOf, OtlpReceiver } from "../support/otlp-receiver.ts"
 import { freePort, waitUntil } from "../support/redis-server.ts"

@@ -1,6 +1,6 @@
 import { Layer, Logger } from "effect"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import * as Telemetry from "../../src/layers/Telemetry.ts"
+import * as Telemetry from "../../src/layers/telemetry/Telemetry.ts"
 import { type CollectorHttp, publicKey, startCollectorHttp } from "../support/collector-http.ts"
 import { transcribeFields } from "../support/events.ts"
 import { attributesOf, OtlpReceiver, type OtlpSpan } from "../support/otlp-receiver.ts"

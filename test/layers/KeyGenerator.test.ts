@@ -7,9 +7,9 @@ import { expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { Hex } from "effect/encoding"
-import { formatKeyPair, KEY_FORMATS } from "../../src/domain/keyPair.ts"
-import { parsePrivateKey, pkcs8Of } from "../../src/domain/privateKey.ts"
-import { generateKeyPair } from "../../src/layers/KeyGenerator.ts"
+import { formatKeyPair, KEY_FORMATS } from "../../src/domain/signing/keyPair.ts"
+import { parsePrivateKey, pkcs8Of } from "../../src/domain/signing/privateKey.ts"
+import { generateKeyPair } from "../../src/layers/signing/KeyGenerator.ts"
 
 it.effect("makes a pair that belongs together, another one each time", () =>
   Effect.gen(function* () {

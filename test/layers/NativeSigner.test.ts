@@ -1,5 +1,5 @@
-import { native } from "../../src/layers/ed25519/native.ts"
-import * as NativeSigner from "../../src/layers/NativeSigner.ts"
+import * as NativeSigner from "../../src/layers/signing/NativeSigner.ts"
+import { native } from "../../src/layers/signing/native.ts"
 import { signerContract } from "../contracts/signer-contract.ts"
 
 signerContract("native", native, NativeSigner.layer)

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { expect, it } from "vitest"
-import { noble } from "../../src/layers/ed25519/noble.ts"
-import * as NobleSigner from "../../src/layers/NobleSigner.ts"
+import * as NobleSigner from "../../src/layers/signing/NobleSigner.ts"
+import { noble } from "../../src/layers/signing/noble.ts"
 import { signerContract } from "../contracts/signer-contract.ts"
 
 signerContract("noble", noble, NobleSigner.layer)
@@ -17,7 +17,7 @@ it("reaches nothing of Node's", () => {
       else packages.add(from)
     }
   }
-  walk(new URL("../../src/layers/NobleSigner.ts", import.meta.url))
+  walk(new URL("../../src/layers/signing/NobleSigner.ts", import.meta.url))
   expect(seen.size).toBeGreaterThan(5)
   expect([...packages].sort()).toEqual(["@noble/ed25519", "@noble/hashes/sha2.js", "effect", "effect/encoding"])
 })

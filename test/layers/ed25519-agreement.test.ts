@@ -3,10 +3,10 @@ import { sha512 } from "@noble/hashes/sha2.js"
 import { Result } from "effect"
 import { Hex } from "effect/encoding"
 import { describe, expect, it } from "vitest"
-import { littleEndian } from "../../src/domain/bytes.ts"
-import { publicKeyProblem } from "../../src/domain/ed25519.ts"
-import { native } from "../../src/layers/ed25519/native.ts"
-import { noble } from "../../src/layers/ed25519/noble.ts"
+import { littleEndian } from "../../src/domain/signing/bytes.ts"
+import { publicKeyProblem } from "../../src/domain/signing/ed25519.ts"
+import { native } from "../../src/layers/signing/native.ts"
+import { noble } from "../../src/layers/signing/noble.ts"
 
 const ORDER = Point.CURVE().n
 const encode = (n: bigint) => Uint8Array.from({ length: 32 }, (_, i) => Number((n >> BigInt(8 * i)) & 0xffn))

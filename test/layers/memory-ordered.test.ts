@@ -1,6 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { compareIds, formatId, type Id, MAX, nextId, parseId, previousId, ZERO } from "../../src/layers/memory/ids.ts"
-import { Ordered } from "../../src/layers/memory/ordered.ts"
+import {
+  compareIds,
+  formatId,
+  type Id,
+  MAX,
+  nextId,
+  parseId,
+  previousId,
+  ZERO
+} from "../../src/layers/redis/memory/ids.ts"
+import { Ordered } from "../../src/layers/redis/memory/ordered.ts"
 import { Chance } from "../contracts/random-commands.ts"
 
 interface Item {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { bundleOf } from "../config/support/bundles.ts"
+import { bundleOf } from "../gatewayConfig/support/bundles.ts"
 import { CollectorProcess, testKey } from "../support/collector-process.ts"
 import { ReceivingApi } from "../support/receiving-api.ts"
 import { RedisServer, waitUntil } from "../support/redis-server.ts"
@@ -86,7 +86,7 @@ describe("health of the configuration, on the service itself", () => {
   it("a gateway that is gone: degraded, naming it; ok when one is there again and was told", async () => {
     const pidFile = join(folder, "gateway.pid")
     const directory = join(folder, "config")
-    const gatewayScript = fileURLToPath(new URL("../config/support/gateway.ts", import.meta.url))
+    const gatewayScript = fileURLToPath(new URL("../gatewayConfig/support/gateway.ts", import.meta.url))
     const gateway = async () => {
       const child = spawn(process.execPath, [gatewayScript, directory, pidFile], {
         stdio: ["ignore", "pipe", "inherit"]

@@ -5,7 +5,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { afterAll, beforeAll } from "vitest"
 import * as Database from "../../sandbox/database/Database.ts"
 import { seed } from "../../sandbox/database/seed.ts"
-import { creditsForAudio } from "../../src/domain/credits.ts"
+import { creditsForAudio } from "../../src/domain/events/credits.ts"
 
 /** A database of the sandbox, running. */
 export interface RunningDatabase {

@@ -17,8 +17,8 @@ import { Redis as Client } from "ioredis"
 import { afterAll, beforeAll } from "vitest"
 import { eventOf } from "../../sandbox/gateway/events.ts"
 import { GatewayProcess } from "../../sandbox/gateway/process.ts"
-import * as JobEvent from "../../src/domain/jobEvent.ts"
-import { native } from "../../src/layers/ed25519/native.ts"
+import * as JobEvent from "../../src/domain/events/jobEvent.ts"
+import { native } from "../../src/layers/signing/native.ts"
 import { freePort, RedisServer, waitUntil } from "../support/redis-server.ts"
 
 const files = (version: number, input: number) => ({

@@ -1,8 +1,8 @@
 /** The jobs API's layer over a client that answers from a function. */
 import { Effect, Layer, Redacted } from "effect"
 import { HttpClient, type HttpClientError, type HttpClientRequest, HttpClientResponse } from "effect/http"
-import * as JobsApiLayer from "../../src/layers/JobsApi.ts"
-import * as NobleSigner from "../../src/layers/NobleSigner.ts"
+import * as JobsApiLayer from "../../src/layers/jobsApi/JobsApi.ts"
+import * as NobleSigner from "../../src/layers/signing/NobleSigner.ts"
 import type { Delivery } from "../../src/services/JobsApi.ts"
 import { requestSignatures } from "./vectors.ts"
 

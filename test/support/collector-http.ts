@@ -5,9 +5,9 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Exit, Layer, Logger, Metric, Redacted, Scope } from "effect"
 import { HttpRouter } from "effect/http"
 import { JobCollector, type JobCollectorOptions } from "../../src/JobCollector.ts"
-import * as IoRedis from "../../src/layers/IoRedis.ts"
-import * as LeanHttpClient from "../../src/layers/LeanHttpClient.ts"
-import * as NativeSigner from "../../src/layers/NativeSigner.ts"
+import * as LeanHttpClient from "../../src/layers/http/LeanHttpClient.ts"
+import * as IoRedis from "../../src/layers/redis/ioredis/IoRedis.ts"
+import * as NativeSigner from "../../src/layers/signing/NativeSigner.ts"
 
 /** The key pair of RFC 8032's first test vector. */
 export const privateKey = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"

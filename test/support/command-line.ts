@@ -2,11 +2,11 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { ConfigProvider, Effect, Exit, Layer } from "effect"
 import { Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
-import { abandoned } from "../../src/programs/cli/abandoned.ts"
-import { check } from "../../src/programs/cli/check.ts"
-import { config } from "../../src/programs/cli/config.ts"
-import { dlq } from "../../src/programs/cli/dlq.ts"
-import { why } from "../../src/programs/cli/why.ts"
+import { abandoned } from "../../src/cli/abandoned.ts"
+import { check } from "../../src/cli/check.ts"
+import { config } from "../../src/cli/config.ts"
+import { dlq } from "../../src/cli/dlq.ts"
+import { why } from "../../src/cli/why.ts"
 
 const root = Command.make("job-collector").pipe(Command.withSubcommands([dlq, abandoned, why, config, check]))
 

@@ -1,5 +1,5 @@
 import { Effect, Redacted } from "effect"
-import { type IoRedisOptions, layer } from "../../src/layers/IoRedis.ts"
+import { type IoRedisOptions, layer } from "../../src/layers/redis/ioredis/IoRedis.ts"
 import { Redis, type RedisError } from "../../src/services/Redis.ts"
 import { redisFailure } from "../../src/services/RedisFailure.ts"
 

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto"
-import { authorizationHeader, signingString } from "../../src/domain/signature.ts"
-import { native } from "../../src/layers/ed25519/native.ts"
+import { authorizationHeader, signingString } from "../../src/domain/signing/signature.ts"
+import { native } from "../../src/layers/signing/native.ts"
 
 /** A key pair that signs as a service; its public key as hex. */
 export const testKey = () => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect } from "effect"
-import { decodeAbandonedEntry } from "../../src/domain/dlq.ts"
+import { decodeAbandonedEntry } from "../../src/domain/delivery/dlq.ts"
 import type { Redis } from "../../src/services/Redis.ts"
 import { transcribeFields } from "../support/events.ts"
 import { ScriptedApi, success, travel, withCollector } from "../support/time-machine.ts"

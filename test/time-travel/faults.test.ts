@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Metric } from "effect"
 import { TestClock } from "effect/testing"
-import { decodeAbandonedEntry } from "../../src/domain/dlq.ts"
+import { decodeAbandonedEntry } from "../../src/domain/delivery/dlq.ts"
 import { JobCollector } from "../../src/JobCollector.ts"
 import * as Metrics from "../../src/services/Metrics.ts"
 import type { Redis } from "../../src/services/Redis.ts"

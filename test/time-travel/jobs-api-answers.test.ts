@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { HttpClientError } from "effect/http"
 import { TestClock } from "effect/testing"
-import type { AttemptResult, Failed } from "../../src/domain/attempt.ts"
+import type { AttemptResult, Failed } from "../../src/domain/delivery/attempt.ts"
 import { JobsApi } from "../../src/services/JobsApi.ts"
 import { delivery, success, withApi } from "../support/answering-client.ts"
 

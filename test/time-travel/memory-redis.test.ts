@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Queue } from "effect"
 import { TestClock } from "effect/testing"
-import { layer, layerOf, makeEngine } from "../../src/layers/MemoryRedis.ts"
+import { layer, layerOf, makeEngine } from "../../src/layers/redis/memory/MemoryRedis.ts"
 import { Redis } from "../../src/services/Redis.ts"
 import * as Scripts from "../../src/services/Scripts.ts"
 import { call, send, steps } from "../contracts/steps.ts"

@@ -2,7 +2,7 @@
 import { Effect, FileSystem, Layer } from "effect"
 import { HttpClient } from "effect/http"
 import { ChildProcessSpawner } from "effect/process"
-import type { GatewayOptions } from "../../domain/config/options.ts"
+import type { GatewayOptions } from "../../domain/gatewayConfig/options.ts"
 import { Gateway } from "../../services/Gateway.ts"
 import { Processes } from "../../services/Processes.ts"
 import { makeCommandReload } from "./command.ts"

@@ -4,10 +4,10 @@
  */
 import { Effect } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
-import { LeanHttpResponse } from "../../layers/LeanHttpResponse.ts"
+import { LeanHttpResponse } from "../../layers/http/LeanHttpResponse.ts"
 import type { Redis } from "../../services/Redis.ts"
 import { scriptName } from "../../services/Scripts.ts"
-import { jsonOf } from "./facts.ts"
+import { jsonOf } from "./eventRecords.ts"
 import type { Bug } from "./simulate.ts"
 
 type Service = Redis["Service"]

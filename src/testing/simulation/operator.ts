@@ -2,15 +2,15 @@
 import { ConfigProvider, Console, Effect, Exit, FileSystem, Layer, Path, Stdio, Terminal } from "effect"
 import { Command } from "effect/cli"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
-import { abandoned } from "../../programs/cli/abandoned.ts"
-import { Misused, RedisUnusable, ServerRedis } from "../../programs/cli/operator.ts"
+import { abandoned } from "../../cli/abandoned.ts"
+import { Misused, RedisUnusable, ServerRedis } from "../../cli/operator.ts"
 import { Redis } from "../../services/Redis.ts"
 import type { Chance } from "../world/chance.ts"
-import type { Launched } from "../world/launched.ts"
+import type { Launched } from "../world/launchedProcess.ts"
 import type { Process } from "../world/process.ts"
 import type { Checker, Scene } from "./checkers/checker.ts"
-import type { Happening } from "./happenings.ts"
-import type { Mishap, Visit } from "./visits.ts"
+import type { Mishap, Visit } from "./operatorPlan.ts"
+import type { Happening } from "./streamEvents.ts"
 
 /** Runs of one command that a person has the patience for while things go wrong. */
 const mostTries = 5

@@ -1,10 +1,10 @@
 /** What a seed decides before anything happens: the replicas' settings, the traffic, and what is to go wrong. */
 import { Duration } from "effect"
-import type { StreamSet } from "../../domain/options.ts"
+import type { StreamSet } from "../../domain/options/options.ts"
 import { Chance } from "../world/chance.ts"
 import type { Fault } from "../world/faults.ts"
 import type { Weather } from "../world/http.ts"
-import type { Visit } from "./visits.ts"
+import type { Visit } from "./operatorPlan.ts"
 import type { Nature } from "./workload.ts"
 
 export interface Traffic {

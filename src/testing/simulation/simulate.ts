@@ -1,7 +1,7 @@
 /** One seed, from its scenario to its verdict. */
 
 import { Duration, Layer } from "effect"
-import type { CollectorOptions } from "../../domain/options.ts"
+import type { CollectorOptions } from "../../domain/options/options.ts"
 import { JobCollector, type JobCollectorOptions } from "../../JobCollector.ts"
 import { SimulatedGateway } from "../SimulatedGateway.ts"
 import type { Exchange } from "../world/http.ts"
@@ -19,13 +19,13 @@ import { ownership } from "./checkers/ownership.ts"
 import { poison } from "./checkers/poison.ts"
 import { requests } from "./checkers/requests.ts"
 import { schedule } from "./checkers/schedule.ts"
-import { Facts, jsonOf } from "./facts.ts"
-import { type Happening, Reader } from "./happenings.ts"
+import { Facts, jsonOf } from "./eventRecords.ts"
 import { SimulatedJobsApi } from "./jobsApi.ts"
 import { Operator } from "./operator.ts"
+import { attended } from "./operatorPlan.ts"
 import { type Pace, type Scenario, scenarioOf, settlingMs } from "./scenario.ts"
+import { type Happening, Reader } from "./streamEvents.ts"
 import type { Outcomes } from "./tally.ts"
-import { attended } from "./visits.ts"
 import { produce } from "./workload.ts"
 
 /** A deliberate mistake, put between the app and what it is given, or into its settings. */

@@ -1,6 +1,6 @@
 /** One connection of a process to Redis: commands arrive in order, answers come in order, and either may get lost. */
 import { Effect } from "effect"
-import { type Reply, ReplyError } from "../../layers/MemoryRedis.ts"
+import { type Reply, ReplyError } from "../../layers/redis/memory/MemoryRedis.ts"
 import { RedisError } from "../../services/Redis.ts"
 import type { Process } from "./process.ts"
 import type { RedisNetwork } from "./redis.ts"

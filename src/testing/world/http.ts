@@ -1,7 +1,7 @@
 /** HTTP in a world: requests reach a host of the test's own, through a network with weather. */
 import { Effect } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, type HttpClientResponse } from "effect/http"
-import { LeanHttpResponse } from "../../layers/LeanHttpResponse.ts"
+import { LeanHttpResponse } from "../../layers/http/LeanHttpResponse.ts"
 import type { Chance } from "./chance.ts"
 import type { Hooks } from "./hooks.ts"
 import type { Kernel } from "./kernel.ts"

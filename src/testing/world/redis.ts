@@ -1,7 +1,7 @@
 /** Redis in a world: the memory engine behind a network that delays, breaks, stalls and loses. */
 import { Effect, type Scope } from "effect"
 import { make } from "effect/persistence/Redis"
-import { type MemoryEngine, makeEngine, type Reply, ReplyError } from "../../layers/MemoryRedis.ts"
+import { type MemoryEngine, makeEngine, type Reply, ReplyError } from "../../layers/redis/memory/MemoryRedis.ts"
 import { type Redis, RedisError } from "../../services/Redis.ts"
 import { scriptName } from "../../services/Scripts.ts"
 import type { Chance } from "./chance.ts"

@@ -2,10 +2,10 @@
 
 import type { Process } from "../../world/process.ts"
 import type { Watcher, World } from "../../world/world.ts"
-import type { Fact, Facts, Round } from "../facts.ts"
-import type { Happening } from "../happenings.ts"
+import type { Fact, Facts, Round } from "../eventRecords.ts"
 import type { SimulatedJobsApi } from "../jobsApi.ts"
 import type { Scenario } from "../scenario.ts"
+import type { Happening } from "../streamEvents.ts"
 
 /** Something that must never happen did. */
 export interface Violation {

@@ -3,7 +3,7 @@
  * go out, ever more rarely. A 429 pauses a process for as long as it asks.
  */
 import type { Process } from "../../world/process.ts"
-import { jsonOf } from "../facts.ts"
+import { jsonOf } from "../eventRecords.ts"
 import { type Checker, isSuccess, type Scene } from "./checker.ts"
 
 const outageStatuses = new Set([401, 403, 404, 429, 502, 503, 504])

@@ -1,7 +1,7 @@
 /** Nothing is lost, doubled or made up: the total-queue check, at every step and at the end. */
-import { isAfter, type Round } from "../facts.ts"
+import { isAfter, type Round } from "../eventRecords.ts"
 
-import { type Happening, isPending } from "../happenings.ts"
+import { type Happening, isPending } from "../streamEvents.ts"
 import type { Checker, Scene } from "./checker.ts"
 
 /** What is wrong with the reason that an event was just abandoned for. */

@@ -1,11 +1,11 @@
 /** Nothing is taken from a replica that is well and works on it, and no replica forgets what is its own. */
 import { Duration } from "effect"
-import { roomFor } from "../../../programs/ownPending.ts"
-import type { Lane } from "../../../programs/state/lanes.ts"
+import { roomFor } from "../../../programs/delivery/pendingRecovery.ts"
+import type { Lane } from "../../../programs/delivery/state/consumedStream.ts"
 import type { Process } from "../../world/process.ts"
 import type { Replica } from "../../world/replica.ts"
 import type { World } from "../../world/world.ts"
-import { place } from "../facts.ts"
+import { place } from "../eventRecords.ts"
 import type { Checker, Scene } from "./checker.ts"
 
 /** How long a replica may take to find what is its own, in milliseconds. */

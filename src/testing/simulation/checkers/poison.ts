@@ -1,5 +1,5 @@
 /** An entry that kills every process that works on it is given up after `MAX_DELIVERIES` hand-outs. */
-import type { Round } from "../facts.ts"
+import type { Round } from "../eventRecords.ts"
 import type { Checker, Scene } from "./checker.ts"
 
 export const poison = ({ facts, report, scenario, world }: Scene): Checker => {

@@ -1,6 +1,6 @@
 /** Every request: signed just now, always the same for an event, charged once and rightly. */
 import type { SimulatedRequest } from "../../world/http.ts"
-import { jsonOf } from "../facts.ts"
+import { jsonOf } from "../eventRecords.ts"
 import { type Checker, isUndisturbed, type Scene } from "./checker.ts"
 
 const maxAgeMs = 300_000

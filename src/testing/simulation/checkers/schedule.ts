@@ -1,7 +1,7 @@
 /** Attempts: counted truly, set for the scheduled instants, never early, and on time where nothing is in the way. */
 import type { Process } from "../../world/process.ts"
-import { jsonOf, place, type Round } from "../facts.ts"
-import type { Happening } from "../happenings.ts"
+import { jsonOf, place, type Round } from "../eventRecords.ts"
+import type { Happening } from "../streamEvents.ts"
 import { type Checker, isSuccess, isUndisturbed, type Scene } from "./checker.ts"
 
 /** The waits after the first, second and third failure, in milliseconds; written out here, not taken from the code. */

@@ -1,0 +1,192 @@
+/** `job-collector check`: a doctor that only reads (contract section 1). */
+import { Console, Effect, FileSystem, Layer, Schema } from "effect"
+import { Command } from "effect/cli"
+import { wordsOfCommand } from "../domain/gatewayConfig/reloadCommand.ts"
+import * as NodeGateway from "../layers/gateway/NodeGateway.ts"
+import { groupNumber } from "../layers/gatewayConfig/group.ts"
+import * as LeanHttpClient from "../layers/http/LeanHttpClient.ts"
+import * as JobsApiLayer from "../layers/jobsApi/JobsApi.ts"
+import { hostName } from "../layers/node/Host.ts"
+import * as NodeProcesses from "../layers/node/NodeProcesses.ts"
+import * as Environment from "../layers/settings/Environment.ts"
+import * as NativeSigner from "../layers/signing/NativeSigner.ts"
+import * as Doctor from "../programs/operator/doctor.ts"
+import { EventStreams } from "../services/EventStreams.ts"
+import { Gateway } from "../services/Gateway.ts"
+import { JobsApi } from "../services/JobsApi.ts"
+import { Signer } from "../services/Signer.ts"
+import { json } from "./flags.ts"
+import { awaitAnswer, memoryProblem, printable, redisLayer, redisSettings } from "./operator.ts"
+
+/** Something must be mended; every line of it has been shown. */
+class Ailing extends Schema.TaggedError<Ailing>()("Ailing", { ailments: Schema.Int }) {
+  override get message(): string {
+    return this.ailments === 1 ? "1 thing must be mended" : `${this.ailments} things must be mended`
+  }
+}
+
+type Findings = ReadonlyArray<Doctor.Finding>
+
+/** Reads a group of settings, or says each problem of it. */
+const settingsOf = <A, R>(setting: Environment.Setting<A, R>) =>
+  Effect.match(Environment.load(setting), {
+    onSuccess: ({ settings, warnings }) => ({ settings, warnings, problems: [] }),
+    onFailure: ({ problems }) => ({ settings: undefined, warnings: [], problems })
+  })
+
+const everything = (host: string) =>
+  Environment.all({
+    redis: Environment.redis,
+    collector: Environment.collector(host),
+    signing: Environment.signing,
+    configSync: Environment.configSync,
+    gateway: Environment.gateway,
+    http: Environment.http,
+    logging: Environment.logging,
+    telemetry: Environment.telemetry
+  })
+
+const settingsFindings = Effect.gen(function* () {
+  const { problems, settings, warnings } = yield* settingsOf(everything(yield* hostName))
+  if (settings !== undefined) {
+    return [Doctor.good("settings", warnings.length === 0 ? "all in order" : `in order; ${warnings.join("; ")}`)]
+  }
+  return problems.map(({ problem, variable }) => Doctor.bad(`settings: ${variable}`, problem, "correct it"))
+})
+
+const signerLayer = Effect.map(settingsOf(Environment.signing), ({ settings }) =>
+  settings === undefined ? undefined : NativeSigner.layer(settings.privateKey, { publicKey: settings.publicKey })
+)
+
+const keyFindings = Effect.gen(function* () {
+  const layer = yield* signerLayer
+  // Said among the settings.
+  if (layer === undefined) return []
+  const checked = Effect.flatMap(Signer, Doctor.checkKey).pipe(Effect.provide(layer))
+  return [
+    yield* Effect.catch(checked, ({ problem }) =>
+      Effect.succeed(Doctor.bad("key", problem, "set ED25519_PUBLIC_KEY to the pair's own, or restore the private key"))
+    )
+  ]
+})
+
+const redisFindings = Effect.gen(function* () {
+  const { settings } = yield* settingsOf(redisSettings)
+  if (settings === undefined) return []
+  const { redis, streams } = settings
+  if (redis._tag === "Memory") return [Doctor.good("redis connection", memoryProblem.replace(/;.*/, ""))]
+  return yield* Effect.gen(function* () {
+    const service = yield* EventStreams
+    yield* awaitAnswer(service)
+    const server = yield* Doctor.checkRedis(service, streams.streams)
+    return [...server, ...(yield* Doctor.checkGroups(service, streams.streams, streams.consumerGroup))]
+  }).pipe(
+    Effect.provide(redisLayer(redis.options)),
+    Effect.catch((error) => Effect.succeed([Doctor.redisAway(error)]))
+  )
+})
+
+const apiFindings = Effect.gen(function* () {
+  const layer = yield* signerLayer
+  const { settings } = yield* settingsOf(Environment.all({ api: Environment.api, configSync: Environment.configSync }))
+  if (layer === undefined || settings === undefined) return []
+  const { apiBaseUrl: baseUrl, apiTimeout: timeout, serviceId } = settings.api
+  const api = JobsApiLayer.layer({ baseUrl, serviceId, timeout }).pipe(
+    Layer.provide(Layer.mergeAll(layer, LeanHttpClient.layer()))
+  )
+  return yield* Effect.flatMap(JobsApi, (service) =>
+    Doctor.checkApi(service, baseUrl, settings.configSync.enabled)
+  ).pipe(
+    Effect.provide(api),
+    // A key that cannot sign has a line of its own.
+    Effect.catchTag("SignerError", () => Effect.succeed([]))
+  )
+})
+
+const groupFinding = (group: string) =>
+  Effect.flatMap(FileSystem.FileSystem, (fs) =>
+    Effect.match(groupNumber(fs, group), {
+      onSuccess: (number) => Doctor.good("config file group", `${group} is group ${number}`),
+      onFailure: ({ problem }) => Doctor.bad("config file group", problem, "correct CONFIG_FILE_GROUP")
+    })
+  )
+
+const directoryFindings = Effect.gen(function* () {
+  const { settings } = yield* settingsOf(Environment.configSync)
+  if (settings === undefined) return []
+  const { directory, enabled, fileGroup } = settings
+  if (!enabled) return [Doctor.good("config directory", "not used: CONFIG_SYNC is off")]
+  return [yield* Doctor.checkDirectory(directory), ...(fileGroup === undefined ? [] : [yield* groupFinding(fileGroup)])]
+})
+
+const programFinding = (command: string) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const [program = ""] = wordsOfCommand(command) ?? []
+    const folders = program.includes("/") ? [""] : (process.env.PATH ?? "").split(":").map((folder) => `${folder}/`)
+    const found = yield* Effect.forEach(folders, (folder) =>
+      Effect.isSuccess(fs.access(`${folder}${program}`, { readable: true }))
+    )
+    return found.includes(true)
+      ? Doctor.good("gateway", `${program} would be run`)
+      : Doctor.bad("gateway", `GATEWAY_RELOAD_COMMAND: there is no ${program}`, "give the program's absolute path")
+  })
+
+const gatewayFindings = Effect.gen(function* () {
+  const { settings } = yield* settingsOf(Environment.gateway)
+  if (settings === undefined) return []
+  const { pidFile, reloadCommand, statusFile, statusUrl } = settings
+  if (pidFile === undefined && reloadCommand === undefined && statusFile === undefined && statusUrl === undefined) {
+    return [Doctor.good("gateway", "none is set: it is not told of new configurations")]
+  }
+  const layer = NodeGateway.layer(settings).pipe(
+    Layer.provide(LeanHttpClient.layer()),
+    Layer.provide(NodeProcesses.layer)
+  )
+  return yield* Effect.gen(function* () {
+    const gateway = yield* Gateway
+    const told: Findings =
+      reloadCommand !== undefined
+        ? [yield* programFinding(reloadCommand)]
+        : pidFile !== undefined
+          ? [
+              yield* Effect.match(gateway.reachable, {
+                onSuccess: () => Doctor.good("gateway", "its process lives and handles SIGHUP"),
+                onFailure: ({ problem }) =>
+                  Doctor.bad("gateway", problem, "start the gateway, or correct GATEWAY_PID_FILE")
+              })
+            ]
+          : []
+    if (!gateway.reportsVersion) return told
+    const reports = yield* Effect.match(gateway.runningVersion, {
+      onSuccess: (version) => Doctor.good("gateway version", `it says that it runs version ${version}`),
+      onFailure: ({ problem }) => Doctor.bad("gateway version", problem, 'it must report {"version": <integer>} there')
+    })
+    return [...told, reports]
+  }).pipe(Effect.provide(layer))
+})
+
+const lineOf = ({ check, found, ok, remedy }: Doctor.Finding): string =>
+  printable(`${ok ? "✓" : "✗"} ${check}: ${found}${remedy === undefined ? "" : ` → ${remedy}`}`)
+
+export const check = Command.make("check", { json }, (flags) =>
+  Effect.gen(function* () {
+    const findings: Array<Doctor.Finding> = []
+    const groups = [
+      settingsFindings,
+      keyFindings,
+      redisFindings,
+      apiFindings,
+      directoryFindings,
+      gatewayFindings
+    ] as const
+    for (const group of groups) {
+      const found: Findings = yield* group
+      findings.push(...found)
+      if (!flags.json) yield* Effect.forEach(found, (finding) => Console.log(lineOf(finding)), { discard: true })
+    }
+    const ailments = findings.filter(({ ok }) => !ok).length
+    if (flags.json) yield* Console.log(JSON.stringify({ ok: ailments === 0, checks: findings }, null, 2))
+    if (ailments > 0) return yield* new Ailing({ ailments })
+  })
+).pipe(Command.withDescription("Looks whether the service can do its work, and says what to mend; changes nothing"))

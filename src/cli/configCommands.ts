@@ -1,0 +1,300 @@
+/**
+ * `job-collector config …` for operators (contract section 1). The commands run beside the service, in a process of
+ * their own: they work on the files in `CONFIG_DIR` under the same lock, and the service's next tick respects them.
+ */
+import { Clock, Console, Duration, Effect, Option, Result, Schema } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { instant } from "../domain/events/instant.ts"
+import { diff, renderChanges } from "../domain/gatewayConfig/diff.ts"
+import { bundleOfFiles } from "../domain/gatewayConfig/files.ts"
+import { type ConfigState, contentsOfRecord, isHeld } from "../domain/gatewayConfig/state.ts"
+import { isPending, tellGateway } from "../programs/gatewayConfig/configReload.ts"
+import { receiveBundle } from "../programs/gatewayConfig/parseBundleResponse.ts"
+import { ConfigStore, ConfigStoreError, type GenerationSummary, type Installed } from "../services/ConfigStore.ts"
+import { Gateway } from "../services/Gateway.ts"
+import { JobsApi } from "../services/JobsApi.ts"
+import { DurationArgument, json } from "./flags.ts"
+
+/** Prints a value as JSON, or lines for people. */
+const print = (json: boolean, value: unknown, lines: ReadonlyArray<string>) =>
+  Console.log(json ? JSON.stringify(value, null, 2) : lines.join("\n"))
+
+/** What is decided, in the shape that `--json` shows. */
+const decisions = (state: ConfigState, now: number) => ({
+  held: isHeld(state, now),
+  held_until: isHeld(state, now) && typeof state.hold?.until === "number" ? instant(state.hold.until) : null,
+  kept_out: state.keptOut === undefined ? null : { up_to_version: state.keptOut.version, cause: state.keptOut.cause },
+  accepted_version: state.accepted?.version ?? null
+})
+
+const heldText = (installed: Installed, now: number): string => {
+  const { hold } = installed.state
+  if (!isHeld(installed.state, now)) return "no"
+  return typeof hold?.until === "number" ? `until ${instant(hold.until)}` : 'until "config hold --off"'
+}
+
+/** What is installed, what was decided, and whether the files are as they were installed. */
+export const show = (json: boolean) =>
+  Effect.gen(function* () {
+    const store = yield* ConfigStore
+    const installed = yield* store.read
+    const now = yield* Clock.currentTimeMillis
+    const { bundle, drift, generation, record, state } = installed
+    const value = {
+      version: bundle?.version ?? null,
+      generation: generation ?? null,
+      installed_at: record === undefined ? null : instant(record.installedAt),
+      reason: record?.reason ?? null,
+      keys: bundle?.openai_keys.map((key) => key.id) ?? [],
+      models: bundle?.model_configs.map((model) => model.id) ?? [],
+      rate_limits: bundle?.rate_limits.length ?? 0,
+      reload_pending: isPending(generation, state.settled),
+      drift,
+      ...decisions(state, now)
+    }
+    yield* print(json, value, [
+      `version         ${value.version ?? "none installed"}`,
+      `generation      ${value.generation ?? "-"}${record === undefined ? "" : `, ${record.reason} of ${value.installed_at}`}`,
+      `keys            ${value.keys.join(", ") || "-"}`,
+      `models          ${value.models.join(", ") || "-"}`,
+      `rate limits     ${value.rate_limits}`,
+      `reload pending  ${value.reload_pending ? "yes: the service tells the gateway at its next tick" : "no"}`,
+      `held            ${heldText(installed, now)}`,
+      `kept out        ${state.keptOut === undefined ? "nothing" : `versions up to ${state.keptOut.version} (${state.keptOut.cause})`}`,
+      `accepted        ${state.accepted === undefined ? "nothing" : `version ${state.accepted.version}, once`}`,
+      `drift           ${drift.length === 0 ? "none" : drift.join("\n                ")}`
+    ])
+  })
+
+/** The kept generations, newest first. */
+export const history = (json: boolean) =>
+  Effect.gen(function* () {
+    const store = yield* ConfigStore
+    const generations = yield* store.history
+    const rows = generations.map(({ current, generation, record }) => ({
+      generation,
+      version: record?.version ?? null,
+      installed_at: record === undefined ? null : instant(record.installedAt),
+      reason: record?.reason ?? null,
+      goes_back_to: record?.parent ?? null,
+      current
+    }))
+    const line = (row: (typeof rows)[number]) =>
+      `${row.current ? "*" : " "} generation ${row.generation}  version ${row.version ?? "?"}  ${row.installed_at ?? "?"}  ${row.reason ?? "damaged"}`
+    yield* print(json, rows, rows.length === 0 ? ["nothing is installed"] : rows.map(line))
+  })
+
+const noGeneration = (problem: string) => new ConfigStoreError({ reason: "NoGeneration", problem })
+
+const bundleOfGeneration = (generations: ReadonlyArray<GenerationSummary>, generation: number) => {
+  const record = generations.find((kept) => kept.generation === generation)?.record
+  const bundle = record === undefined ? undefined : Result.getOrUndefined(bundleOfFiles(contentsOfRecord(record)))
+  return bundle === undefined
+    ? Effect.fail(noGeneration(`generation ${generation} is not kept, or holds no bundle: see "config history"`))
+    : Effect.succeed(bundle)
+}
+
+/** The bundle the API serves now. */
+const offered = Effect.gen(function* () {
+  const api = Option.getOrUndefined(yield* Effect.serviceOption(JobsApi))
+  if (api === undefined) return yield* noGeneration("--offered asks the API: set API_BASE_URL and the key")
+  const answer = yield* api.configurations(undefined)
+  if (answer._tag === "NotModified") return yield* noGeneration("the API answered 304 to a request without ETag")
+  return yield* Effect.fromResult(receiveBundle(answer))
+})
+
+export interface DiffOptions {
+  /** A generation; by default the one `config rollback` would go back to. */
+  readonly from: number | undefined
+  /** A generation; by default the installed one. */
+  readonly to: number | undefined
+  /** Compare the installed one with what the API serves instead. */
+  readonly offered: boolean
+  readonly json: boolean
+}
+
+/** What differs between two generations, or between what is installed and what the API serves. No secret is shown. */
+export const showDiff = (options: DiffOptions) =>
+  Effect.gen(function* () {
+    const store = yield* ConfigStore
+    const { bundle, generation, record } = yield* store.read
+    const generations = yield* store.history
+    const named = (wanted: number | undefined) =>
+      wanted === undefined || wanted === generation
+        ? bundle === undefined
+          ? Effect.fail(noGeneration("no configuration is installed"))
+          : Effect.succeed(bundle)
+        : bundleOfGeneration(generations, wanted)
+    const from = options.from ?? (options.offered ? undefined : (record?.parent ?? undefined))
+    if (from === undefined && !options.offered) {
+      return yield* noGeneration("there is no earlier generation to compare with: name one")
+    }
+    const before = yield* named(from)
+    const after = options.offered ? yield* offered : yield* named(options.to)
+    const changes = diff(before, after)
+    yield* print(options.json, { from: before.version, to: after.version, changes }, [
+      `version ${before.version} → ${after.version}`,
+      ...(changes.length === 0 ? ["no parameter differs"] : renderChanges(changes, Number.POSITIVE_INFINITY))
+    ])
+  })
+
+/** Tells the gateway at once where this process knows how; else the service does at its next tick. */
+const tell = Effect.gen(function* () {
+  const store = yield* ConfigStore
+  const gateway = Option.getOrUndefined(yield* Effect.serviceOption(Gateway))
+  if (gateway === undefined || !gateway.configured) return "the service tells the gateway at its next tick"
+  const reload = yield* tellGateway(store, gateway)
+  switch (reload._tag) {
+    case "None":
+      return "the gateway has it"
+    case "Told":
+      return reload.outcome === "applied" ? "the gateway has taken it up" : "the gateway was told"
+    case "Failed":
+    case "WentBack":
+      return `the gateway could not be told (${reload.problem}): the service retries at its next tick`
+  }
+})
+
+/** Goes back to the generation before the installed one; the version that is left stays out until a higher one arrives. */
+export const rollback = (json: boolean) =>
+  Effect.gen(function* () {
+    const store = yield* ConfigStore
+    yield* store.existing
+    yield* store.recover
+    const { done, keptOut } = yield* store.locked(
+      Effect.gen(function* () {
+        const { bundle, generation, record } = yield* store.read
+        const parent = record?.parent ?? undefined
+        if (generation === undefined || parent === undefined) {
+          return yield* noGeneration('there is no earlier generation to go back to: see "config history"')
+        }
+        const left = bundle?.version ?? record?.version ?? undefined
+        const at = yield* Clock.currentTimeMillis
+        // Written before the files change: a tick in between must not install the version again.
+        yield* store.update(({ accepted: _, ...state }) => ({
+          ...state,
+          ...(left === undefined
+            ? {}
+            : {
+                keptOut: {
+                  version: Math.max(left, state.keptOut?.version ?? 0),
+                  generation,
+                  cause: "rollback" as const,
+                  at
+                }
+              })
+        }))
+        yield* store.revert(parent)
+        const now = yield* store.read
+        const done = { from: left ?? null, to: now.bundle?.version ?? null, generation: now.generation ?? null }
+        return { done, keptOut: now.state.keptOut?.version }
+      })
+    )
+    const told = yield* tell
+    yield* print(json, { ...done, gateway: told }, [
+      `version ${done.from ?? "?"} → ${done.to ?? "?"} (generation ${done.generation}); ${told}`,
+      ...(keptOut === undefined
+        ? []
+        : [`versions up to ${keptOut} stay out until a higher one arrives, or: config accept <version>`])
+    ])
+  })
+
+/** Suspends installs and repairs, for a while or until released. */
+export const hold = (duration: Duration.Duration | undefined, json: boolean) =>
+  Effect.gen(function* () {
+    const store = yield* ConfigStore
+    const since = yield* Clock.currentTimeMillis
+    const until = duration === undefined ? null : since + Math.ceil(Duration.toMillis(duration))
+    const state = yield* store.locked(store.update((before) => ({ ...before, hold: { since, until } })))
+    yield* print(json, decisions(state, since), [
+      `installs and repairs are held ${until === null ? "until released" : `until ${instant(until)}`}; to release them: config hold --off`
+    ])
+  })
+
+/** Ends a hold. */
+export const release = (json: boolean) =>
+  Effect.gen(function* () {
+    const store = yield* ConfigStore
+    yield* store.existing
+    const now = yield* Clock.currentTimeMillis
+    const state = yield* store.locked(
+      store.update((before) => {
+        const { hold: held, ...rest } = before
+        return held === undefined ? before : rest
+      })
+    )
+    yield* print(json, decisions(state, now), ["installs and repairs go on"])
+  })
+
+/** Lets one version in, once, although it is lower than the applied one, of other content, emptied or kept out. */
+export const accept = (version: number, json: boolean) =>
+  Effect.gen(function* () {
+    const store = yield* ConfigStore
+    const at = yield* Clock.currentTimeMillis
+    const state = yield* store.locked(store.update((before) => ({ ...before, accepted: { version, at } })))
+    yield* print(json, decisions(state, at), [
+      `version ${version} is applied once when the API serves it${isHeld(state, at) ? " and the hold has ended" : ""}`
+    ])
+  })
+
+const Version = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
+const Generation = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+const generation = (name: string, description: string) =>
+  Argument.Int(name).pipe(
+    Argument.withSchema(Generation),
+    Argument.withDescription(description),
+    Argument.optional,
+    Argument.map(Option.getOrUndefined)
+  )
+
+/** `config` with its subcommands; it needs `ConfigStore`, and uses `Gateway` and `JobsApi` where they are there. */
+export const configCommand = Command.make("config").pipe(
+  Command.withDescription("See and steer the gateway's configuration files"),
+  Command.withSubcommands([
+    Command.make("show", { json }, (input) => show(input.json)).pipe(
+      Command.withDescription("What is installed, held, kept out or accepted, and how the files differ")
+    ),
+    Command.make(
+      "diff",
+      {
+        from: generation("from", "Generation; by default the one before the installed one"),
+        to: generation("to", "Generation; by default the installed one"),
+        offered: Flag.Boolean("offered").pipe(
+          Flag.withDescription("Compare what is installed with what the API serves"),
+          Flag.withDefault(false)
+        ),
+        json
+      },
+      showDiff
+    ).pipe(Command.withDescription("What differs between two generations; secrets are not shown")),
+    Command.make("history", { json }, (input) => history(input.json)).pipe(
+      Command.withDescription("The kept generations, newest first")
+    ),
+    Command.make("rollback", { json }, (input) => rollback(input.json)).pipe(
+      Command.withDescription("Go back a generation; the version left stays out until a higher one arrives")
+    ),
+    Command.make(
+      "hold",
+      {
+        duration: DurationArgument("duration", 'How long, such as "30 minutes"; without it until released').pipe(
+          Argument.optional,
+          Argument.map(Option.getOrUndefined)
+        ),
+        off: Flag.Boolean("off").pipe(Flag.withDescription("Release the hold"), Flag.withDefault(false)),
+        json
+      },
+      (input) => (input.off ? release(input.json) : hold(input.duration, input.json))
+    ).pipe(Command.withDescription("Suspend installs and repairs; --off releases them")),
+    Command.make(
+      "accept",
+      {
+        version: Argument.Int("version").pipe(
+          Argument.withSchema(Version),
+          Argument.withDescription("The refused or kept out version")
+        ),
+        json
+      },
+      (input) => accept(input.version, input.json)
+    ).pipe(Command.withDescription("Apply a lower version, changed content or a kept out version, once"))
+  ])
+)

@@ -1,0 +1,23 @@
+import { Console, Effect } from "effect"
+import { Command, Flag } from "effect/cli"
+import { SecureRandom } from "effect/crypto"
+import { formatKeyPair, KEY_FORMATS } from "../domain/signing/keyPair.ts"
+import { generateKeyPair } from "../layers/signing/KeyGenerator.ts"
+
+const format = Flag.Literals("format", KEY_FORMATS).pipe(
+  Flag.withDescription("How the keys are written; hex where none is given"),
+  Flag.withDefault("hex")
+)
+
+/** `job-collector keygen`: a fresh key pair, as lines for an environment file. */
+export const keygen = Command.make(
+  "keygen",
+  { format },
+  Effect.fn("keygen")(function* (flags) {
+    yield* Console.log(formatKeyPair(yield* generateKeyPair, flags.format).trimEnd())
+  }, Effect.provide(SecureRandom.layerWebCrypto))
+).pipe(
+  Command.withDescription(
+    "Prints a fresh Ed25519 key pair; give the public key to the API, keep the private one secret"
+  )
+)

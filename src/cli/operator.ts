@@ -1,0 +1,123 @@
+/** What the operator's commands on Redis have in common: settings, connection, flags and output. */
+import { Clock, Console, Context, Duration, Effect, Layer, Option, Schedule, Schema } from "effect"
+import { Flag } from "effect/cli"
+import type { StreamSet } from "../domain/options/options.ts"
+import * as EventStreamsLayer from "../layers/redis/EventStreams.ts"
+import * as IoRedis from "../layers/redis/ioredis/IoRedis.ts"
+import * as Environment from "../layers/settings/Environment.ts"
+import type { Bounds } from "../programs/operator/redrive.ts"
+import { EventStreams } from "../services/EventStreams.ts"
+import { type Redis, RedisError } from "../services/Redis.ts"
+import { redisFailure, redisFailureMessage } from "../services/RedisFailure.ts"
+import { DurationFlag } from "./flags.ts"
+
+/** Redis cannot be asked, or refuses. */
+export class RedisUnusable extends Schema.TaggedError<RedisUnusable>()("RedisUnusable", { problem: Schema.String }) {
+  override get message(): string {
+    return `Redis: ${this.problem}`
+  }
+}
+
+/** Arguments that cannot be meant, or that name what is not there. */
+export class Misused extends Schema.TaggedError<Misused>()("Misused", { problem: Schema.String }) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+export const unusable = (error: RedisError): RedisUnusable => new RedisUnusable({ problem: redisFailureMessage(error) })
+
+/** Says why a command cannot use the engine that lives in the service's own process. */
+export const memoryProblem = "memory: lives inside the service's process; this command needs redis:// or rediss://"
+
+/** Waits up to five seconds for the first answer; a refusal is final. */
+export const awaitAnswer = (streams: EventStreams["Service"]): Effect.Effect<void, RedisError> =>
+  Effect.retry(streams.ping, {
+    schedule: Schedule.max([Schedule.spaced("100 millis"), Schedule.recurs(50)]),
+    while: (error) => redisFailure(error) !== "refused"
+  })
+
+export interface Operated {
+  readonly streams: EventStreams["Service"]
+  readonly sets: ReadonlyArray<StreamSet>
+  readonly group: string
+}
+
+/** How a command reaches the server that its settings name; a simulated world has a way of its own. */
+export const ServerRedis = Context.Reference<(options: IoRedis.IoRedisOptions) => Layer.Layer<Redis, RedisError>>(
+  "job-collector/cli/ServerRedis",
+  { defaultValue: () => IoRedis.layer }
+)
+
+/** The layer of a server's Redis, from its settings. */
+export const redisLayer = (options: IoRedis.IoRedisOptions): Layer.Layer<EventStreams, RedisError> =>
+  EventStreamsLayer.layer.pipe(Layer.provide(Layer.unwrap(Effect.map(ServerRedis, (make) => make(options)))))
+
+/** All that a command on Redis needs: `REDIS_*`, `STREAM_*` and `CONSUMER_GROUP`. */
+export const redisSettings = Environment.all({ redis: Environment.redis, streams: Environment.streams })
+
+/** Runs a command on Redis with only the settings that it needs. */
+export const operating = <A, E, R>(command: (operated: Operated) => Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const { settings, warnings } = yield* Environment.load(redisSettings)
+    yield* Effect.forEach(warnings, (warning) => Console.error(`warning: ${warning}`), { discard: true })
+    const { redis, streams } = settings
+    if (redis._tag === "Memory") {
+      return yield* new Environment.SettingsError({ problems: [{ variable: "REDIS_URL", problem: memoryProblem }] })
+    }
+    const run = Effect.gen(function* () {
+      const service = yield* EventStreams
+      yield* awaitAnswer(service)
+      return yield* command({ streams: service, sets: streams.streams, group: streams.consumerGroup })
+    })
+    return yield* Effect.provide(run, redisLayer(redis.options))
+  }).pipe(Effect.mapError((error) => (error instanceof RedisError ? unusable(error) : error)))
+
+export const dryRun = Flag.Boolean("dry-run").pipe(
+  Flag.withDescription("Say what would be done, and do nothing"),
+  Flag.withDefault(false)
+)
+
+const age = (name: string, description: string) =>
+  DurationFlag(name, description).pipe(Flag.optional, Flag.map(Option.getOrUndefined))
+
+const optionalText = (name: string, description: string) =>
+  Flag.String(name).pipe(Flag.withDescription(description), Flag.optional, Flag.map(Option.getOrUndefined))
+
+/** Filters by origin and age. */
+export const filters = {
+  stream: optionalText("stream", "Only events of this stream: transcribe, process, or a stream's key"),
+  olderThan: age("older-than", 'Only what is older than, such as "2 hours"'),
+  newerThan: age("newer-than", 'Only what is newer than, such as "30 minutes"')
+}
+
+/** At most so many lines. */
+export const limit = Flag.Int("limit").pipe(
+  Flag.withSchema(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))),
+  Flag.withDescription("At most so many"),
+  Flag.withDefault(Number.MAX_SAFE_INTEGER)
+)
+
+export interface Filters {
+  readonly stream: string | undefined
+  readonly olderThan: Duration.Duration | undefined
+  readonly newerThan: Duration.Duration | undefined
+}
+
+/** Ages as bounds of ids: an entry's id tells when it came to its stream. */
+export const boundsOf = ({ newerThan, olderThan }: Filters): Effect.Effect<Bounds> =>
+  Effect.map(Clock.currentTimeMillis, (now) => ({
+    from: newerThan === undefined ? undefined : Math.max(0, now - Duration.toMillis(newerThan)),
+    to: olderThan === undefined ? undefined : Math.max(0, now - Duration.toMillis(olderThan))
+  }))
+
+/** Whether an origin is the one asked for, by key or by its role. */
+export const isOrigin = (sets: ReadonlyArray<StreamSet>, wanted: string | undefined, origin: string | undefined) =>
+  wanted === undefined ||
+  origin === wanted ||
+  (origin !== undefined &&
+    (wanted === "transcribe" || wanted === "process" || wanted === "dlq") &&
+    sets.some((set) => set[wanted] === origin))
+
+/** What came from outside must not steer the terminal it is shown on. */
+export const printable = (text: string): string => text.replace(/\p{Cc}/gu, " ").toWellFormed()

@@ -1,0 +1,129 @@
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Duration, Effect, Layer, type LogLevel, Option, Schema } from "effect"
+import { Command, GlobalFlag } from "effect/cli"
+import { HttpMiddleware, HttpRouter, HttpServer } from "effect/http"
+import { JobCollector } from "../JobCollector.ts"
+import * as NodeGateway from "../layers/gateway/NodeGateway.ts"
+import * as LeanHttpClient from "../layers/http/LeanHttpClient.ts"
+import { createPatientServer } from "../layers/http/PatientServer.ts"
+import { hostName, version } from "../layers/node/Host.ts"
+import * as NodeProcesses from "../layers/node/NodeProcesses.ts"
+import * as IoRedis from "../layers/redis/ioredis/IoRedis.ts"
+import * as MemoryRedis from "../layers/redis/memory/MemoryRedis.ts"
+import * as Environment from "../layers/settings/Environment.ts"
+import * as NativeSigner from "../layers/signing/NativeSigner.ts"
+import * as Logging from "../layers/telemetry/Logging.ts"
+import * as Telemetry from "../layers/telemetry/Telemetry.ts"
+
+const settingsOf = Effect.flatMap(hostName, (host) =>
+  Environment.load(
+    Environment.all({
+      redis: Environment.redis,
+      collector: Environment.collector(host),
+      gateway: Environment.gateway,
+      signing: Environment.signing,
+      http: Environment.http,
+      logging: Environment.logging,
+      telemetry: Environment.telemetry
+    })
+  )
+)
+
+type Settings = Effect.Success<typeof settingsOf>["settings"]
+
+const redisLayer = ({ redis }: Settings) => (redis._tag === "Memory" ? MemoryRedis.layer : IoRedis.layer(redis.options))
+
+const clientOptions = ({ collector }: Settings): LeanHttpClient.Options => ({
+  /** Requests to the API at a time: deliveries, configuration sync and a health probe. */
+  connections: collector.deliveryConcurrency + 2,
+  /** `API_TIMEOUT` counts from here on; it is to end a request, not this. */
+  connectTimeout: Duration.sum(collector.apiTimeout, Duration.seconds(1))
+})
+
+/** Whether the two keys belong together is known only to the signer. */
+const signer = ({ signing: { privateKey, publicKey } }: Settings) =>
+  NativeSigner.layer(privateKey, { publicKey }).pipe(
+    Layer.catchTag("SignerError", ({ problem }) => {
+      const variable = publicKey === undefined ? "ED25519_PRIVATE_KEY" : "ED25519_PRIVATE_KEY, ED25519_PUBLIC_KEY"
+      return Layer.effectContext(new Environment.SettingsError({ problems: [{ variable, problem }] }))
+    })
+  )
+
+const serviceLayer = (settings: Settings) =>
+  Layer.mergeAll(
+    redisLayer(settings),
+    signer(settings),
+    NodeGateway.layer({ ...settings.gateway, environment: process.env })
+  ).pipe(
+    Layer.provideMerge(LeanHttpClient.layer(clientOptions(settings))),
+    Layer.provideMerge(NodeProcesses.layer),
+    Layer.provideMerge(NodeServices.layer)
+  )
+
+/** The endpoints cannot be served. */
+class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", { problem: Schema.String }) {
+  override get message(): string {
+    return `HTTP_HOST, HTTP_PORT: ${this.problem}; choose another, or 0 for any free port`
+  }
+}
+
+const listening = ({ http: { host, port } }: Settings) =>
+  NodeHttpServer.layer(createPatientServer, { host, port }).pipe(
+    Layer.catchTag("ServeError", ({ cause }) => {
+      const problem = cause instanceof Error ? cause.message : `${host}:${port} cannot be listened on`
+      return Layer.effectContext(new CannotListen({ problem }))
+    })
+  )
+
+/** The endpoints are asked too often to be worth a log line or a span each. */
+const endpoints = HttpRouter.serve(JobCollector.routes, { disableLogger: true, disableListenLog: true }).pipe(
+  Layer.provide(Layer.succeed(HttpMiddleware.TracerDisabledWhen, () => true))
+)
+
+/** The service: all loops and the HTTP endpoints, until it is stopped. */
+const serve = (settings: Settings) =>
+  Effect.gen(function* () {
+    const collector = yield* JobCollector
+    const server = yield* HttpServer.HttpServer
+    yield* Effect.logInfo("listening").pipe(Effect.annotateLogs({ address: HttpServer.formatAddress(server.address) }))
+    // The endpoints go on answering (not ready) until the collector has stopped.
+    return yield* Effect.onInterrupt(collector.join, () => collector.stop)
+  }).pipe(
+    Effect.provide(
+      endpoints.pipe(
+        Layer.provideMerge(
+          Layer.mergeAll(
+            JobCollector.layer(settings.collector).pipe(Layer.provide(serviceLayer(settings))),
+            listening(settings)
+          )
+        )
+      )
+    )
+  )
+
+/** `--log-level` goes before `LOG_LEVEL`. */
+const observability = ({ collector, logging, telemetry }: Settings, level: Option.Option<LogLevel.LogLevel>) =>
+  Telemetry.layer({
+    endpoint: telemetry.endpoint,
+    tracesSampler: telemetry.tracesSampler,
+    serviceName: collector.serviceId,
+    serviceVersion: version,
+    instanceId: collector.consumerName
+  }).pipe(Layer.provideMerge(Logging.layer({ ...logging, level: Option.getOrElse(level, () => logging.level) })))
+
+/** `job-collector run`: the service. */
+export const run = Command.make(
+  "run",
+  {},
+  Effect.fnUntraced(function* () {
+    const { settings, warnings } = yield* settingsOf
+    const warn = Effect.forEach(
+      warnings,
+      (warning) => Effect.logWarning("settings.warning").pipe(Effect.annotateLogs({ problem: warning })),
+      { discard: true }
+    )
+    const level = yield* GlobalFlag.LogLevel
+    return yield* Effect.andThen(warn, serve(settings)).pipe(Effect.provide(observability(settings, level)))
+  })
+).pipe(Command.withDescription("Runs the service until it is sent SIGTERM or SIGINT"))

@@ -1,0 +1,70 @@
+/** `job-collector why <event_id>`: an event's story. */
+import { Clock, Console, Duration, Effect } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { instant } from "../domain/events/instant.ts"
+import { timeOfId } from "../domain/events/streamId.ts"
+import { type Chapter, tell } from "../programs/operator/eventHistory.ts"
+import { DurationFlag, json } from "./flags.ts"
+import { operating, printable } from "./operator.ts"
+
+const held = (chapter: Chapter): string =>
+  chapter.place === "abandoned" || chapter.holding === undefined
+    ? ""
+    : `, held by ${chapter.holding.consumer}, idle ${chapter.holding.idle} ms, handed out ${chapter.holding.deliveries} times`
+
+const lineOf = (chapter: Chapter): string => {
+  const { id, stream } = chapter
+  switch (chapter.place) {
+    case "source": {
+      const came = `came ${instant(timeOfId(id))}${chapter.replayed ? " by a replay" : ""}`
+      return `${stream} ${id}: ${came}, ${chapter.state}${held(chapter)}`
+    }
+    case "dlq": {
+      const { attempt, error_code, error_message, last_failed_at, not_before, origin_id } = chapter.retry
+      return (
+        `${stream} ${id}: attempt ${attempt} of entry ${origin_id} failed ${instant(last_failed_at)} with ` +
+        `${error_code}: ${error_message}; due ${instant(not_before)}${held(chapter)}`
+      )
+    }
+    case "abandoned": {
+      const { abandoned_at, attempts, error_code, error_message, origin_id, reason } = chapter.abandoned
+      return (
+        `${stream} ${id}: given up ${instant(abandoned_at)} as ${reason} after ${attempts} ${attempts === 1 ? "attempt" : "attempts"} of entry ${origin_id}: ` +
+        `${error_code}: ${error_message}`
+      )
+    }
+  }
+}
+
+/** Where the logs go on: the messages that name an event, and the field that does. */
+const logs = (eventId: string): ReadonlyArray<string> => [
+  `In the logs, lines with the annotation event_id ${eventId}:`,
+  "  event.abandoned   given up, with reason, attempts and error",
+  "  credits.mismatch  delivered, with other credits than expected",
+  "  delivery.failed   each failed attempt (LOG_LEVEL=debug)",
+  "In the traces, spans with the attribute job_collector.event_id."
+]
+
+export const why = Command.make(
+  "why",
+  {
+    eventId: Argument.String("event_id").pipe(Argument.withDescription("The event's own id")),
+    within: DurationFlag("within", 'How far back the source streams are searched, such as "2 days"').pipe(
+      Flag.withDefault(Duration.days(7))
+    ),
+    json
+  },
+  ({ eventId, json: asJson, within }) =>
+    operating(({ group, sets, streams }) =>
+      Effect.gen(function* () {
+        const from = Math.max(0, (yield* Clock.currentTimeMillis) - Duration.toMillis(within))
+        const story = yield* tell(streams, group, sets, eventId, { from })
+        if (asJson) {
+          const { chapters, verdict } = story
+          return yield* Console.log(JSON.stringify({ event_id: eventId, chapters, verdict }, null, 2))
+        }
+        const lines = [...story.chapters.map(lineOf), story.verdict, ...logs(eventId)]
+        yield* Console.log(lines.map(printable).join("\n"))
+      })
+    )
+).pipe(Command.withDescription("Tells an event's story from what Redis holds of it"))

@@ -1,0 +1,111 @@
+/** What is wrong with options that a composing app gives: the rules of contract section 2, said of its own names. */
+import { Duration, Schema } from "effect"
+import { firstRefusal, httpUrlProblem, isName, isStartId, lastRefusal } from "../events/validators.ts"
+import { SERVICE_ID } from "../signing/signature.ts"
+import type { CollectorOptions } from "./options.ts"
+
+/** What is wrong with one option: what it must be. */
+export interface OptionProblem {
+  readonly option: string
+  readonly problem: string
+}
+
+/** Every option that is wrong, one line each in the message. */
+export class OptionsError extends Schema.TaggedError<OptionsError>()("OptionsError", {
+  problems: Schema.Array(Schema.Struct({ option: Schema.String, problem: Schema.String }))
+}) {
+  override get message(): string {
+    return this.problems.map(({ option, problem }) => `${option}: ${problem}`).join("\n")
+  }
+}
+
+/** Undefined where the option keeps its rule. */
+type Ruling = readonly [option: string, problem: string | undefined]
+
+const must = (isKept: boolean, problem: string): string | undefined => (isKept ? undefined : `must be ${problem}`)
+
+const name = (text: string) => must(isName(text), "a name without blanks")
+const count = (number: number) => must(Number.isSafeInteger(number) && number >= 1, "a whole number of at least 1")
+const span = (duration: Duration.Duration) =>
+  must(Duration.isFinite(duration) && Duration.toMillis(duration) > 0, "a duration above 0, and finite")
+
+const counts = ["deliveryConcurrency", "dlqHold", "maxDeliveries"] as const
+const spans = ["apiTimeout", "claimIdle", "shutdownTimeout", "healthInterval"] as const
+
+/** Streams with the options that name them: the read ones of the sets, and those of the app's own kinds. */
+type Named = readonly [option: string, key: string]
+
+const readStreams = ({ kinds, streams }: CollectorOptions): ReadonlyArray<Named> => [
+  ...streams.flatMap(
+    ({ dlq, process, transcribe }, at): ReadonlyArray<Named> => [
+      [`streams[${at}].transcribe`, transcribe],
+      [`streams[${at}].process`, process],
+      [`streams[${at}].dlq`, dlq]
+    ]
+  ),
+  ...kinds.map((kind, at): Named => [`kinds[${at}].stream`, kind.stream ?? kind.name])
+]
+
+/** Nobody reads the abandoned streams, so that sets may share one; what is read must not be one of them, nor read twice. */
+const streamRulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
+  const read = readStreams(options)
+  const abandoned = options.streams.map((set, at): Named => [`streams[${at}].abandoned`, set.abandoned])
+  const clash = ([option, key]: Named, others: ReadonlyArray<Named>): Ruling => {
+    const same = others.find(([, other]) => other === key)
+    return [option, same === undefined ? undefined : `must not be the same as ${same[0]}`]
+  }
+  return [
+    ["streams", must(options.streams.length > 0, "at least one set: failed events go to its DLQ")],
+    ...[...read, ...abandoned].map(([option, key]): Ruling => [option, name(key)]),
+    ...read.map((named, at) => clash(named, [...read.slice(0, at), ...abandoned]))
+  ]
+}
+
+const reserved = ["transcribe", "process", "dlq"]
+
+const rulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
+  const { configSync, eventMaxAge, eventMaxSkew, rejectStatuses, serviceId, sourceRetention } = options
+  const labels = options.kinds.map((kind) => kind.name)
+  return [
+    ["apiBaseUrl", httpUrlProblem(options.apiBaseUrl)],
+    ["serviceId", must(SERVICE_ID.test(serviceId), "1 to 64 letters, digits, `_` or `-`")],
+    ["consumerGroup", name(options.consumerGroup)],
+    ["consumerName", name(options.consumerName)],
+    ["groupStartId", must(isStartId(options.groupStartId), "`$`, `0` or the id of a stream entry")],
+    [
+      "rejectStatuses",
+      must(
+        [...rejectStatuses].every(
+          (status) => Number.isInteger(status) && status >= firstRefusal && status <= lastRefusal
+        ),
+        `statuses from ${firstRefusal} to ${lastRefusal}`
+      )
+    ],
+    ...counts.map((option): Ruling => [option, count(options[option])]),
+    ...spans.map((option): Ruling => [option, span(options[option])]),
+    ["eventMaxAge", must(Duration.toMillis(eventMaxAge) > 0, "a duration above 0; infinite for no bound")],
+    ["eventMaxSkew", must(Duration.toMillis(eventMaxSkew) >= 0, "a duration of at least 0; infinite for no bound")],
+    [
+      "sourceRetention",
+      typeof sourceRetention === "string"
+        ? must(["none", "acknowledged"].includes(sourceRetention), "none, acknowledged or a duration")
+        : span(sourceRetention)
+    ],
+    ["configSync.interval", configSync === undefined ? undefined : span(configSync.interval)],
+    ["configSync.directory", must(configSync === undefined || configSync.directory.trim() !== "", "a folder's path")],
+    ...streamRulings(options),
+    ...labels.map(
+      (label, at): Ruling => [
+        `kinds[${at}].name`,
+        must(
+          label !== "" && !reserved.includes(label) && labels.indexOf(label) === at,
+          "a name of its own, and none of transcribe, process and dlq"
+        )
+      ]
+    )
+  ]
+}
+
+/** What is wrong with options, in their order; empty where nothing is. */
+export const optionProblems = (options: CollectorOptions): ReadonlyArray<OptionProblem> =>
+  rulings(options).flatMap(([option, problem]) => (problem === undefined ? [] : [{ option, problem }]))

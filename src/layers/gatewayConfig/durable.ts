@@ -1,0 +1,173 @@
+/** Durable file operations over Effect's `FileSystem`: nothing here returns before its bytes are on the disk. */
+import { Effect, type FileSystem, Option, type PlatformError, Schema } from "effect"
+import { parseJson } from "../../domain/gatewayConfig/bundle.ts"
+import { ConfigStoreError } from "../../services/ConfigStore.ts"
+
+type Reason = ConfigStoreError["reason"]
+
+const reasons: Record<string, readonly [Reason, string]> = {
+  EBUSY: ["Busy", "it is in use, perhaps a bind-mounted file: mount the folder instead"],
+  ENOSPC: ["NoSpace", "the disk is full: make room"],
+  EDQUOT: ["NoSpace", "the disk quota is used up: make room"],
+  EISDIR: ["Busy", "a folder that is not empty stands in its place: move it away"],
+  EROFS: ["ReadOnly", "the file system is read-only: mount it writable"],
+  EACCES: ["Denied", "permission denied: let this user write there"],
+  EPERM: ["Denied", "not permitted: let this user write there"]
+}
+
+/** What a refused change of a file's group means. */
+const notOurGroup: typeof reasons = {
+  ...reasons,
+  EPERM: ["Denied", "not permitted: CONFIG_FILE_GROUP must be a group that this user is a member of"]
+}
+
+/** The system's own error code (`ENOENT`), where there is one. */
+export const codeOf = (error: PlatformError.PlatformError): string | undefined => {
+  const cause: unknown = error.reason.cause
+  return typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : undefined
+}
+
+/** A file system error as the store's own, with the remedy. */
+export const storeError = (error: PlatformError.PlatformError): ConfigStoreError => {
+  const { reason } = error
+  const path = "pathOrDescriptor" in reason ? reason.pathOrDescriptor : undefined
+  const [kind, remedy] = (reason.method === "chown" ? notOurGroup : reasons)[codeOf(error) ?? ""] ?? [
+    "Failed",
+    codeOf(error) ?? reason._tag
+  ]
+  return new ConfigStoreError({ reason: kind, problem: `${reason.method} ${path ?? ""}: ${remedy}` })
+}
+
+export const isNotFound = (error: PlatformError.PlatformError): boolean => error.reason._tag === "NotFound"
+
+/** A text that changes whenever a file is written or replaced, within the grain of the file system's clock. */
+export const stampOf = (info: FileSystem.File.Info): string =>
+  `${Option.getOrUndefined(info.ino)} ${Option.getOrUndefined(info.mtime)?.getTime()} ${info.size} ${info.mode}`
+
+/** Undefined instead of "no such file", and where a file stands for a folder on the way to it. */
+export const orMissing = <A>(
+  effect: Effect.Effect<A, PlatformError.PlatformError>
+): Effect.Effect<A | undefined, PlatformError.PlatformError> =>
+  Effect.catchIf(
+    effect,
+    (error) => isNotFound(error) || codeOf(error) === "ENOTDIR",
+    () => Effect.undefined
+  )
+
+/**
+ * The bytes of a regular file; undefined where none is there. A pipe or a device that stands there is none: reading it
+ * may never end, and neither a time limit nor the end of the process cuts such a read short.
+ */
+export const readRegular = (fs: FileSystem.FileSystem, path: string) =>
+  Effect.flatMap(orMissing(fs.stat(path)), (info) =>
+    info?.type === "File" ? orMissing(fs.readFile(path)) : Effect.undefined
+  )
+
+/** How a file is made. */
+export interface FileAttributes {
+  readonly mode: number
+  readonly uid?: number | undefined
+  readonly gid?: number | undefined
+  /** The owner is set where this user may; else a refusal is an error. */
+  readonly lenient?: boolean
+}
+
+/** The durable operations everything here is made of. */
+export const makeDurable = (fs: FileSystem.FileSystem) => {
+  /** Makes a folder's entries durable. */
+  const syncFolder = (path: string) =>
+    Effect.scoped(Effect.flatMap(fs.open(path, { flag: "r" }), (folder) => folder.sync))
+
+  /** Makes a folder and those above it where they are missing, each durable in the one above. */
+  const ensureFolder = (path: string): Effect.Effect<void, PlatformError.PlatformError> =>
+    Effect.gen(function* () {
+      if (yield* fs.exists(path)) return
+      const above = path.replace(/\/[^/]*$/, "") || "/"
+      yield* ensureFolder(above)
+      yield* fs.makeDirectory(path, { recursive: true })
+      // Whatever the umask: the gateway reads through it.
+      yield* fs.chmod(path, 0o755)
+      yield* syncFolder(above)
+    })
+
+  /** Creates a file that must not exist, with its final mode and group before its first byte. Its entry is not durable yet. */
+  const create = (path: string, bytes: Uint8Array, attributes: FileAttributes) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { gid = -1, mode, uid = -1 } = attributes
+        const file = yield* fs.open(path, { flag: "wx", mode })
+        if (uid !== -1 || gid !== -1) {
+          const owned = fs.chown(path, uid, gid)
+          yield* attributes.lenient === true ? Effect.ignore(owned) : owned
+        }
+        // The mode given to open is cut by the process's umask.
+        yield* fs.chmod(path, mode)
+        yield* file.writeAll(bytes)
+        yield* file.sync
+      })
+    )
+
+  const temporary = (folder: string, name: string) => `${folder}/.${name.replace(/^\./, "")}.tmp`
+
+  /** Nothing stale is left where something could not be made or put in its place. */
+  const orCleared =
+    (folder: string, name: string) =>
+    <A>(effect: Effect.Effect<A, PlatformError.PlatformError>) =>
+      Effect.tapError(effect, () => Effect.ignore(fs.remove(temporary(folder, name), { force: true })))
+
+  /** Writes a file beside its place, whole and durable, to be renamed later. */
+  const prepare = (folder: string, name: string, bytes: Uint8Array, attributes: FileAttributes) =>
+    fs
+      .remove(temporary(folder, name), { force: true })
+      .pipe(Effect.andThen(create(temporary(folder, name), bytes, attributes)), orCleared(folder, name))
+
+  /** Removes an empty folder, such as a container's start makes of a missing file that is to be mounted. */
+  const removeEmptyFolder = (path: string) =>
+    Effect.gen(function* () {
+      const isFolder = (yield* orMissing(fs.stat(path)))?.type === "Directory"
+      if (isFolder && (yield* fs.readDirectory(path)).length === 0) yield* fs.remove(path, { recursive: true })
+    })
+
+  /** Moves what was prepared into its place. The folder is not durable yet. */
+  const place = (folder: string, name: string) => {
+    const move = fs.rename(temporary(folder, name), `${folder}/${name}`)
+    return Effect.catchIf(
+      move,
+      (error) => codeOf(error) === "EISDIR",
+      () => Effect.andThen(removeEmptyFolder(`${folder}/${name}`), move)
+    ).pipe(orCleared(folder, name))
+  }
+
+  /** Replaces a file in one step. */
+  const replaceFile = (folder: string, name: string, bytes: Uint8Array, mode: number) =>
+    prepare(folder, name, bytes, { mode }).pipe(
+      Effect.andThen(place(folder, name)),
+      Effect.andThen(syncFolder(folder)),
+      Effect.uninterruptible
+    )
+
+  /** Makes a name a link, in one step, whatever stood there. The folder is not durable yet. */
+  const replaceLink = (folder: string, name: string, target: string) =>
+    fs
+      .remove(temporary(folder, name), { force: true })
+      .pipe(Effect.andThen(fs.symlink(target, temporary(folder, name))), Effect.andThen(place(folder, name)))
+
+  return { syncFolder, ensureFolder, create, prepare, place, replaceFile, replaceLink }
+}
+
+export type Durable = ReturnType<typeof makeDurable>
+
+const encoder = new TextEncoder()
+
+/** A JSON file of a schema: how it is written, and how it is read back (undefined where it is not one). */
+export const jsonFile = <A, I>(schema: Schema.Codec<A, I>) => {
+  const encode = Schema.encodeSync(schema)
+  const decode = Schema.decodeUnknownOption(schema)
+  return {
+    bytes: (value: A): Uint8Array => encoder.encode(`${JSON.stringify(encode(value))}\n`),
+    parse: (bytes: Uint8Array): A | undefined => {
+      const decoded = decode(parseJson(bytes)?.json)
+      return decoded._tag === "Some" ? decoded.value : undefined
+    }
+  }
+}

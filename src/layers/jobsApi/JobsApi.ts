@@ -1,0 +1,190 @@
+import { ByteSize, type Clock, Duration, Effect, Layer, Option } from "effect"
+import { Hex } from "effect/encoding"
+import {
+  Headers,
+  HttpBody,
+  HttpClient,
+  type HttpClientError,
+  HttpClientRequest,
+  type HttpClientResponse,
+  HttpIncomingMessage,
+  UrlParams
+} from "effect/http"
+import { attemptResult, failed, MAX_ANSWER_BYTES, refused } from "../../domain/delivery/answer.ts"
+import type { AttemptResult, Failed } from "../../domain/delivery/attempt.ts"
+import { retryAfterMs } from "../../domain/delivery/retryAfter.ts"
+import { utf8 } from "../../domain/signing/bytes.ts"
+import { authorizationHeader, signingString } from "../../domain/signing/signature.ts"
+import { type ConfigurationsAnswer, type Delivery, JobsApi, JobsApiError } from "../../services/JobsApi.ts"
+import { Signer } from "../../services/Signer.ts"
+import { makeTimeLimit } from "./timeLimit.ts"
+
+export interface Options {
+  /** Where the API is, with or without a path of its own. */
+  readonly baseUrl: string
+  /** What signatures are made for, sent as `X-Service-Id`. */
+  readonly serviceId: string
+  /** One request, connect to last byte. */
+  readonly timeout: Duration.Input
+}
+
+const CONFIGURATIONS_PATH = "/api/models/configurations"
+const MAX_CONFIGURATIONS_BYTES = 16 * 1024 * 1024
+
+/** The coding asked for: unsaid, any would be acceptable (RFC 9110 section 12.5.3). */
+const PLAIN = "identity"
+
+const encoder = new TextEncoder()
+const NOTHING = new Uint8Array(0)
+
+const makeRequest = (
+  method: string,
+  url: string,
+  headers: Record<string, string>,
+  body: HttpBody.HttpBody
+): HttpClientRequest.HttpClientRequest =>
+  HttpClientRequest.makeWith(method, url, UrlParams.empty, Option.none(), Headers.fromRecordUnsafe(headers), body)
+
+/** The system's words for why no response came. A failed connection to several addresses has only a code. */
+const describe = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return "the request failed"
+  const code = "code" in cause && typeof cause.code === "string" ? cause.code : undefined
+  const message = cause.message === "" ? cause.name : cause.message
+  return code === undefined || message.includes(code) ? message : `${code}: ${message}`
+}
+
+/** A request without a whole response: after a status the body could not be read, before it the network failed. */
+const unanswered = (error: HttpClientError.HttpClientError, nowMs: number): Failed => {
+  const { response, reason } = error
+  const said = "description" in reason && typeof reason.description === "string" ? reason.description : undefined
+  if (response === undefined) return failed("NETWORK", describe(reason.cause ?? error))
+  const wait = retryAfterMs(response.headers["retry-after"], nowMs)
+  return response.status >= 200 && response.status < 300
+    ? failed("BAD_RESPONSE", said ?? describe(reason.cause ?? error), response.status, wait)
+    : refused(response.status, undefined, wait)
+}
+
+const tooLarge = (maxBytes: number) => `the body is larger than ${maxBytes} bytes`
+
+const exceeds = (text: string, maxBytes: number): boolean =>
+  text.length > maxBytes || (text.length * 3 > maxBytes && encoder.encode(text).length > maxBytes)
+
+/** An answer that cannot be read because it came encoded all the same says so. */
+const ofCoding = (result: Failed, { headers }: HttpClientResponse.HttpClientResponse): Failed => {
+  const coding = headers["content-encoding"]
+  if (coding === undefined || coding === PLAIN) return result
+  const problem = `${result.errorMessage}; it came with Content-Encoding: ${coding}, which was not asked for`
+  return failed(result.errorCode, problem, result.status, result.retryAfterMs)
+}
+
+/** Reads an answer to a delivery. A client that sets no limit of its own is held to it here. */
+const judge = (response: HttpClientResponse.HttpClientResponse, nowMs: () => number) =>
+  Effect.map(response.text, (body): AttemptResult => {
+    const { status } = response
+    const wait = status < 300 ? undefined : retryAfterMs(response.headers["retry-after"], nowMs())
+    if (!exceeds(body, MAX_ANSWER_BYTES)) {
+      const result = attemptResult({ status, body, retryAfterMs: wait })
+      return result._tag === "Failed" && result.errorCode === "BAD_RESPONSE" ? ofCoding(result, response) : result
+    }
+    return status >= 200 && status < 300
+      ? failed("BAD_RESPONSE", tooLarge(MAX_ANSWER_BYTES), status)
+      : refused(status, undefined, wait)
+  })
+
+const apiError = ({ errorCode, errorMessage }: Failed) => Effect.fail(new JobsApiError({ errorCode, errorMessage }))
+
+const readConfigurations = Effect.fnUntraced(function* (
+  response: HttpClientResponse.HttpClientResponse,
+  conditional: boolean
+) {
+  const { status, headers } = response
+  if (status === 304 && conditional) return { _tag: "NotModified" } as const
+  if (status !== 200) return yield* apiError(refused(status, yield* response.text, undefined))
+  const body = new Uint8Array(yield* response.arrayBuffer)
+  if (body.length > MAX_CONFIGURATIONS_BYTES)
+    return yield* apiError(failed("BAD_RESPONSE", tooLarge(MAX_CONFIGURATIONS_BYTES)))
+  return { _tag: "Fetched", body, etag: headers.etag, contentDigest: headers["content-digest"] } as const
+})
+
+/**
+ * The jobs API over the `HttpClient` and `Signer` in scope, by the ambient `Clock` (contract section 4). Every request is
+ * signed anew, with the time of its own attempt.
+ */
+export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.HttpClient | Signer> =>
+  Layer.effect(
+    JobsApi,
+    Effect.gen(function* () {
+      const client = yield* HttpClient.HttpClient
+      const signer = yield* Signer
+      const { serviceId } = options
+      const baseUrl = options.baseUrl.replace(/\/+$/, "")
+      const timeout = Duration.fromInputUnsafe(options.timeout)
+      const within = yield* makeTimeLimit(timeout)
+      const timedOut: AttemptResult = failed("TIMEOUT", `no complete answer within ${Duration.format(timeout)}`)
+
+      /** Signs a body with the time it is now; the failed attempt where the key does not sign. */
+      const authorize = (body: Uint8Array, clock: Clock.Clock) => {
+        const timestamp = Math.floor(clock.currentTimeMillisUnsafe() / 1_000)
+        const message = utf8(signingString(timestamp, Hex.encode(signer.sha256(body)), serviceId))
+        return Effect.map(signer.sign(message), (signature) => authorizationHeader(timestamp, signature))
+      }
+
+      const unsigned = (problem: string) => failed("NETWORK", `the request could not be signed: ${problem}`)
+
+      const deliver = (delivery: Delivery): Effect.Effect<AttemptResult> =>
+        Effect.clockWith((clock) => {
+          const now = () => clock.currentTimeMillisUnsafe()
+          const attempt = authorize(delivery.body, clock).pipe(
+            Effect.flatMap((authorization) => {
+              const headers: Record<string, string> = {
+                authorization,
+                "accept-encoding": PLAIN,
+                "content-type": "application/json",
+                "x-service-id": serviceId,
+                "idempotency-key": delivery.idempotencyKey,
+                "x-delivery-attempt": `${delivery.attempt}`
+              }
+              if (delivery.traceparent !== undefined) headers.traceparent = delivery.traceparent
+              const body = HttpBody.uint8Array(delivery.body, "application/json")
+              return client.execute(makeRequest("POST", baseUrl + delivery.path, headers, body))
+            }),
+            Effect.flatMap((response) => judge(response, now)),
+            Effect.catch((error) =>
+              Effect.succeed(error._tag === "SignerError" ? unsigned(error.problem) : unanswered(error, now()))
+            )
+          )
+          return within(attempt, timedOut)
+        })
+
+      const configurations = (etag: string | undefined): Effect.Effect<ConfigurationsAnswer, JobsApiError> =>
+        Effect.clockWith((clock) =>
+          authorize(NOTHING, clock).pipe(
+            Effect.flatMap((authorization) =>
+              client.execute(
+                makeRequest(
+                  "GET",
+                  baseUrl + CONFIGURATIONS_PATH,
+                  {
+                    authorization,
+                    "accept-encoding": PLAIN,
+                    accept: "application/json",
+                    "x-service-id": serviceId,
+                    ...(etag === undefined ? undefined : { "if-none-match": etag })
+                  },
+                  HttpBody.empty
+                )
+              )
+            ),
+            Effect.flatMap((response) => readConfigurations(response, etag !== undefined)),
+            Effect.catchTags({
+              HttpClientError: (error) => apiError(unanswered(error, clock.currentTimeMillisUnsafe())),
+              SignerError: (error) => apiError(unsigned(error.problem))
+            }),
+            Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(MAX_CONFIGURATIONS_BYTES)),
+            Effect.timeoutOrElse({ duration: timeout, orElse: () => apiError(timedOut) })
+          )
+        )
+
+      return JobsApi.of({ deliver, configurations })
+    })
+  )

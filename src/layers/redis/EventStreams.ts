@@ -1,0 +1,352 @@
+import { Effect, Layer, Result, Schema } from "effect"
+import type { FlatFields } from "../../domain/events/entry.ts"
+import {
+  type Consumer,
+  companionKey,
+  EventStreams,
+  type Move,
+  type StreamEntry,
+  type Taken
+} from "../../services/EventStreams.ts"
+import { Redis, RedisError } from "../../services/Redis.ts"
+import { redisFailure } from "../../services/RedisFailure.ts"
+import * as Scripts from "../../services/Scripts.ts"
+
+const Entry = Schema.Tuple([Schema.String, Schema.NullOr(Schema.Array(Schema.String))])
+const Entries = Schema.Array(Entry)
+type ReadReply = ReadonlyArray<readonly [string, typeof Entries.Type]>
+const Ids = Schema.Array(Schema.String)
+const Pending = Schema.Array(Schema.Tuple([Schema.String, Schema.String, Schema.Finite, Schema.Finite]))
+const PendingSummary = Schema.TupleWithRest(Schema.Tuple([Schema.Finite, Schema.NullOr(Schema.String)]), [
+  Schema.Unknown
+])
+
+const unexpected = (command: string) => new RedisError({ cause: new Error(`Unexpected reply to ${command}`) })
+
+/** Reads a reply by its schema; a reply of another shape is an error of the driver or server, never a defect. */
+const readReply = <A>(schema: Schema.Codec<A, A>, command: string) => {
+  const decode = Schema.decodeUnknownResult(schema)
+  return (reply: unknown): Effect.Effect<A, RedisError> =>
+    Effect.fromResult(Result.mapError(decode(reply), () => unexpected(command)))
+}
+
+const isPair = (value: unknown): value is readonly [unknown, unknown] => Array.isArray(value) && value.length === 2
+
+const isEntry = (value: unknown): boolean => {
+  if (!isPair(value) || typeof value[0] !== "string") return false
+  const fields = value[1]
+  return fields === null || (Array.isArray(fields) && fields.every((text) => typeof text === "string"))
+}
+
+const isReadReply = (reply: unknown): reply is ReadReply =>
+  Array.isArray(reply) &&
+  reply.every(
+    (read) =>
+      isPair(read) && typeof read[0] === "string" && Array.isArray(read[1]) && read[1].every((entry) => isEntry(entry))
+  )
+
+const isFlat = (reply: unknown): reply is ReadonlyArray<unknown> => Array.isArray(reply)
+const isFlats = (reply: unknown): reply is ReadonlyArray<ReadonlyArray<unknown>> => isFlat(reply) && reply.every(isFlat)
+const isIds = (reply: unknown): reply is ReadonlyArray<string> =>
+  isFlat(reply) && reply.every((id) => typeof id === "string")
+
+/** The cursor, the claimed ids and, since Redis 7, the ids of entries that are gone. */
+type ClaimReply = readonly [string, ReadonlyArray<string>, ReadonlyArray<string>?]
+
+const isClaimed = (reply: unknown): reply is ClaimReply =>
+  isFlat(reply) && typeof reply[0] === "string" && isIds(reply[1]) && (reply.length === 2 || isIds(reply[2]))
+
+/**
+ * As {@link readReply}, for what every event comes by or an idle process asks for again and again: the reply is looked
+ * through as it stands, where a schema would copy it text by text.
+ */
+const readIf =
+  <A>(fits: (reply: unknown) => reply is A, command: string) =>
+  (reply: unknown): Effect.Effect<A, RedisError> =>
+    fits(reply) ? Effect.succeed(reply) : Effect.fail(unexpected(command))
+
+const readRead = readIf(isReadReply, "XREADGROUP")
+const notOwned = Effect.succeed<Taken>({ _tag: "NotOwned" })
+const deletedMeanwhile = Effect.succeed<Taken>({ _tag: "Deleted" })
+const noEntries = Effect.succeed<ReadonlyArray<StreamEntry>>([])
+const readEntries = readReply(Entries, "XRANGE")
+const readPending = readReply(Pending, "XPENDING")
+const readClaimed = readIf(isClaimed, "XAUTOCLAIM")
+const readRenewed = readReply(Schema.Tuple([Ids, Ids]), "EVAL renew")
+const readTaken = readIf(isFlat, "EVAL take")
+const readText = readReply(Schema.String, "INFO")
+const readIds = readReply(Ids, "EVAL adopt")
+const readInfo = readIf(isFlat, "XINFO")
+const readInfos = readIf(isFlats, "XINFO")
+const readSummary = readReply(PendingSummary, "XPENDING")
+const readId = readReply(Schema.NullOr(Schema.String), "EVAL replay")
+const readFields = readReply(Schema.Array(Schema.String), "EVAL take")
+
+const presentEntries = (entries: typeof Entries.Type): ReadonlyArray<StreamEntry> =>
+  entries.map(([id, fields]) => ({ id, fields: fields ?? [] }))
+
+/** Redis answers nil where there is nothing new. */
+const readNewEntries = (reply: unknown): Effect.Effect<ReadonlyArray<StreamEntry>, RedisError> =>
+  reply === null
+    ? noEntries
+    : Effect.map(readRead(reply), (found) => found.flatMap(([, entries]) => presentEntries(entries)))
+
+const byName = (flat: ReadonlyArray<unknown>): ReadonlyMap<unknown, unknown> => {
+  const map = new Map<unknown, unknown>()
+  for (let i = 0; i + 1 < flat.length; i += 2) map.set(flat[i], flat[i + 1])
+  return map
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
+const countOf = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined)
+
+const saysIn = (error: RedisError, word: string): boolean =>
+  (error.cause instanceof Error ? error.cause.message : String(error.cause)).includes(word)
+
+const replayedTtlSeconds = 30 * 24 * 60 * 60
+
+/** {@link EventStreams} over whatever driver gives the `Redis` service. */
+export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
+  EventStreams,
+  Effect.gen(function* () {
+    const redis = yield* Redis
+
+    const run = (script: Scripts.Script, keys: ReadonlyArray<string>, args: ReadonlyArray<string>) =>
+      redis.send("EVAL", script.lua, String(keys.length), ...keys, ...args)
+
+    const number = (effect: Effect.Effect<unknown, RedisError>): Effect.Effect<number, RedisError> =>
+      Effect.map(effect, Number)
+
+    const yes = (effect: Effect.Effect<unknown, RedisError>): Effect.Effect<boolean, RedisError> =>
+      Effect.map(effect, (reply) => Number(reply) === 1)
+
+    const pendingRange = (stream: string, consumer: Consumer, from: string, to: string, count: number) =>
+      redis
+        .send("XPENDING", stream, consumer.group, from, to, String(count), consumer.name)
+        .pipe(Effect.flatMap(readPending))
+
+    const range = (stream: string, from: string, to: string, count: number) =>
+      redis
+        .send("XRANGE", stream, from, to, "COUNT", String(count))
+        .pipe(Effect.flatMap(readEntries), Effect.map(presentEntries))
+
+    const xadd = (stream: string, fields: FlatFields) => redis.send<string>("XADD", stream, "*", ...fields)
+
+    // The two streams lie in different slots of a Cluster: no script spans them, so the copy comes first.
+    const moveAcrossSlots = ({ consumer, fields, from, id, remove, to }: Move) =>
+      Effect.gen(function* () {
+        const owned = yield* pendingRange(from, consumer, id, id, 1)
+        if (owned.length === 0) return false
+        yield* xadd(to, fields)
+        yield* redis.send("XACK", from, consumer.group, id)
+        if (remove) yield* redis.send("XDEL", from, id)
+        return true
+      })
+
+    const replayAcrossSlots = (abandonedStream: string, id: string, origin: string, fields: FlatFields) =>
+      Effect.gen(function* () {
+        if ((yield* range(abandonedStream, id, id, 1)).length === 0) return null
+        const args = [String(replayedTtlSeconds), ...fields]
+        const newId = yield* run(Scripts.putBack, [origin, companionKey(origin, "replayed")], args)
+        yield* redis.send("XDEL", abandonedStream, id)
+        return newId
+      })
+
+    const leaseKey = (stream: string, { group, name }: Consumer) => companionKey(stream, `lease:${group}:${name}`)
+
+    const groups = (stream: string) =>
+      redis.send("XINFO", "GROUPS", stream).pipe(
+        Effect.flatMap(readInfos),
+        Effect.catchIf(
+          (error) => saysIn(error, "no such key"),
+          () => Effect.succeed<ReadonlyArray<ReadonlyArray<unknown>>>([])
+        )
+      )
+
+    return EventStreams.of({
+      ping: Effect.asVoid(redis.send("PING")),
+      serverInfo: Effect.map(
+        redis.send("INFO").pipe(Effect.flatMap(readText)),
+        (text) =>
+          new Map(
+            text.split("\r\n").flatMap((line): ReadonlyArray<readonly [string, string]> => {
+              const colon = line.indexOf(":")
+              return colon < 0 ? [] : [[line.slice(0, colon), line.slice(colon + 1)]]
+            })
+          )
+      ),
+      reader: Effect.map(redis.reserve, (connection) => ({
+        readNew: (stream, consumer, count, blockMs) =>
+          connection
+            .send(
+              "XREADGROUP",
+              "GROUP",
+              consumer.group,
+              consumer.name,
+              "COUNT",
+              String(count),
+              ...(blockMs > 0 ? ["BLOCK", String(blockMs)] : []),
+              "STREAMS",
+              stream,
+              ">"
+            )
+            .pipe(Effect.flatMap(readNewEntries))
+      })),
+      createGroup: (stream, group, startId) =>
+        redis.send("XGROUP", "CREATE", stream, group, startId, "MKSTREAM").pipe(
+          Effect.as(true),
+          Effect.catchIf(
+            (error) => saysIn(error, "BUSYGROUP"),
+            () => Effect.succeed(false)
+          )
+        ),
+      acknowledge: (stream, group, ids) => number(redis.send("XACK", stream, group, ...ids)),
+      finish: (stream, group, ids) => number(run(Scripts.finish, [stream], [group, ...ids])),
+      move: (move) => {
+        const { consumer, fields, from, id, remove, to } = move
+        return yes(
+          run(Scripts.move, [from, to], [consumer.group, consumer.name, id, remove ? "1" : "0", ...fields])
+        ).pipe(
+          Effect.catchIf(
+            (error) => saysIn(error, "CROSSSLOT"),
+            () => moveAcrossSlots(move)
+          )
+        )
+      },
+      renew: (stream, consumer, ids) =>
+        run(Scripts.renew, [stream], [consumer.group, consumer.name, ...ids]).pipe(
+          Effect.flatMap(readRenewed),
+          Effect.map(([lost, deleted]) => ({ lost, deleted }))
+        ),
+      adopt: (stream, consumer, entries) =>
+        run(
+          Scripts.adopt,
+          [stream],
+          [consumer.group, consumer.name, ...entries.flatMap(({ deliveries, id }) => [id, String(deliveries)])]
+        ).pipe(Effect.flatMap(readIds)),
+      take: (stream, consumer, id, countHandOut) =>
+        run(Scripts.take, [stream], [consumer.group, consumer.name, id, countHandOut ? "1" : "0"]).pipe(
+          Effect.flatMap(readTaken),
+          Effect.flatMap(([deliveries, fields]): Effect.Effect<Taken, RedisError> => {
+            if (deliveries === undefined) return notOwned
+            if (fields === undefined) return deletedMeanwhile
+            return Effect.map(readFields(fields), (read) => ({
+              _tag: "Taken",
+              deliveries: Number(deliveries),
+              fields: read
+            }))
+          })
+        ),
+      release: (stream, consumer, idleMs, entries) =>
+        number(
+          run(
+            Scripts.release,
+            [stream],
+            [
+              consumer.group,
+              consumer.name,
+              String(idleMs),
+              ...entries.flatMap(({ deliveries, id }) => [id, String(deliveries)])
+            ]
+          )
+        ),
+      pendingOf: (stream, consumer, after, count) =>
+        Effect.map(pendingRange(stream, consumer, after === "-" ? "-" : `(${after}`, "+", count), (pending) =>
+          pending.map(([id, , , deliveries]) => ({ id, deliveries }))
+        ),
+      holding: (stream, group, id) =>
+        redis.send("XPENDING", stream, group, id, id, "1").pipe(
+          Effect.flatMap(readPending),
+          Effect.map(([first]) => {
+            if (first === undefined) return undefined
+            const [, consumer, idle, deliveries] = first
+            return { consumer, idle, deliveries }
+          }),
+          Effect.catchIf(
+            (error) => redisFailure(error) === "no-group",
+            () => Effect.undefined
+          )
+        ),
+      claimIdle: (stream, { group, name }, minIdleMs, cursor, count) =>
+        redis.send("XAUTOCLAIM", stream, group, name, String(minIdleMs), cursor, "COUNT", String(count), "JUSTID").pipe(
+          Effect.flatMap(readClaimed),
+          Effect.map(([next, ids, deleted]) => ({ cursor: next, ids, deleted: deleted ?? [] }))
+        ),
+      streamInfo: (stream) =>
+        redis.send("XINFO", "STREAM", stream).pipe(
+          Effect.flatMap(readInfo),
+          Effect.map((flat) => {
+            const info = byName(flat)
+            const first = info.get("first-entry")
+            return {
+              length: countOf(info.get("length")) ?? 0,
+              firstId: Array.isArray(first) ? textOf(first[0]) : undefined,
+              lastGeneratedId: textOf(info.get("last-generated-id")) ?? "0-0",
+              entriesAdded: countOf(info.get("entries-added")) ?? 0,
+              groups: countOf(info.get("groups")) ?? 0
+            }
+          }),
+          Effect.catchIf(
+            (error) => saysIn(error, "no such key"),
+            () => Effect.undefined
+          )
+        ),
+      groupInfo: (stream, group) =>
+        Effect.map(groups(stream), (infos) => {
+          const info = infos.map(byName).find((candidate) => candidate.get("name") === group)
+          return info === undefined
+            ? undefined
+            : {
+                lastDeliveredId: textOf(info.get("last-delivered-id")) ?? "0-0",
+                pending: countOf(info.get("pending")) ?? 0,
+                consumers: countOf(info.get("consumers")) ?? 0,
+                lag: countOf(info.get("lag")),
+                entriesRead: countOf(info.get("entries-read"))
+              }
+        }),
+      consumers: (stream, group) =>
+        redis.send("XINFO", "CONSUMERS", stream, group).pipe(
+          Effect.flatMap(readInfos),
+          Effect.map((infos) =>
+            infos.map(byName).map((info) => ({
+              name: textOf(info.get("name")) ?? "",
+              pending: countOf(info.get("pending")) ?? 0,
+              idle: countOf(info.get("idle")) ?? 0
+            }))
+          )
+        ),
+      oldestPending: (stream, group) =>
+        redis.send("XPENDING", stream, group).pipe(
+          Effect.flatMap(readSummary),
+          Effect.map(([, smallest]) => smallest ?? undefined)
+        ),
+      retireConsumer: (stream, { group, name }, idleMs) =>
+        yes(run(Scripts.retire, [stream], [group, name, String(idleMs)])),
+      renewLease: (stream, consumer, token, ttlMs) =>
+        yes(run(Scripts.lease, [leaseKey(stream, consumer)], [token, String(ttlMs)])),
+      releaseLease: (stream, consumer, token) =>
+        Effect.asVoid(run(Scripts.unlease, [leaseKey(stream, consumer)], [token])),
+      trim: (stream, floorId) => number(run(Scripts.trim, [stream], [floorId ?? ""])),
+      range,
+      latest: (stream, count) =>
+        redis
+          .send("XREVRANGE", stream, "+", "-", "COUNT", String(count))
+          .pipe(Effect.flatMap(readEntries), Effect.map(presentEntries)),
+      remove: (stream, ids) => number(redis.send("XDEL", stream, ...ids)),
+      replay: (abandonedStream, abandonedId, originStream, fields) =>
+        run(
+          Scripts.replay,
+          [abandonedStream, originStream, companionKey(originStream, "replayed")],
+          [abandonedId, String(replayedTtlSeconds), ...fields]
+        ).pipe(
+          Effect.catchIf(
+            (error) => saysIn(error, "CROSSSLOT"),
+            () => replayAcrossSlots(abandonedStream, abandonedId, originStream, fields)
+          ),
+          Effect.flatMap(readId),
+          Effect.map((id) => id ?? undefined)
+        ),
+      isReplayed: (stream, id) => yes(redis.send("SISMEMBER", companionKey(stream, "replayed"), id))
+    })
+  })
+)

@@ -1,0 +1,65 @@
+/**
+ * Effect's `Redis` service over ioredis: standalone, TLS, Sentinel and Cluster.
+ *
+ * - Building the layer never waits for Redis and does not fail when it is away: commands fail until it is there.
+ * - A command fails at once while there is no connection, and after `commandDeadline` when nobody answers; the socket is
+ *   destroyed then. Nothing is queued and nothing is sent twice. Lost connections are made anew, with backoff.
+ * - A refused password is the failure of every command: `redisFailure(error) === "refused"`.
+ * - `reserve` gives a private connection. A blocking command on it has until a second past its BLOCK time. One that
+ *   failed or was interrupted is closed; reserve another.
+ * - Replies are text with escaped bytes (see `services/Redis`), arguments likewise.
+ */
+import { Effect, Layer } from "effect"
+import { make } from "effect/persistence/Redis"
+import { Redis, RedisError } from "../../../services/Redis.ts"
+import { clusterRouter } from "./cluster.ts"
+import { type Line, type Router, standaloneRouter } from "./router.ts"
+import { sentinelRouter } from "./sentinel.ts"
+import { type IoRedisOptions, type Settings, settingsOf } from "./settings.ts"
+import { argumentsOfText, textOfReply } from "./text.ts"
+
+export type { Address, IoRedisOptions } from "./settings.ts"
+
+/** Private connections there may be at a time: more than a process has readers. */
+const MAX_RESERVED = 1_024
+
+const routerOf = (settings: Settings): Router => {
+  const { cluster, sentinels } = settings
+  if (cluster !== undefined) return clusterRouter(settings, cluster)
+  if (sentinels !== undefined) return sentinelRouter(settings, sentinels.nodes, sentinels.name)
+  return standaloneRouter(settings)
+}
+
+const sendOver =
+  (line: Line) =>
+  <A = unknown>(command: string, ...args: ReadonlyArray<string>): Effect.Effect<A, RedisError> =>
+    Effect.callback<A, RedisError>((resume) => {
+      const forget = line.send(command.toUpperCase(), argumentsOfText(args), (cause, reply) =>
+        resume(cause === undefined ? Effect.succeed(textOfReply(reply) as A) : Effect.fail(new RedisError({ cause })))
+      )
+      return Effect.sync(forget)
+    })
+
+/** The `Redis` service over ioredis. Fails only for options that cannot be meant, naming the rule. */
+export const layer = (options: IoRedisOptions): Layer.Layer<Redis, RedisError> =>
+  Layer.effect(
+    Redis,
+    Effect.gen(function* () {
+      const settings = yield* Effect.fromResult(settingsOf(options)).pipe(
+        Effect.mapError((problem) => new RedisError({ cause: new Error(problem) }))
+      )
+      const router = yield* Effect.acquireRelease(
+        Effect.sync(() => routerOf(settings)),
+        (open) => Effect.sync(() => open.close())
+      )
+      return yield* make({
+        send: sendOver(router),
+        connect: Effect.sync(() => {
+          const line = router.open()
+          return { send: sendOver(line), close: Effect.sync(() => line.close()) }
+        }),
+        subscribe: () => Effect.fail(new RedisError({ cause: new Error("subscribe is not supported by this layer") })),
+        pool: { maxConnections: MAX_RESERVED }
+      })
+    })
+  )

@@ -1,0 +1,184 @@
+/**
+ * EVAL: a twin in this language for each of the project's Lua scripts, found by the name on the script's first line.
+ * A twin calls the same commands in the same order as the Lua, so an error on the way leaves what the Lua would leave.
+ * (Redis adds the script's SHA-1 and line to the error text; the twins do not.)
+ */
+import { scriptName } from "../../../services/Scripts.ts"
+import { integer, type Reply, ReplyError, wrongArity } from "./replies.ts"
+
+/** Runs one command on behalf of a script. */
+export type Call = (command: string, ...args: ReadonlyArray<string>) => Reply
+
+type Twin = (call: Call, keys: ReadonlyArray<string>, argv: ReadonlyArray<string>) => Reply
+
+const list = (reply: Reply): ReadonlyArray<Reply> => (Array.isArray(reply) ? reply : [])
+const text = (reply: Reply | undefined): string => `${reply ?? ""}`
+const isEmpty = (reply: Reply): boolean => list(reply).length === 0
+
+/** A flat reply of names and values, by name. */
+const byField = (flat: Reply): ReadonlyMap<string, Reply> => {
+  const items = list(flat)
+  const fields = new Map<string, Reply>()
+  for (let at = 0; at + 1 < items.length; at += 2) fields.set(text(items[at]), items[at + 1] ?? null)
+  return fields
+}
+
+/** The pending record of an entry, if it is this consumer's: a list of one or none. */
+const owned = (call: Call, stream: string, group: string, consumer: string, id: string): Reply =>
+  call("XPENDING", stream, group, id, id, "1", consumer)
+
+const move: Twin = (call, [from = "", to = ""], [group = "", consumer = "", id = "", remove = "", ...fields]) => {
+  if (isEmpty(owned(call, from, group, consumer, id))) return 0
+  call("XADD", to, "*", ...fields)
+  call("XACK", from, group, id)
+  if (remove === "1") call("XDEL", from, id)
+  return 1
+}
+
+const finish: Twin = (call, [stream = ""], [group = "", ...ids]) => {
+  const acknowledged = call("XACK", stream, group, ...ids)
+  call("XDEL", stream, ...ids)
+  return acknowledged
+}
+
+const renew: Twin = (call, [stream = ""], [group = "", consumer = "", ...ids]) => {
+  const lost: Array<string> = []
+  const deleted: Array<string> = []
+  for (const id of ids) {
+    if (isEmpty(owned(call, stream, group, consumer, id))) lost.push(id)
+    else if (isEmpty(call("XCLAIM", stream, group, consumer, "0", id, "JUSTID"))) deleted.push(id)
+  }
+  return [lost, deleted]
+}
+
+const adopt: Twin = (call, [stream = ""], [group = "", consumer = "", ...pairs]) => {
+  const gone: Array<string> = []
+  for (let at = 0; at < pairs.length; at += 2) {
+    const id = pairs[at] ?? ""
+    if (isEmpty(call("XRANGE", stream, id, id))) gone.push(id)
+    else if (isEmpty(call("XPENDING", stream, group, id, id, "1"))) {
+      call("XCLAIM", stream, group, consumer, "0", id, "RETRYCOUNT", pairs[at + 1] ?? "", "FORCE", "JUSTID")
+    }
+  }
+  return gone
+}
+
+const take: Twin = (call, [stream = ""], [group = "", consumer = "", id = "", more = ""]) => {
+  const [pending] = list(owned(call, stream, group, consumer, id))
+  if (pending === undefined) return []
+  const count = Number(list(pending)[3]) + Number(more)
+  const [entry] = list(call("XRANGE", stream, id, id))
+  call("XCLAIM", stream, group, consumer, "0", id, "RETRYCOUNT", `${count}`, "JUSTID")
+  return entry === undefined ? [count] : [count, list(entry)[1] ?? null]
+}
+
+const release: Twin = (call, [stream = ""], [group = "", consumer = "", idle = "", ...pairs]) => {
+  let released = 0
+  for (let at = 0; at < pairs.length; at += 2) {
+    const id = pairs[at] ?? ""
+    if (isEmpty(owned(call, stream, group, consumer, id))) continue
+    call("XCLAIM", stream, group, consumer, "0", id, "IDLE", idle, "RETRYCOUNT", pairs[at + 1] ?? "", "JUSTID")
+    released += 1
+  }
+  return released
+}
+
+const lease: Twin = (call, [key = ""], [token = "", ttl = ""]) => {
+  const holder = call("GET", key)
+  if (holder !== null && holder !== token) return 0
+  call("SET", key, token, "PX", ttl)
+  return 1
+}
+
+const unlease: Twin = (call, [key = ""], [token = ""]) => {
+  if (call("GET", key) !== token) return 0
+  call("DEL", key)
+  return 1
+}
+
+const retire: Twin = (call, [stream = ""], [group = "", name = "", leastIdle = ""]) => {
+  for (const flat of list(call("XINFO", "CONSUMERS", stream, group))) {
+    const consumer = byField(flat)
+    const idle = Number(consumer.get("idle"))
+    if (consumer.get("name") === name && consumer.get("pending") === 0 && idle >= Number(leastIdle)) {
+      call("XGROUP", "DELCONSUMER", stream, group, name)
+      return 1
+    }
+  }
+  return 0
+}
+
+const replay: Twin = (call, [abandoned = "", origin = "", replayed = ""], [id = "", seconds = "", ...fields]) => {
+  if (isEmpty(call("XRANGE", abandoned, id, id))) return null
+  const added = call("XADD", origin, "*", ...fields)
+  call("SADD", replayed, text(added))
+  call("EXPIRE", replayed, seconds)
+  call("XDEL", abandoned, id)
+  return added
+}
+
+const putBack: Twin = (call, [origin = "", replayed = ""], [seconds = "", ...fields]) => {
+  const added = call("XADD", origin, "*", ...fields)
+  call("SADD", replayed, text(added))
+  call("EXPIRE", replayed, seconds)
+  return added
+}
+
+/** Lua's numbers are doubles: the order and the sum below are theirs. */
+const halves = (id: string): readonly [number, number] => {
+  const parts = /^(\d+)-(\d+)$/.exec(id)
+  if (parts === null) throw new ReplyError("ERR attempt to compare nil with number")
+  return [Number(parts[1]), Number(parts[2])]
+}
+
+const less = (a: string, b: string): boolean => {
+  const [aMs, aSeq] = halves(a)
+  const [bMs, bSeq] = halves(b)
+  return aMs < bMs || (aMs === bMs && aSeq < bSeq)
+}
+
+const trim: Twin = (call, [stream = ""], [floor = ""]) => {
+  if (call("EXISTS", stream) === 0) return 0
+  let least: string | undefined
+  for (const flat of list(call("XINFO", "GROUPS", stream))) {
+    const group = byField(flat)
+    const pending = list(call("XPENDING", stream, text(group.get("name"))))
+    const last = text(group.get("last-delivered-id"))
+    const need =
+      Number(pending[0]) > 0 ? text(pending[1]) : `${last.split("-")[0]}-${BigInt(halves(last)[1] + 1).toString()}`
+    if (least === undefined || less(need, least)) least = need
+  }
+  if (least === undefined) return 0
+  if (floor !== "" && less(floor, least)) least = floor
+  return call("XTRIM", stream, "MINID", "=", least)
+}
+
+const twins: Readonly<Record<string, Twin>> = {
+  move,
+  finish,
+  renew,
+  adopt,
+  take,
+  release,
+  lease,
+  unlease,
+  retire,
+  replay,
+  "put-back": putBack,
+  trim
+}
+
+/** Runs one of the project's scripts: the script's text, the number of keys, keys, arguments. */
+export const evaluate = (call: Call, args: ReadonlyArray<string>): Reply => {
+  const [lua = "", keyCount, ...rest] = args
+  if (args.length < 2) throw wrongArity("eval")
+  const count = integer(keyCount)
+  if (count > rest.length) throw new ReplyError("ERR Number of keys can't be greater than number of args")
+  if (count < 0) throw new ReplyError("ERR Number of keys can't be negative")
+  const name = scriptName(lua)
+  const twin = name === undefined ? undefined : twins[name]
+  if (twin === undefined) {
+    throw new ReplyError("ERR The memory engine runs no Lua, only this project's own scripts by their name")
+  }
+  return twin(call, rest.slice(0, count), rest.slice(count))
+}

@@ -1,0 +1,89 @@
+/** Acknowledgements of one stream that come due together go to Redis as one command. */
+import { Cause, Effect, Exit } from "effect"
+import type { Consumer, EventStreams } from "../../services/EventStreams.ts"
+import type { RedisError } from "../../services/Redis.ts"
+import type { Link } from "../redis/redisAvailability.ts"
+import { untilDone } from "../redis/retryRedis.ts"
+import { isDlq, type Lane } from "./state/consumedStream.ts"
+import type { Task } from "./state/ownedEntry.ts"
+
+interface Waiting {
+  readonly id: string
+  readonly done: (exit: Exit.Exit<void>) => void
+}
+
+/** What waits to be acknowledged in one lane. */
+interface Batch {
+  readonly waiting: Array<Waiting>
+  flushing: boolean
+  /** Sends what waits, and what comes to wait meanwhile: made once, run for every flush. */
+  readonly flush: Effect.Effect<void>
+}
+
+/** One command's worth of ids; a longer backlog goes in several. */
+const mostIds = 512
+
+export const makeAcknowledge = (context: {
+  readonly streams: EventStreams["Service"]
+  readonly consumer: Consumer
+  readonly link: Link
+  readonly fork: (effect: Effect.Effect<void>) => unknown
+}): ((task: Task) => Effect.Effect<void>) => {
+  const batches = new Map<Lane, Batch>()
+  const { consumer, fork, link, streams } = context
+
+  const send = (lane: Lane, ids: ReadonlyArray<string>): Effect.Effect<number, RedisError> =>
+    isDlq(lane) ? streams.finish(lane.key, consumer.group, ids) : streams.acknowledge(lane.key, consumer.group, ids)
+
+  const start = (batch: Batch): void => {
+    if (batch.flushing || batch.waiting.length === 0) return
+    batch.flushing = true
+    fork(batch.flush)
+  }
+
+  const makeBatch = (lane: Lane): Batch => {
+    const waiting: Array<Waiting> = []
+    let sent: ReadonlyArray<Waiting> = []
+    const flush = Effect.gen(function* () {
+      while (waiting.length > 0) {
+        sent = waiting.splice(0, mostIds)
+        const ids = sent.map(({ id }) => id)
+        yield* untilDone(link, "acknowledge", send(lane, ids))
+        for (const { done } of sent) done(Exit.void)
+        sent = []
+      }
+      // In the same step as the look above: who comes between the two would wait for a flush that is over.
+      batch.flushing = false
+    }).pipe(
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          if (Exit.isSuccess(exit)) return
+          batch.flushing = false
+          const [first, ...others] = sent
+          sent = []
+          waiting.unshift(...others)
+          // A defect is one entry's, which is told of it; the others are tried again.
+          first?.done(exit)
+          if (Cause.hasDies(exit.cause)) start(batch)
+        })
+      )
+    )
+    const batch: Batch = { waiting, flushing: false, flush }
+    return batch
+  }
+
+  const batchOf = (lane: Lane): Batch => {
+    const known = batches.get(lane)
+    if (known !== undefined) return known
+    const made = makeBatch(lane)
+    batches.set(lane, made)
+    return made
+  }
+
+  return (task) =>
+    Effect.callback<void>((resume) => {
+      const batch = batchOf(task.lane)
+      batch.waiting.push({ id: task.id, done: resume })
+      start(batch)
+    })
+}

@@ -1,0 +1,174 @@
+/** Reads one stream: as many new entries as can be worked on, never more (contract section 6, "Bounded"). */
+import { Clock, Effect, Metric, Result } from "effect"
+import { decodeDlqEntry } from "../../domain/delivery/dlq.ts"
+import type { StreamEntry, StreamReader } from "../../services/EventStreams.ts"
+import * as Metrics from "../../services/Metrics.ts"
+import type { RedisError } from "../../services/Redis.ts"
+import { redisFailure, redisFailureMessage } from "../../services/RedisFailure.ts"
+import { backoff, noteFailure } from "../redis/retryRedis.ts"
+import { ensureGroup, noteSeen } from "./groups.ts"
+import { awaitRoom, fromFirst, rereadOwn, roomFor } from "./pendingRecovery.ts"
+import { laneState, type Session } from "./state/collectorRun.ts"
+import { isDlq, type Lane } from "./state/consumedStream.ts"
+import { freshTask, type Task, untried } from "./state/ownedEntry.ts"
+import { receiving } from "./tracing.ts"
+
+/** How long a read waits for the first entry, in milliseconds. */
+const blockMs = 5_000
+/** How often an idle reader looks where waiting readers would hold a good part of the permits, in milliseconds. */
+const pollMs = 100
+
+/** Most entries of the DLQ that one read brings, so that an answer stays small. */
+const dlqBatch = 100
+
+export const loopName = (lane: Lane): string => `consume:${lane.key}`
+
+const received = (session: Session, lane: Lane, entries: ReadonlyArray<StreamEntry>): Effect.Effect<void> => {
+  const last = entries.at(-1)
+  if (last !== undefined) noteSeen(session, lane, last.id)
+  return Metric.update(Metrics.eventsReceived(lane.label), entries.length)
+}
+
+/** How a reader reads: as many as there is room for, waiting for the first, or a single one for a probe. */
+type Manner = "all" | "wait" | "one"
+
+/**
+ * A read in each manner: whether there may be more to be read at once. They are made once and run again and again, since
+ * each new generator function has V8 make a hidden class of its own.
+ */
+type Reads = Readonly<Record<Manner, Effect.Effect<boolean, RedisError>>>
+
+/** Reads new source entries and starts the work on them; each has its permit before it is read. */
+const readSource = (session: Session, lane: Lane, reader: StreamReader): Reads => {
+  const { gate, ledger, permits } = session
+  const loop = loopName(lane)
+  const sources = session.lanes.filter((candidate) => !isDlq(candidate)).length
+  const scarce = permits.total < 2 * sources
+  // One that waits with two permits and gets one entry knows that there was no more, and need not look again.
+  const idle = permits.total < 8 * sources ? 1 : 2
+
+  const startOrHold = (entry: StreamEntry, flows: boolean, now: number): boolean => {
+    // Handed out again because its group was created anew: it is being worked on.
+    if (ledger.has(lane, entry.id)) return false
+    const task = freshTask(lane, entry.id, entry.fields, now)
+    if (flows) {
+      ledger.run(task)
+      session.start(task, 1)
+      return true
+    }
+    // The circuit is open, or a pause began, while the read was under way: the entry waits without its permit.
+    task.fields = undefined
+    if (gate.open) task.dueAt = untried
+    ledger.hold(task)
+    return false
+  }
+
+  const readOnce = (most: number, block: boolean): Effect.Effect<boolean, RedisError> => {
+    const takeSome = Effect.interruptible(permits.take(most))
+    return Effect.uninterruptible(
+      Effect.gen(function* () {
+        const granted = permits.tryTake(most) || (yield* takeSome)
+        yield* session.beat(loop)
+        const reading = reader.readNew(lane.key, session.consumer, granted, block ? blockMs : 0)
+        const read = receiving(session, lane, reading)
+        // A read that does not wait is seen to its end, so that a stop leaves nothing handed out unread.
+        const entries = yield* Effect.onError(block ? Effect.interruptible(read) : read, () =>
+          Effect.sync(() => permits.release(granted))
+        )
+        if (entries.length === 0) {
+          permits.release(granted)
+          return false
+        }
+        const now = yield* Clock.currentTimeMillis
+        const flows = gate.flows(now)
+        let started = 0
+        for (const entry of entries) if (startOrHold(entry, flows, now)) started += 1
+        permits.release(granted - started)
+        yield* received(session, lane, entries)
+        return entries.length >= granted
+      })
+    )
+  }
+
+  // With few permits an idle reader must not wait with one of them in hand: it looks in now and then.
+  const waiting = (most: number) =>
+    scarce ? Effect.andThen(Effect.sleep(pollMs), readOnce(most, false)) : readOnce(most, true)
+
+  return { all: readOnce(Number.MAX_SAFE_INTEGER, false), wait: waiting(idle), one: waiting(1) }
+}
+
+/** Reads new DLQ entries and holds them until they are due; holding takes no permit. */
+const readDlq = (session: Session, lane: Lane, reader: StreamReader): Reads => {
+  const loop = loopName(lane)
+  const dueTask = ({ fields, id }: StreamEntry, now: number): Task => {
+    const decoded = decodeDlqEntry(fields)
+    return freshTask(lane, id, undefined, Result.isSuccess(decoded) ? decoded.success.retry.not_before : now)
+  }
+
+  const readIn = (manner: Manner): Effect.Effect<boolean, RedisError> =>
+    Effect.gen(function* () {
+      yield* awaitRoom(session, lane, loop)
+      yield* session.beat(loop)
+      const count = manner === "one" ? 1 : Math.min(roomFor(session, lane), dlqBatch)
+      const read = reader.readNew(lane.key, session.consumer, count, manner === "all" ? 0 : blockMs)
+      const entries = yield* receiving(session, lane, read)
+      if (entries.length === 0) return false
+      const now = yield* Clock.currentTimeMillis
+      for (const entry of entries) {
+        if (!session.ledger.has(lane, entry.id)) session.ledger.hold(dueTask(entry, now))
+      }
+      yield* received(session, lane, entries)
+      return entries.length >= count
+    })
+
+  return { all: readIn("all"), wait: readIn("wait"), one: readIn("one") }
+}
+
+/** Reads as long as Redis answers. An idle reader waits with a permit or two; a busy one takes all that are free. */
+const read = (session: Session, lane: Lane): Effect.Effect<never, RedisError> =>
+  Effect.gen(function* () {
+    const reader = yield* session.streams.reader
+    const loop = loopName(lane)
+    yield* ensureGroup(session, lane)
+    let unread = yield* rereadOwn(session, lane, fromFirst)
+    const state = laneState(session, lane)
+    state.ready = true
+    state.problem = undefined
+    yield* session.link.succeeded
+    const reads = isDlq(lane) ? readDlq(session, lane, reader) : readSource(session, lane, reader)
+    let more = true
+    for (;;) {
+      // Not elsewhere: what this reader is being given just now would seem to be unknown.
+      if (state.unsure) unread = fromFirst
+      state.unsure = false
+      while (unread !== undefined) {
+        yield* awaitRoom(session, lane, loop)
+        yield* session.beat(loop)
+        unread = yield* rereadOwn(session, lane, unread)
+      }
+      // The circuit, a pause, or work in hand may keep it from reading for as long as it takes.
+      yield* session.rest(loop)
+      const allowed = yield* session.gate.readable
+      more = yield* reads[allowed === "one" ? "one" : more ? "all" : "wait"]
+    }
+  }).pipe(Effect.scoped)
+
+/** The reader of one stream: waits out a Redis that is away, and heals a group that is gone. */
+export const consume = (session: Session, lane: Lane): Effect.Effect<never> => {
+  const attempt = (failures: number): Effect.Effect<never> =>
+    Effect.gen(function* () {
+      const started = yield* Clock.currentTimeMillis
+      yield* session.beat(loopName(lane))
+      const error = yield* Effect.flip(read(session, lane))
+      const state = laneState(session, lane)
+      state.ready = false
+      state.problem = redisFailureMessage(error)
+      if (redisFailure(error) === "no-group") state.grouped = false
+      yield* noteFailure(session.link, loopName(lane), error)
+      const lasted = (yield* Clock.currentTimeMillis) - started
+      // A group that is gone is created again at once; after that, and for anything else, the wait grows.
+      if (redisFailure(error) !== "no-group" || failures > 0) yield* backoff(failures)
+      return lasted > 10_000 ? 0 : failures + 1
+    }).pipe(Effect.flatMap(attempt))
+  return attempt(0)
+}

@@ -1,0 +1,96 @@
+/** The consumer name's lease: two processes under one name would settle each other's entries. */
+import { Clock, Effect, Random, Schema } from "effect"
+import type { Consumer, EventStreams } from "../../services/EventStreams.ts"
+import type { RedisError } from "../../services/Redis.ts"
+import { Signal } from "../redis/changeSignal.ts"
+import type { Link } from "../redis/redisAvailability.ts"
+import { backoff, noteFailure, untilDoneOrRefused } from "../redis/retryRedis.ts"
+import type { LeaseState, Session } from "./state/collectorRun.ts"
+import type { Lane } from "./state/consumedStream.ts"
+
+export const loopName = "lease"
+
+/** A lease lapses this long after its last renewal, in milliseconds. */
+export const leaseTtlMs = 5_000
+const renewEveryMs = 2_000
+const retryEveryMs = 250
+
+/** Another process uses this consumer's name: the run must begin anew under a name of its own. */
+export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", { name: Schema.String }) {
+  override get message(): string {
+    return `The consumer name ${this.name} is used by another process.`
+  }
+}
+
+interface Held {
+  readonly consumer: Consumer
+  readonly lease: LeaseState
+}
+
+const newToken: Effect.Effect<string> = Effect.map(Effect.all([Random.next, Random.next]), (parts) =>
+  parts.map((part) => part.toString(36).slice(2)).join("")
+)
+
+/**
+ * Takes a name: the wanted one, for which it waits as long as a lease lasts (its last holder may have crashed), else
+ * `<name>-2`, `<name>-3`, … Fails only where Redis refuses this user.
+ */
+export const acquire = (
+  streams: EventStreams["Service"],
+  link: Link,
+  key: string,
+  wanted: Consumer
+): Effect.Effect<Held, RedisError> =>
+  Effect.gen(function* () {
+    const token = yield* newToken
+    const tryName = (name: string): Effect.Effect<Held | undefined, RedisError> =>
+      Effect.gen(function* () {
+        const consumer = { group: wanted.group, name }
+        const asked = yield* Clock.currentTimeMillis
+        const got = yield* untilDoneOrRefused(link, loopName, streams.renewLease(key, consumer, token, leaseTtlMs))
+        return got ? { consumer, lease: { token, changed: new Signal(), validUntil: asked + leaseTtlMs } } : undefined
+      })
+    const deadline = (yield* Clock.currentTimeMillis) + leaseTtlMs + retryEveryMs
+    for (;;) {
+      const held = yield* tryName(wanted.name)
+      if (held !== undefined) return held
+      if ((yield* Clock.currentTimeMillis) >= deadline) break
+      yield* Effect.sleep(retryEveryMs)
+    }
+    for (let n = 2; ; n++) {
+      const held = yield* tryName(`${wanted.name}-${n}`)
+      if (held === undefined) continue
+      yield* Effect.logWarning("consumer.name_in_use").pipe(
+        Effect.annotateLogs({ wanted: wanted.name, used: held.consumer.name })
+      )
+      return held
+    }
+  })
+
+/** The stream whose slot the lease lives in. */
+export const leaseStream = (lanes: ReadonlyArray<Lane>): string => lanes[0]?.key ?? ""
+
+/** Renews the lease; fails when another process has taken the name. */
+export const keepLease = (session: Session): Effect.Effect<never, LeaseLost> =>
+  Effect.gen(function* () {
+    const { consumer, lease, link, streams } = session
+    const renewal = Effect.result(streams.renewLease(leaseStream(session.lanes), consumer, lease.token, leaseTtlMs))
+    let failures = 0
+    for (;;) {
+      yield* session.beat(loopName)
+      const asked = yield* Clock.currentTimeMillis
+      const renewed = yield* renewal
+      if (renewed._tag === "Failure") {
+        yield* noteFailure(link, loopName, renewed.failure)
+        yield* backoff(failures)
+        failures += 1
+        continue
+      }
+      if (!renewed.success) return yield* new LeaseLost({ name: consumer.name })
+      failures = 0
+      yield* link.succeeded
+      lease.validUntil = asked + leaseTtlMs
+      lease.changed.notify()
+      yield* Effect.sleep(renewEveryMs)
+    }
+  })

@@ -1,0 +1,82 @@
+import { Effect } from "effect"
+import { type Attempt, afterAttempt, afterProbe, type Circuit, closed } from "../../../domain/delivery/circuit.ts"
+import { Signal, Watch } from "../../redis/changeSignal.ts"
+
+const any = Effect.succeed("any" as const)
+const one = Effect.succeed("one" as const)
+
+/** Whether deliveries may go: the circuit breaker and the pause that a 429 asks for, one for the process. */
+export class Gate {
+  readonly changed = new Signal()
+  private readonly breaker: boolean
+  private circuit: Circuit = closed
+  private pausedUntil = 0
+  /** A probe is due and nothing waits: the readers may fetch one entry. */
+  private probeWanted = false
+
+  constructor(breaker: boolean) {
+    this.breaker = breaker
+  }
+
+  get open(): boolean {
+    return this.circuit._tag === "Open"
+  }
+
+  /** When the next probe may go; undefined while the circuit is closed. */
+  get probeAt(): number | undefined {
+    return this.circuit._tag === "Open" ? this.circuit.probeAt : undefined
+  }
+
+  /** Probes let through since the circuit opened. */
+  get probes(): number {
+    return this.circuit._tag === "Open" ? this.circuit.probes : 0
+  }
+
+  get pauseEnds(): number {
+    return this.pausedUntil
+  }
+
+  /** Whether ordinary work may start at `now`. */
+  flows(now: number): boolean {
+    return !this.open && now >= this.pausedUntil
+  }
+
+  /** Takes in an attempt's result: "opened" or "closed" where it changed the circuit. */
+  record(attempt: Attempt): "opened" | "closed" | undefined {
+    if (!this.breaker) return undefined
+    const before = this.circuit
+    this.circuit = afterAttempt(before, attempt)
+    if (before._tag === this.circuit._tag) return undefined
+    this.probeWanted = false
+    this.changed.notify()
+    return this.open ? "opened" : "closed"
+  }
+
+  /** Notes that a probe was let through. */
+  probed(now: number): void {
+    if (this.circuit._tag === "Open") this.circuit = afterProbe(this.circuit, now)
+    this.probeWanted = false
+  }
+
+  pause(until: number): void {
+    if (until <= this.pausedUntil) return
+    this.pausedUntil = until
+    this.changed.notify()
+  }
+
+  /** Lets the readers fetch one entry for a probe. */
+  wantProbe(): void {
+    if (this.probeWanted) return
+    this.probeWanted = true
+    this.changed.notify()
+  }
+
+  /** Waits until entries may be read: any number, or one for a probe. */
+  readonly readable: Effect.Effect<"any" | "one"> = Effect.clockWith((clock) => {
+    const watch = new Watch(this.changed)
+    const now = clock.currentTimeMillisUnsafe()
+    if (this.flows(now)) return any
+    if (this.open && this.probeWanted && now >= this.pausedUntil) return one
+    return Effect.flatMap(watch.wait(this.pausedUntil > now ? this.pausedUntil : undefined), () => this.readable)
+  })
+}

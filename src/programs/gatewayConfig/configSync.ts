@@ -1,0 +1,389 @@
+/**
+ * Configuration sync (contract section 7): every interval it fetches the bundle, installs it if it is another one and
+ * may be, repairs what was edited by hand, and sees to it that the gateway takes it up. It waits out every typed
+ * failure; nothing here ends a delivery.
+ */
+import { Clock, Duration, Effect, Metric, Random, Result } from "effect"
+import { instant } from "../../domain/events/instant.ts"
+import type { Bundle, ConfigRefused } from "../../domain/gatewayConfig/bundle.ts"
+import { diff, renderChanges } from "../../domain/gatewayConfig/diff.ts"
+import { filesOfBundle } from "../../domain/gatewayConfig/files.ts"
+import type { ConfigSyncOptions } from "../../domain/gatewayConfig/options.ts"
+import { type Applied, review, type Verdict } from "../../domain/gatewayConfig/review.ts"
+import { type ConfigState, contentsOfRecord, isHeld } from "../../domain/gatewayConfig/state.ts"
+import { ConfigStore, type ConfigStoreError, type Installation, type Installed } from "../../services/ConfigStore.ts"
+import { Gateway } from "../../services/Gateway.ts"
+import { JobsApi } from "../../services/JobsApi.ts"
+import * as Metrics from "../../services/Metrics.ts"
+import type { Pulse } from "../supervision/heartbeats.ts"
+import { withPulse } from "./configPulse.ts"
+import { type Heard, isPending, lookAtGateway, type Reload, tellGateway } from "./configReload.ts"
+import { type ConfigSyncStatus, initialStatus, type Memory, statusOf } from "./configStatus.ts"
+import { receiveBundle } from "./parseBundleResponse.ts"
+
+export const loopName = "config_sync"
+
+/** A tick comes at most this share of the interval late, so that replicas do not ask in step. */
+const JITTER = 0.02
+
+/** What the API answered, as far as it could be read. */
+type Offer =
+  | { readonly _tag: "NotModified" }
+  | { readonly _tag: "Bundle"; readonly bundle: Bundle; readonly etag: string | undefined }
+  | { readonly _tag: "Refused"; readonly error: ConfigRefused }
+  | { readonly _tag: "Unavailable"; readonly problem: string }
+
+/** What a tick is to do. */
+type Plan =
+  | { readonly _tag: "Nothing"; readonly note: "unchanged" | "held" | "kept out" | "drifted" }
+  | { readonly _tag: "Refuse"; readonly error: ConfigRefused }
+  | { readonly _tag: "Fail"; readonly problem: string }
+  | { readonly _tag: "Install"; readonly bundle: Bundle; readonly installation: Installation }
+  | { readonly _tag: "Repair"; readonly installation: Installation; readonly outcome: Metrics.SyncOutcome }
+
+/** A running configuration sync. */
+export interface ConfigSync {
+  /** Ticks at once and then every interval, for ever. */
+  readonly run: Effect.Effect<never>
+  /** One tick. Never fails: the outcome says how it went, the status why. */
+  readonly tick: Effect.Effect<Metrics.SyncOutcome>
+  /** For the health checks `config_sync` and `gateway`. */
+  readonly status: Effect.Effect<ConfigSyncStatus>
+}
+
+const appliedOf = ({ bundle, content }: Installed): Applied | undefined =>
+  bundle === undefined || content === undefined ? undefined : { version: bundle.version, content, bundle }
+
+const plan = (options: Pick<ConfigSyncOptions, "drift">, installed: Installed, offer: Offer, now: number): Plan => {
+  const { drift, record, state } = installed
+  const held = isHeld(state, now)
+  // Without its record nobody can tell an edited set from the installed one: the API's of that version is it.
+  const unknown = record === undefined && offer._tag === "Bundle" && offer.bundle.version === installed.bundle?.version
+  const verdict: Verdict | undefined =
+    offer._tag !== "Bundle"
+      ? undefined
+      : unknown
+        ? { _tag: "Unchanged" }
+        : review(appliedOf(installed), offer.bundle, {
+            keptOut: state.keptOut?.version,
+            accepted: state.accepted?.version
+          })
+  if (offer._tag === "Bundle" && verdict?._tag === "Changed" && !held) {
+    const contents = filesOfBundle(offer.bundle)
+    const installation = {
+      contents,
+      version: offer.bundle.version,
+      etag: offer.etag ?? null,
+      reason: "install" as const
+    }
+    return { _tag: "Install", bundle: offer.bundle, installation }
+  }
+  const otherwise: Plan =
+    offer._tag === "Unavailable"
+      ? { _tag: "Fail", problem: offer.problem }
+      : offer._tag === "Refused"
+        ? { _tag: "Refuse", error: offer.error }
+        : verdict?._tag === "Refused"
+          ? { _tag: "Refuse", error: verdict.error }
+          : verdict?._tag === "Changed"
+            ? { _tag: "Nothing", note: "held" }
+            : verdict?._tag === "KeptOut"
+              ? { _tag: "Nothing", note: "kept out" }
+              : { _tag: "Nothing", note: drift.length > 0 ? "drifted" : "unchanged" }
+  if (drift.length === 0 || held || options.drift === "report") return otherwise
+  const contents =
+    record !== undefined
+      ? contentsOfRecord(record)
+      : offer._tag === "Bundle" && verdict?._tag === "Unchanged"
+        ? filesOfBundle(offer.bundle)
+        : undefined
+  if (contents === undefined) return otherwise
+  const etag = record?.etag ?? (offer._tag === "Bundle" ? offer.etag : undefined) ?? null
+  const version = installed.bundle?.version ?? record?.version ?? null
+  const outcome = otherwise._tag === "Fail" ? "failed" : otherwise._tag === "Refuse" ? "refused" : "changed"
+  return { _tag: "Repair", installation: { contents, version, etag, reason: "repair" }, outcome }
+}
+
+const outcomeOf = (done: Plan): Metrics.SyncOutcome => {
+  switch (done._tag) {
+    case "Nothing":
+      return "unchanged"
+    case "Refuse":
+      return "refused"
+    case "Fail":
+      return "failed"
+    case "Install":
+      return "changed"
+    case "Repair":
+      return done.outcome
+  }
+}
+
+/** The state after an install: an acceptance is used up, and a version as high as those kept out lets them go. */
+const afterInstall =
+  (version: number, adopted: number | null, at: number) =>
+  (state: ConfigState): ConfigState => {
+    const { accepted: _, keptOut, settled, ...rest } = state
+    return {
+      ...rest,
+      // Files found at first are what the gateway runs already.
+      ...(settled !== undefined ? { settled } : adopted !== null ? { settled: { generation: adopted, at } } : {}),
+      ...(keptOut !== undefined && keptOut.version > version ? { keptOut } : {})
+    }
+  }
+
+const reloadNote = (reload: Reload): Record<string, unknown> => {
+  switch (reload._tag) {
+    case "None":
+      return { reload: "none" }
+    case "Told":
+      return { reload: reload.outcome, reloaded_at: instant(reload.at) }
+    case "Failed":
+      return { reload: "failed", reload_problem: reload.problem }
+    case "WentBack":
+      return { reload: "failed", reload_problem: reload.problem, back_to_generation: reload.generation }
+  }
+}
+
+/** Builds configuration sync. Nothing is read or written before the first tick. */
+export const make = Effect.fnUntraced(function* (
+  options: Pick<ConfigSyncOptions, "interval" | "drift">,
+  pulse: Pulse = { beat: Effect.void, asking: Effect.void, rest: Effect.void }
+): Effect.fn.Return<ConfigSync, never, ConfigStore | JobsApi | Gateway> {
+  const { api, gateway, store } = withPulse(pulse, {
+    store: yield* ConfigStore,
+    api: yield* JobsApi,
+    gateway: yield* Gateway
+  })
+  const memory: Memory = initialStatus(gateway.configured)
+  let recovered = false
+  /** The ETag of the installed content, where the API changed it without changing the content. */
+  let fresher: { readonly generation: number | undefined; readonly etag: string | undefined } | undefined
+  let reported = ""
+  const heard: Heard = { generation: undefined }
+
+  const fetch = (installed: Installed): Effect.Effect<Offer> => {
+    // Drift is repaired from the API's own answer where it can be: a 304 would bring none.
+    const etag =
+      installed.drift.length > 0
+        ? undefined
+        : fresher !== undefined && fresher.generation === installed.generation
+          ? fresher.etag
+          : (installed.record?.etag ?? undefined)
+    return api.configurations(etag).pipe(
+      Effect.map((answer): Offer => {
+        if (answer._tag === "NotModified") {
+          return etag === undefined
+            ? { _tag: "Unavailable", problem: "BAD_RESPONSE: 304 to a request without ETag" }
+            : answer
+        }
+        const received = receiveBundle(answer)
+        return Result.isFailure(received)
+          ? { _tag: "Refused", error: received.failure }
+          : { _tag: "Bundle", bundle: received.success, etag: answer.etag }
+      }),
+      Effect.catch((error) => Effect.succeed<Offer>({ _tag: "Unavailable", problem: error.message }))
+    )
+  }
+
+  /** Carries a plan out as the only writer, decided anew on what stands there then. */
+  const perform = (offer: Offer, first: Plan, now: number) =>
+    store.locked(
+      Effect.gen(function* () {
+        const before = yield* store.read
+        const planned = plan(options, before, offer, now)
+        // Another replica was quicker, with a later answer: nothing is wrong with this one.
+        const overtaken = first._tag === "Install" && planned._tag === "Refuse" && planned.error.rule === "older"
+        const todo: Plan = overtaken ? { _tag: "Nothing", note: "unchanged" } : planned
+        if (todo._tag === "Install") {
+          const generation = yield* store.install(todo.installation)
+          const first = before.generation === undefined
+          const parent = first ? ((yield* store.read).record?.parent ?? null) : null
+          yield* store.update((state) => {
+            const idle = state.accepted === undefined && state.keptOut === undefined && parent === null
+            return idle ? state : afterInstall(todo.bundle.version, parent, now)(state)
+          })
+          return { todo, before, generation }
+        }
+        if (todo._tag === "Repair") return { todo, before, generation: yield* store.install(todo.installation) }
+        return { todo, before, generation: undefined }
+      })
+    )
+
+  const logDone = (todo: Plan, before: Installed, generation: number | undefined, reload: Reload) => {
+    if (todo._tag === "Install") {
+      const from = before.bundle?.version ?? 0
+      return Effect.logInfo("config.changed").pipe(
+        Effect.annotateLogs({
+          version: `${from} → ${todo.bundle.version}`,
+          generation,
+          changes: renderChanges(diff(before.bundle, todo.bundle)),
+          ...reloadNote(reload)
+        })
+      )
+    }
+    return Effect.logWarning("config.repaired").pipe(
+      Effect.annotateLogs({
+        version: before.bundle?.version,
+        generation,
+        reverted: before.drift,
+        ...reloadNote(reload)
+      })
+    )
+  }
+
+  /** What a tick that wrote nothing has to say. */
+  const logNothing = (todo: Plan, installed: Installed) =>
+    Effect.suspend(() => {
+      const version = installed.bundle?.version
+      if (todo._tag === "Refuse") {
+        return Effect.logError("config.refused").pipe(
+          Effect.annotateLogs({
+            rule: todo.error.rule,
+            problem: todo.error.problem,
+            version: todo.error.version,
+            applied: version
+          })
+        )
+      }
+      if (todo._tag === "Fail") {
+        return Effect.logWarning("config.failed").pipe(Effect.annotateLogs({ problem: todo.problem, applied: version }))
+      }
+      const drift = installed.drift.join("; ")
+      if (drift !== reported && drift !== "") {
+        reported = drift
+        return Effect.logWarning("config.drifted").pipe(Effect.annotateLogs({ version, drift: installed.drift }))
+      }
+      reported = drift
+      const note = todo._tag === "Nothing" && todo.note !== "unchanged" ? `config ${todo.note}` : "no config changes"
+      return Effect.logDebug("config.unchanged").pipe(Effect.annotateLogs({ note, version }))
+    })
+
+  const noteReload = (reload: Reload, retried: boolean) =>
+    Effect.gen(function* () {
+      const outcome: Metrics.ReloadOutcome | undefined =
+        reload._tag === "None" ? undefined : reload._tag === "Told" ? reload.outcome : "failed"
+      if (outcome === undefined) return
+      yield* Metric.update(Metrics.gatewayReloads(outcome), 1)
+      memory.reload = {
+        at: yield* Clock.currentTimeMillis,
+        outcome,
+        problem: "problem" in reload ? reload.problem : undefined
+      }
+      if (reload._tag === "WentBack") {
+        yield* Metric.update(Metrics.gatewayReloads(reload.again), 1)
+        yield* Effect.logError("config.quarantined").pipe(
+          Effect.annotateLogs({
+            version: reload.version,
+            problem: reload.problem,
+            back_to_generation: reload.generation,
+            remedy: `a higher version, or: config accept ${reload.version}`
+          })
+        )
+      } else if (retried && reload._tag !== "None") {
+        const line =
+          reload._tag === "Told" ? Effect.logInfo("config.reloaded") : Effect.logWarning("config.reload_failed")
+        yield* Effect.annotateLogs(line, { generation: reload.generation, ...reloadNote(reload) })
+      }
+    })
+
+  const attempt: Effect.Effect<Metrics.SyncOutcome, ConfigStoreError> = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    if (!recovered) {
+      yield* store.recover
+      recovered = true
+    }
+    let installed = yield* store.read
+    if (installed.unfinished) {
+      yield* store.recover
+      installed = yield* store.read
+    }
+    memory.installed = installed
+    const offer = yield* fetch(installed)
+    let todo = plan(options, installed, offer, now)
+    let written: number | undefined
+    if (todo._tag === "Install" || todo._tag === "Repair") {
+      const done = yield* perform(offer, todo, now)
+      todo = done.todo
+      installed = done.before
+      written = done.generation
+    } else if (offer._tag === "Bundle" && todo._tag === "Nothing" && todo.note === "unchanged") {
+      fresher = { generation: installed.generation, etag: offer.etag }
+    }
+    memory.offered = todo._tag === "Refuse" ? todo.error : undefined
+    memory.problem = todo._tag === "Fail" ? todo.problem : undefined
+    if (written === undefined) yield* logNothing(todo, installed)
+    else {
+      // Telling the gateway may take a while: what is installed is said at once.
+      memory.installed = yield* store.read
+      yield* Metric.update(Metrics.configVersion, memory.installed.bundle?.version ?? 0)
+    }
+    const idle = written === undefined && !isPending(installed.generation, installed.state.settled)
+    memory.telling = !idle
+    const told: Result.Result<Reload, ConfigStoreError> = idle
+      ? Result.succeed({ _tag: "None" })
+      : yield* Effect.result(tellGateway(store, gateway, heard))
+    memory.gatewayProblem =
+      idle && gateway.configured && installed.generation !== undefined
+        ? yield* lookAtGateway(gateway, installed.bundle?.version)
+        : undefined
+    const reload: Reload = Result.isSuccess(told)
+      ? told.success
+      : { _tag: "Failed", generation: written ?? installed.generation ?? 0, problem: told.failure.problem }
+    yield* noteReload(reload, written === undefined)
+    if (written !== undefined) {
+      yield* logDone(todo, installed, written, reload)
+    }
+    if (Result.isFailure(told)) return yield* told.failure
+    if (written !== undefined) {
+      // What the gateway let go of is not kept.
+      yield* store.recover
+    }
+    if (written !== undefined || reload._tag !== "None") memory.installed = yield* store.read
+    return reload._tag === "WentBack" ? "failed" : outcomeOf(todo)
+  })
+
+  const tick = Effect.gen(function* () {
+    const outcome = yield* Effect.catch(attempt, (error) => {
+      memory.problem = error.problem
+      return Effect.as(
+        Effect.logError("config.failed").pipe(Effect.annotateLogs({ reason: error.reason, problem: error.problem })),
+        "failed" as const
+      )
+    })
+    memory.telling = false
+    const now = yield* Clock.currentTimeMillis
+    memory.tickedAt = now
+    memory.outcome = outcome
+    if (outcome === "refused") memory.refusals += 1
+    if (outcome === "changed" || outcome === "unchanged") {
+      memory.refusals = 0
+      memory.succeededAt = now
+      yield* Metric.update(Metrics.configLastSuccess, Math.floor(now / 1_000))
+    }
+    yield* Metric.update(Metrics.configVersion, memory.installed?.bundle?.version ?? 0)
+    yield* Metric.update(Metrics.configSyncs(outcome), 1)
+    return outcome
+  })
+
+  const run = Effect.gen(function* () {
+    const interval = Duration.toMillis(options.interval)
+    const start = yield* Clock.currentTimeMillis
+    if (!gateway.configured) {
+      yield* Effect.logWarning("config.no_gateway").pipe(
+        Effect.annotateLogs({
+          problem: "nobody is told of new configurations: set GATEWAY_PID_FILE or GATEWAY_RELOAD_COMMAND"
+        })
+      )
+    }
+    for (;;) {
+      yield* tick
+      yield* pulse.rest
+      const now = yield* Clock.currentTimeMillis
+      const next = start + (Math.floor((now - start) / interval) + 1 + JITTER * (yield* Random.next)) * interval
+      yield* Effect.sleep(Math.ceil(next - now))
+    }
+  })
+
+  return { run, tick, status: Effect.map(Clock.currentTimeMillis, (now) => statusOf(memory, now)) }
+})

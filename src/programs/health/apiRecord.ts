@@ -1,0 +1,89 @@
+import { Clock, Effect } from "effect"
+import type { AttemptResult } from "../../domain/delivery/attempt.ts"
+import { isRejected } from "../../domain/delivery/decide.ts"
+import type { JobsApi } from "../../services/JobsApi.ts"
+
+interface Window {
+  since: number
+  succeeded: number
+  failed: number
+}
+
+const emptyWindow = (since: number): Window => ({ since, succeeded: 0, failed: 0 })
+
+/** The last failure of a request to the API. */
+export interface ApiFailure {
+  readonly code: string
+  readonly message: string
+  readonly at: number
+}
+
+/** What came of the latest requests to the API: two windows, the present one and the one before. */
+export class ApiRecord {
+  private readonly windowMs: number
+  private readonly rejectStatuses: ReadonlySet<number>
+  private before = emptyWindow(0)
+  private present = emptyWindow(0)
+  private heardAt: number | undefined
+  lastSuccessAt: number | undefined
+  lastFailure: ApiFailure | undefined
+
+  constructor(windowMs: number, rejectStatuses: ReadonlySet<number>) {
+    this.windowMs = windowMs
+    this.rejectStatuses = rejectStatuses
+  }
+
+  private turn(now: number): void {
+    if (now < this.present.since + this.windowMs) return
+    this.before = now < this.present.since + 2 * this.windowMs ? this.present : emptyWindow(now - this.windowMs)
+    this.present = emptyWindow(now)
+  }
+
+  succeeded(now: number): void {
+    this.turn(now)
+    this.present.succeeded += 1
+    this.heardAt = now
+    this.lastSuccessAt = now
+  }
+
+  failed(code: string, message: string, now: number): void {
+    this.turn(now)
+    this.present.failed += 1
+    this.heardAt = now
+    this.lastFailure = { code, message, at: now }
+  }
+
+  /** An API that refuses one request for what is in it is available. */
+  note(result: AttemptResult, now: number): void {
+    if (result._tag === "Accepted" || isRejected(result, this.rejectStatuses)) this.succeeded(now)
+    else this.failed(result.errorCode, result.errorMessage, now)
+  }
+
+  /** Whether no request has ended for as long as a window lasts. */
+  isIdle(now: number): boolean {
+    return this.heardAt === undefined || now >= this.heardAt + this.windowMs
+  }
+
+  /** How the requests of the last one to two windows ended. */
+  recent(now: number): { readonly succeeded: number; readonly failed: number } {
+    this.turn(now)
+    return {
+      succeeded: this.before.succeeded + this.present.succeeded,
+      failed: this.before.failed + this.present.failed
+    }
+  }
+
+  /** The same API; what came of its configurations is noted here (of a delivery, who decides about it notes it). */
+  watch(api: JobsApi["Service"]): JobsApi["Service"] {
+    return {
+      ...api,
+      configurations: (etag) =>
+        api.configurations(etag).pipe(
+          Effect.tap(() => Effect.map(Clock.currentTimeMillis, (now) => this.succeeded(now))),
+          Effect.tapError(({ errorCode, errorMessage }) =>
+            Effect.map(Clock.currentTimeMillis, (now) => this.failed(errorCode, errorMessage, now))
+          )
+        )
+    }
+  }
+}

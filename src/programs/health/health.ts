@@ -1,0 +1,240 @@
+/** Looks every `HEALTH_INTERVAL` whether all is well, and says at any time how things stand (contract section 8). */
+import { Clock, Duration, Effect } from "effect"
+import { Hex } from "effect/encoding"
+import { instant } from "../../domain/events/instant.ts"
+import {
+  type Check,
+  type Checks,
+  type HealthReport,
+  healthOf,
+  type Liveness,
+  type Readiness,
+  troubles
+} from "../../domain/options/health.ts"
+import type { CollectorOptions } from "../../domain/options/options.ts"
+import type { EventStreams } from "../../services/EventStreams.ts"
+import type { JobsApi } from "../../services/JobsApi.ts"
+import { redisFailureMessage } from "../../services/RedisFailure.ts"
+import type { Signer } from "../../services/Signer.ts"
+import type { LaneState, Session } from "../delivery/state/collectorRun.ts"
+import type { Lane } from "../delivery/state/consumedStream.ts"
+import type { Gate } from "../delivery/state/deliveryGate.ts"
+import type { ConfigChecks } from "../gatewayConfig/configStatus.ts"
+import { Watch } from "../redis/changeSignal.ts"
+import type { Link } from "../redis/redisAvailability.ts"
+import { noteFailure } from "../redis/retryRedis.ts"
+import type { Heartbeats } from "../supervision/heartbeats.ts"
+import type { ApiRecord } from "./apiRecord.ts"
+import { keyProblem } from "./keyCheck.ts"
+
+export const loopName = "health"
+
+/** What health is read from: nothing of it is health's own. */
+export interface HealthSources {
+  readonly options: CollectorOptions
+  readonly streams: EventStreams["Service"]
+  readonly api: JobsApi["Service"]
+  readonly signer: Signer["Service"]
+  readonly configuration: Effect.Effect<ConfigChecks>
+  readonly lanes: ReadonlyArray<Lane>
+  readonly laneStates: ReadonlyMap<Lane, LaneState>
+  readonly link: Link
+  readonly gate: Gate
+  readonly apiRecord: ApiRecord
+  readonly heartbeats: Heartbeats
+  readonly session: () => Session | undefined
+  readonly stopping: () => boolean
+}
+
+/** How a collector is, asked at any time; nothing here waits for anybody. */
+export interface Health {
+  readonly report: Effect.Effect<HealthReport>
+  readonly ready: Effect.Effect<Readiness>
+  readonly live: Effect.Effect<Liveness>
+  /** The loop that probes. */
+  readonly loop: Effect.Effect<never>
+}
+
+const iso = (millis: number | undefined): string | undefined => (millis === undefined ? undefined : instant(millis))
+
+const consumerGroups = (sources: HealthSources): Check => {
+  const { lanes, laneStates, link, options } = sources
+  const session = sources.session()
+  const streams = lanes.map((lane) => {
+    const state = laneStates.get(lane)
+    return {
+      stream: lane.key,
+      label: lane.label,
+      ready: session !== undefined && state?.ready === true && state.grouped,
+      problem: state?.problem,
+      length: state?.figures?.length,
+      lag: state?.figures?.lag,
+      pending: state?.figures?.pending,
+      oldest_pending_seconds: state?.figures?.oldestPendingSeconds,
+      consumers: state?.figures?.consumers
+    }
+  })
+  const missing = streams.filter(({ ready }) => !ready)
+  const unseen = streams.filter(({ problem }) => problem !== undefined)
+  const problem = !link.up
+    ? "Redis is away"
+    : session === undefined
+      ? "no consumer name is taken yet"
+      : missing.length > 0
+        ? `not read at present: ${missing.map(({ stream }) => stream).join(", ")}`
+        : unseen.length > 0
+          ? `cannot be looked at: ${unseen.map(({ stream }) => stream).join(", ")}`
+          : undefined
+  const down = !link.up || missing.length > 0
+  return {
+    status: down ? "down" : problem === undefined ? "ok" : "degraded",
+    problem,
+    group: options.consumerGroup,
+    consumer: session?.consumer.name,
+    held: session?.ledger.held,
+    streams
+  }
+}
+
+const apiCheck = ({ apiRecord, gate, options }: HealthSources, now: number): Check => {
+  const recent = apiRecord.recent(now)
+  const { lastFailure, lastSuccessAt } = apiRecord
+  const problem = gate.open
+    ? "the circuit is open: deliveries wait until a probe succeeds"
+    : recent.failed > recent.succeeded
+      ? `most requests fail: ${lastFailure?.code}: ${lastFailure?.message}`
+      : undefined
+  return {
+    status: problem === undefined ? "ok" : "degraded",
+    problem,
+    url: options.apiBaseUrl,
+    circuit: gate.open ? "open" : "closed",
+    next_probe_at: iso(gate.probeAt),
+    paused_until: gate.pauseEnds > now ? iso(gate.pauseEnds) : undefined,
+    recent_succeeded: recent.succeeded,
+    recent_failed: recent.failed,
+    last_success_at: iso(lastSuccessAt),
+    last_failure:
+      lastFailure === undefined
+        ? undefined
+        : { code: lastFailure.code, message: lastFailure.message, at: iso(lastFailure.at) }
+  }
+}
+
+/** Makes the loop and the answers. */
+export const makeHealth = (sources: HealthSources): Health => {
+  const { api, apiRecord, gate, heartbeats, link, options, signer, streams } = sources
+  const everyMs = Duration.toMillis(options.healthInterval)
+  let redis: Check = { status: "down", problem: "not reached yet" }
+  let key: Check = { status: "down", problem: "not checked yet" }
+  let etag: string | undefined
+
+  const probeRedis = Effect.gen(function* () {
+    const asked = yield* Clock.currentTimeNanos
+    const answer = yield* Effect.result(streams.ping)
+    const answered = yield* Clock.currentTimeNanos
+    const checked_at = iso(yield* Clock.currentTimeMillis)
+    if (answer._tag === "Success") {
+      redis = { status: "ok", round_trip_ms: Number((answered - asked) / 1_000n) / 1_000, checked_at }
+      return
+    }
+    yield* noteFailure(link, loopName, answer.failure)
+    redis = { status: "down", problem: redisFailureMessage(answer.failure), checked_at }
+  })
+
+  const checkKey = Effect.gen(function* () {
+    const problem = yield* keyProblem(signer)
+    const public_key = Hex.encode(signer.publicKey)
+    const checked_at = iso(yield* Clock.currentTimeMillis)
+    key = { status: problem === undefined ? "ok" : "down", problem, public_key, checked_at }
+  })
+
+  /** Asks the API itself only where nobody else has for a while; an open circuit has probes of its own. */
+  const probeApi = Effect.gen(function* () {
+    if (gate.open || !apiRecord.isIdle(yield* Clock.currentTimeMillis)) return
+    const { config_sync } = yield* sources.configuration
+    const asked = yield* Effect.result(api.configurations(etag))
+    const now = yield* Clock.currentTimeMillis
+    if (asked._tag === "Success") {
+      if (asked.success._tag === "Fetched") etag = asked.success.etag
+      return apiRecord.succeeded(now)
+    }
+    const { errorCode, errorMessage } = asked.failure
+    // An API without configurations is none the worse for it where nobody wants them.
+    if (config_sync.status === "off" && errorCode === "HTTP_404") return apiRecord.succeeded(now)
+    apiRecord.failed(errorCode, errorMessage, now)
+  })
+
+  const redisCheck = (): Check =>
+    link.up || redis.status === "down" ? redis : { status: "down", problem: "commands are not answered" }
+
+  const checksNow: Effect.Effect<Checks> = Effect.gen(function* () {
+    const { config_sync, gateway } = yield* sources.configuration
+    const now = yield* Clock.currentTimeMillis
+    return {
+      redis: redisCheck(),
+      api: apiCheck(sources, now),
+      signing_key: key,
+      consumer_groups: consumerGroups(sources),
+      config_sync,
+      gateway
+    }
+  })
+
+  const report = Effect.map(checksNow, healthOf)
+
+  const ready: Effect.Effect<Readiness> = Effect.sync(() => {
+    const groups = consumerGroups(sources)
+    const reasons = [
+      ...(sources.stopping() ? ["stopping"] : []),
+      ...(link.up ? [] : [`Redis: ${redisCheck().problem}`]),
+      ...(link.up && groups.status === "down" ? [`consumer groups: ${groups.problem}`] : []),
+      ...(key.status === "down" ? [`signing key: ${key.problem}`] : [])
+    ]
+    return { ready: reasons.length === 0, reasons }
+  })
+
+  const live = Effect.map(
+    Clock.currentTimeMillis,
+    (now): Liveness => (sources.stopping() ? { live: true, silent: [] } : heartbeats.liveness(now))
+  )
+
+  /** One line for each change; that all is still to come at the start is none. */
+  const announce = (was: HealthReport["status"] | "starting", since: number) =>
+    Effect.gen(function* () {
+      const now = yield* report
+      if (now.status === was) return was
+      const elapsed = (yield* Clock.currentTimeMillis) - since
+      if (was === "starting" && now.status === "down" && elapsed < everyMs) return was
+      const log = now.status === "ok" ? Effect.logInfo : now.status === "down" ? Effect.logError : Effect.logWarning
+      yield* log("health.changed").pipe(
+        Effect.annotateLogs({ status: now.status, was, ...(now.status === "ok" ? {} : { checks: troubles(now) }) })
+      )
+      return now.status
+    })
+
+  const watchOver = Effect.gen(function* () {
+    const since = yield* Clock.currentTimeMillis
+    let status: HealthReport["status"] | "starting" = "starting"
+    for (;;) {
+      yield* heartbeats.beat(loopName)
+      const watch = new Watch(link.changed, gate.changed)
+      yield* probeRedis
+      yield* checkKey
+      status = yield* announce(status, since)
+      yield* heartbeats.rest(loopName)
+      yield* watch.wait((yield* Clock.currentTimeMillis) + everyMs)
+    }
+  })
+
+  const probe = Effect.gen(function* () {
+    for (;;) {
+      yield* probeApi
+      yield* Effect.sleep(everyMs)
+    }
+  })
+
+  const loop = Effect.all([watchOver, probe], { concurrency: "unbounded" }).pipe(Effect.andThen(Effect.never))
+
+  return { report, ready, live, loop }
+}

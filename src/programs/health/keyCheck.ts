@@ -1,0 +1,16 @@
+/** Whether the signing key does what it is for: asked by health and by `check`. */
+import { Effect } from "effect"
+import type { Signer } from "../../services/Signer.ts"
+
+/** Any message will do; this one says what it is for where it is found. */
+const sample = new TextEncoder().encode("job-collector: the signing key's health check")
+
+/** Signs and verifies: what is wrong with the key, undefined where nothing is. */
+export const keyProblem = (signer: Signer["Service"]): Effect.Effect<string | undefined> =>
+  signer.sign(sample).pipe(
+    Effect.flatMap((signature) => signer.verify(sample, signature)),
+    Effect.match({
+      onFailure: ({ problem }): string | undefined => problem,
+      onSuccess: (valid) => (valid ? undefined : "a signature just made does not verify")
+    })
+  )

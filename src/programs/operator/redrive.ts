@@ -1,0 +1,204 @@
+/** What waits in the DLQ or was abandoned: looked through page by page, put back, or deleted (contract sections 1 and 5). */
+import { Clock, Effect, Option, Result, Stream } from "effect"
+import { type Abandoned, decodeAbandonedEntry, decodeDlqEntry, type Retry } from "../../domain/delivery/dlq.ts"
+import { claimedEventId, type FlatFields } from "../../domain/events/entry.ts"
+import { compareIds } from "../../domain/events/streamId.ts"
+import type { StreamSet } from "../../domain/options/options.ts"
+import type { EventStreams, StreamEntry } from "../../services/EventStreams.ts"
+import type { RedisError } from "../../services/Redis.ts"
+import { redisFailure } from "../../services/RedisFailure.ts"
+
+type Streams = EventStreams["Service"]
+
+const page = 200
+
+/** Bounds of a scan, both inclusive: ids, or epoch milliseconds of which every id counts. */
+export interface Bounds {
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+}
+
+/**
+ * The entries of a stream that stand there now, in order; what is added meanwhile is left out. No more than a page is held
+ * at a time.
+ */
+export const scan = (
+  streams: Streams,
+  key: string,
+  { from, to }: Bounds = {}
+): Stream.Stream<StreamEntry, RedisError> =>
+  Stream.unwrap(
+    Effect.map(streams.streamInfo(key), (info) => {
+      if (info === undefined) return Stream.empty
+      const bounded = to === undefined ? undefined : `${to}-18446744073709551615`
+      const last =
+        bounded === undefined || compareIds(info.lastGeneratedId, bounded) < 0 ? info.lastGeneratedId : bounded
+      return Stream.paginate(from === undefined ? "-" : `${from}-0`, (after) =>
+        Effect.map(streams.range(key, after, last, page), (entries) => {
+          const end = entries.at(-1)
+          const next = end === undefined || entries.length < page ? Option.none() : Option.some(`(${end.id}`)
+          return [entries, next] as const
+        })
+      )
+    })
+  )
+
+/** An entry of the abandoned stream; `abandoned` is undefined where it does not decode. */
+export interface AbandonedItem {
+  readonly stream: string
+  readonly id: string
+  readonly abandoned: Abandoned | undefined
+  readonly event: FlatFields
+  readonly eventId: string | undefined
+}
+
+export const abandonedItem = (stream: string, { fields, id }: StreamEntry): AbandonedItem => {
+  const decoded = decodeAbandonedEntry(fields)
+  if (Result.isFailure(decoded)) return { stream, id, abandoned: undefined, event: fields, eventId: undefined }
+  const { abandoned, event } = decoded.success
+  return { stream, id, abandoned, event, eventId: claimedEventId(event) }
+}
+
+/** An entry of the DLQ; `retry` is undefined where it does not decode. */
+export interface DlqItem {
+  readonly stream: string
+  readonly id: string
+  readonly retry: Retry | undefined
+  readonly event: FlatFields
+  readonly eventId: string | undefined
+}
+
+export const dlqItem = (stream: string, { fields, id }: StreamEntry): DlqItem => {
+  const decoded = decodeDlqEntry(fields)
+  if (Result.isFailure(decoded)) return { stream, id, retry: undefined, event: fields, eventId: undefined }
+  const { event, retry } = decoded.success
+  return { stream, id, retry, event, eventId: claimedEventId(event) }
+}
+
+/** How far a replay or a drop has come. */
+export interface Progress {
+  /** Put back, or deleted. */
+  readonly done: number
+  /** Gone before it was their turn: another replay, or a drop, was quicker. */
+  readonly gone: number
+  /** Left where they are: no replay can put them back. */
+  readonly unreadable: number
+  /** Left where they are: nobody would read the stream that a replay puts them back in. */
+  readonly noReader: number
+}
+
+export const noProgress: Progress = { done: 0, gone: 0, unreadable: 0, noReader: 0 }
+
+/** Texts that a script may unpack are some 8,000 (Lua's stack): an event of half as many is invalid eight times over. */
+const mostTexts = 4_000
+
+type Readable = AbandonedItem & { readonly abandoned: Abandoned }
+
+/**
+ * An entry that a replay can put back: not one that does not decode, as there is no knowing where it came from, nor one
+ * of so many fields that the script would fail, and with it the replay of all that come after.
+ */
+const isReadable = (item: AbandonedItem): item is Readable =>
+  item.abandoned !== undefined && item.event.length <= mostTexts
+
+/** What a replay does with an entry: puts it back, or leaves it and why. */
+export type Fate = { readonly _tag: "PutBack"; readonly item: Readable } | { readonly _tag: "Unreadable" | "NoReader" }
+
+/**
+ * Tells the fate of entries. An event that nobody reads would be as good as lost: its stream must be one of these sets,
+ * or have a consumer group, as that of a host app's own kind does.
+ */
+export const makeFateOf = (
+  streams: Streams,
+  sets: ReadonlyArray<StreamSet>
+): ((item: AbandonedItem) => Effect.Effect<Fate, RedisError>) => {
+  const known = new Map(
+    sets.flatMap(({ dlq, process, transcribe }) => [transcribe, process, dlq].map((key) => [key, true]))
+  )
+  const isRead = (key: string): Effect.Effect<boolean, RedisError> =>
+    Effect.suspend(() => {
+      const told = known.get(key)
+      if (told !== undefined) return Effect.succeed(told)
+      const asked = streams.streamInfo(key).pipe(
+        Effect.map((info) => info !== undefined && info.groups > 0),
+        // A key that holds something else has no reader either; failing here would hold up all that come after.
+        Effect.catchIf(
+          (error) => redisFailure(error) === "wrong-type",
+          () => Effect.succeed(false)
+        )
+      )
+      return Effect.tap(asked, (answer) => Effect.sync(() => known.set(key, answer)))
+    })
+  return (item) =>
+    isReadable(item)
+      ? Effect.map(
+          isRead(item.abandoned.origin_stream),
+          (read): Fate => (read ? { _tag: "PutBack", item } : { _tag: "NoReader" })
+        )
+      : Effect.succeed({ _tag: "Unreadable" })
+}
+
+/** Counts an entry that is left where it is. */
+export const leave = (progress: Progress, { _tag }: Exclude<Fate, { readonly _tag: "PutBack" }>): Progress =>
+  _tag === "NoReader"
+    ? { ...progress, noReader: progress.noReader + 1 }
+    : { ...progress, unreadable: progress.unreadable + 1 }
+
+/**
+ * Puts abandoned events back at their origin streams' ends, at most `rate` a second. Each is one step in Redis, and an
+ * interruption waits for the step under way: a replay that was stopped, or died, is resumed by running it again.
+ */
+export const replay = <E>(
+  streams: Streams,
+  items: Stream.Stream<AbandonedItem, E>,
+  rate: number,
+  fateOf: ReturnType<typeof makeFateOf>,
+  onStep: (progress: Progress) => Effect.Effect<void>
+): Effect.Effect<Progress, E | RedisError> =>
+  Effect.gen(function* () {
+    const started = yield* Clock.currentTimeMillis
+    let progress = noProgress
+    let steps = 0
+    yield* Stream.runForEach(items, (item) =>
+      Effect.gen(function* () {
+        const due = started + (steps * 1_000) / rate
+        const wait = due - (yield* Clock.currentTimeMillis)
+        if (wait > 0) yield* Effect.sleep(wait)
+        steps += 1
+        const fate = yield* fateOf(item)
+        if (fate._tag !== "PutBack") {
+          progress = leave(progress, fate)
+          return yield* onStep(progress)
+        }
+        const { abandoned, event, id, stream } = fate.item
+        // Done and counted, or neither.
+        yield* Effect.uninterruptible(
+          Effect.flatMap(streams.replay(stream, id, abandoned.origin_stream, event), (newId) => {
+            progress =
+              newId === undefined ? { ...progress, gone: progress.gone + 1 } : { ...progress, done: progress.done + 1 }
+            return onStep(progress)
+          })
+        )
+      })
+    )
+    return progress
+  })
+
+/** Deletes abandoned entries for good, readable or not. */
+export const drop = <E>(
+  streams: Streams,
+  items: Stream.Stream<Pick<AbandonedItem, "stream" | "id">, E>,
+  onStep: (progress: Progress) => Effect.Effect<void>
+): Effect.Effect<Progress, E | RedisError> =>
+  Effect.gen(function* () {
+    let progress = noProgress
+    yield* Stream.runForEach(items, ({ id, stream }) =>
+      Effect.uninterruptible(
+        Effect.flatMap(streams.remove(stream, [id]), (removed) => {
+          progress = removed === 0 ? { ...progress, gone: progress.gone + 1 } : { ...progress, done: progress.done + 1 }
+          return onStep(progress)
+        })
+      )
+    )
+    return progress
+  })

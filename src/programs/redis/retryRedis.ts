@@ -1,0 +1,61 @@
+/** How loops wait out a Redis that is away: typed errors are no reason to give up, defects are (see `supervise`). */
+import { Clock, Duration, Effect, Random } from "effect"
+import type { RedisError } from "../../services/Redis.ts"
+import { redisFailure, redisFailureMessage } from "../../services/RedisFailure.ts"
+import type { Link } from "./redisAvailability.ts"
+
+const firstDelay = 100
+const longestDelay = 2_000
+
+/** Exponential, with jitter so that replicas do not come back in step: 50–150 % of 100 ms, 200 ms, … 2 s. */
+export const backoff = (failures: number): Effect.Effect<void> =>
+  Effect.flatMap(Random.next, (chance) =>
+    Effect.sleep(Duration.millis(Math.min(longestDelay, firstDelay * 2 ** Math.min(failures, 10)) * (0.5 + chance)))
+  )
+
+/** Whether a failure says that Redis is away; any other (a wrong type, say) is no outage. */
+const isOutage = (error: RedisError): boolean => {
+  const kind = redisFailure(error)
+  return kind === "unavailable" || kind === "loading" || kind === "read-only"
+}
+
+/**
+ * Says that Redis failed: once when it begins and then ever more rarely, so that an outage does not flood the log. All
+ * that fails in one outage is one thing; other failures are told apart by what they kept from being done.
+ */
+const report = (link: Link, what: string, error: RedisError): Effect.Effect<void> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const times = link.logLimit.goesOn(isOutage(error) ? "outage" : `${redisFailure(error)} ${what}`, now)
+    return (times > 0 ? Effect.logWarning("redis.failed") : Effect.logDebug("redis.failed")).pipe(
+      Effect.annotateLogs({ doing: what, problem: redisFailureMessage(error), times: Math.max(1, times) })
+    )
+  })
+
+/** Takes in a failure of Redis: what the link knows, and the log. */
+export const noteFailure = (link: Link, what: string, error: RedisError): Effect.Effect<void> =>
+  Effect.andThen(isOutage(error) ? link.failed : Effect.void, report(link, what, error))
+
+const waitOut = (link: Link, what: string, error: RedisError, failures: number): Effect.Effect<void> =>
+  Effect.andThen(noteFailure(link, what, error), backoff(failures))
+
+/** Repeats an effect until Redis has done it. It must be safe to send twice. */
+export const untilDone = <A>(link: Link, what: string, effect: Effect.Effect<A, RedisError>): Effect.Effect<A> => {
+  const attempt = (failures: number): Effect.Effect<A> =>
+    Effect.catch(effect, (error) => Effect.andThen(waitOut(link, what, error, failures), attempt(failures + 1)))
+  return attempt(0)
+}
+
+/** Repeats an effect until Redis has done it or refuses this user, which waiting does not mend. */
+export const untilDoneOrRefused = <A>(
+  link: Link,
+  what: string,
+  effect: Effect.Effect<A, RedisError>
+): Effect.Effect<A, RedisError> => {
+  const attempt = (failures: number): Effect.Effect<A, RedisError> =>
+    Effect.catchIf(
+      effect,
+      (error) => redisFailure(error) !== "refused",
+      (error) => Effect.andThen(waitOut(link, what, error, failures), attempt(failures + 1))
+    )
+  return attempt(0)
+}

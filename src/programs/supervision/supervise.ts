@@ -1,0 +1,58 @@
+/** Supervised loops: one that dies of a defect is seen, counted and started again; too many defects end the run. */
+import { Cause, Clock, Deferred, Effect, Metric, Schema } from "effect"
+import * as Metrics from "../../services/Metrics.ts"
+import { backoff } from "../redis/retryRedis.ts"
+
+/** So many defects within a minute that going on would be pretence. */
+export class TooManyDefects extends Schema.TaggedError<TooManyDefects>()("TooManyDefects", {
+  loop: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `Too many internal errors within a minute, the last in ${this.loop}: ${this.problem}`
+  }
+}
+
+const mostDefects = 5
+const withinMs = 60_000
+
+/** Where the defects of all loops of a process are counted. */
+export interface Supervisor {
+  /** Runs a loop for ever; restarts it with backoff when it dies. Typed failures pass through. */
+  readonly watch: <E>(name: string, loop: Effect.Effect<never, E>) => Effect.Effect<never, E>
+  /** Notes a defect that ended no loop. */
+  readonly defect: (name: string, cause: Cause.Cause<unknown>) => Effect.Effect<void>
+  /** Fails once there were too many defects. */
+  readonly exhausted: Effect.Effect<never, TooManyDefects>
+}
+
+export const makeSupervisor: Effect.Effect<Supervisor> = Effect.gen(function* () {
+  const exhausted = yield* Deferred.make<never, TooManyDefects>()
+  let recent: ReadonlyArray<number> = []
+
+  const defect = (name: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      recent = [...recent.filter((at) => at > now - withinMs), now]
+      yield* Effect.logError("loop.died", cause).pipe(Effect.annotateLogs({ loop: name }))
+      if (recent.length >= mostDefects) {
+        const error = Cause.squash(cause)
+        const problem = error instanceof Error ? error.message : String(error)
+        yield* Deferred.fail(exhausted, new TooManyDefects({ loop: name, problem }))
+      }
+    })
+
+  const watch = <E>(name: string, loop: Effect.Effect<never, E>): Effect.Effect<never, E> => {
+    const attempt = (failures: number): Effect.Effect<never, E> =>
+      Effect.catchCauseIf(loop, Cause.hasDies, (cause) =>
+        Metric.update(Metrics.fiberRestarts(name), 1).pipe(
+          Effect.andThen(defect(name, cause)),
+          Effect.andThen(backoff(failures)),
+          Effect.andThen(attempt(failures + 1))
+        )
+      )
+    return attempt(0)
+  }
+
+  return { watch, defect, exhausted: Deferred.await(exhausted) }
+})

@@ -1,0 +1,154 @@
+import { Result } from "effect"
+import * as fc from "fast-check"
+import { assert, describe, it } from "vitest"
+import { type Bundle, contentOf, decodeBundle } from "../../src/domain/gatewayConfig/bundle.ts"
+import { diff, renderChange, renderChanges } from "../../src/domain/gatewayConfig/diff.ts"
+import { digestProblem } from "../../src/domain/gatewayConfig/digest.ts"
+import { bundleOfFiles, filesOfBundle } from "../../src/domain/gatewayConfig/files.ts"
+import { bodyOf, bundleOf } from "./support/bundles.ts"
+
+const lines = (before: Bundle | undefined, after: Bundle) => diff(before, after).map(renderChange)
+const model = (id: string, parts: object = {}) => ({
+  id,
+  provider: "openai",
+  enabled: true,
+  rules: {},
+  costs: {},
+  ...parts
+})
+
+describe("the diff of two bundles", () => {
+  const at = (parts: Partial<Bundle>) => bundleOf(1, { rate_limits: [], ...parts })
+
+  it("names entries by id and model, whatever their order", () => {
+    const before = at({ model_configs: [model("a"), model("gpt-4o", { costs: { input: 2.5 } }), model("gone")] })
+    const after = at({ model_configs: [model("new"), model("gpt-4o", { costs: { input: 3 } }), model("a")] })
+    assert.deepStrictEqual(lines(before, after), [
+      "~ model_configs.gpt-4o.costs.input: 2.5 → 3",
+      "- model_configs.gone",
+      "+ model_configs.new"
+    ])
+    assert.deepStrictEqual(lines(before, before), [])
+  })
+
+  it("goes into nested arrays, by id where all have one, else by position", () => {
+    const rules = (tiers: unknown, tags: unknown) => at({ model_configs: [model("m", { rules: { tiers, tags } })] })
+    assert.deepStrictEqual(
+      lines(
+        rules(
+          [
+            { id: "x", max: 1 },
+            { id: "y", max: 2 }
+          ],
+          ["a", "b"]
+        ),
+        rules(
+          [
+            { id: "y", max: 3 },
+            { id: "x", max: 1 }
+          ],
+          ["a", "c", "d"]
+        )
+      ),
+      [
+        "~ model_configs.m.rules.tiers.y.max: 2 → 3",
+        '~ model_configs.m.rules.tags.1: "b" → "c"',
+        '+ model_configs.m.rules.tags.2: "d"'
+      ]
+    )
+  })
+
+  it("shows nothing secret: keys, what is named like one, what looks like one, and a key found elsewhere", () => {
+    const before = at({ openai_keys: [{ id: "primary", key: "hidden-1", org: "hidden-org", weight: 1 }] })
+    const after = at({
+      openai_keys: [
+        { id: "primary", key: "hidden-2", org: "hidden-org2", weight: 2 },
+        { id: "b", key: "hidden-3" }
+      ],
+      model_configs: [
+        model("gpt-4o", {
+          rules: { max_tokens: 1, apiKey: "hidden-4", auth: { user: "hidden-5" }, note: "uses hidden-2 now" },
+          costs: { input: 0.5, output: 10, currency: "sk-hidden6789", feed: "https://u:hidden-7@host/" },
+          "hidden-3": true
+        })
+      ]
+    })
+    const text = lines(before, after).join("\n")
+    assert.notInclude(text, "hidden")
+    assert.include(text, "~ openai_keys.primary.key: [redacted] → [redacted]")
+    assert.include(text, "~ openai_keys.primary.weight: [redacted] → [redacted]")
+    assert.include(text, "model_configs.gpt-4o.rules.max_tokens: 4096 → 1")
+    assert.include(text, "+ openai_keys.b")
+  })
+
+  it("is cut where it is long", () => {
+    const many = at({ model_configs: Array.from({ length: 150 }, (_, n) => model(`m${n}`)) })
+    const shown = renderChanges(diff(at({ model_configs: [] }), many))
+    assert.strictEqual(shown.length, 101)
+    assert.strictEqual(shown[100], "… and 50 more")
+    const long = lines(
+      at({ model_configs: [model("m")] }),
+      at({ model_configs: [model("m", { provider: "x".repeat(5_000) })] })
+    )
+    assert.isBelow(long.join().length, 200)
+  })
+
+  it("is empty exactly where the content is the same", () => {
+    const value = fc.oneof(fc.integer(), fc.boolean(), fc.constantFrom("a", "b"), fc.constant(null))
+    const part = fc.dictionary(fc.constantFrom("x", "y", "__proto__", "constructor"), value, { maxKeys: 3 })
+    const bundles = fc
+      .array(part, { maxLength: 3 })
+      .map((parts) => at({ model_configs: parts.map((rules, n) => model(`m${n}`, { rules })) }))
+    fc.assert(
+      fc.property(bundles, bundles, (a, b) => {
+        assert.strictEqual(diff(a, b).length === 0, contentOf(a) === contentOf(b))
+      })
+    )
+  })
+})
+
+describe("the files of a bundle", () => {
+  it("give the bundle back, with everything it carried", () => {
+    const odd = JSON.parse('{"__proto__": {"x": 1}, "deep": [[{"a": 1e-7}]], "text": "\\u2028 \\ud83d\\ude00"}')
+    const bundle = bundleOf(7, { model_configs: [model("gpt-4o", { rules: odd })] })
+    const back = Result.getOrThrow(bundleOfFiles(filesOfBundle(bundle)))
+    assert.strictEqual(JSON.stringify(back), JSON.stringify(bundle))
+    assert.strictEqual(JSON.stringify(Result.getOrThrow(decodeBundle(bodyOf(bundle)))), JSON.stringify(bundle))
+  })
+
+  it("of two versions are no bundle", () => {
+    const mixed = { ...filesOfBundle(bundleOf(1)), "limits.conf": filesOfBundle(bundleOf(2))["limits.conf"] }
+    assert.include(JSON.stringify(bundleOfFiles(mixed)), "limits.conf is of another version")
+  })
+
+  it("hold a version and one list each", () => {
+    const files = filesOfBundle(bundleOf(3))
+    const keys = Object.values(files).map((bytes) => Object.keys(JSON.parse(new TextDecoder().decode(bytes))))
+    assert.deepStrictEqual(keys, [
+      ["version", "openai_keys"],
+      ["version", "model_configs"],
+      ["version", "rate_limits"]
+    ])
+  })
+})
+
+describe("Content-Digest", () => {
+  const functions = { "sha-256": () => Uint8Array.of(1, 2, 3), "sha-512": () => Uint8Array.of(4, 5, 6, 7) }
+  const problem = (field: string) => digestProblem(field, new Uint8Array(), functions)
+
+  it("is compared for every algorithm that is known", () => {
+    assert.isUndefined(problem("sha-256=:AQID:"))
+    assert.isUndefined(problem("sha-512=:BAUGBw==:"))
+    assert.isUndefined(problem("sha-512=:BAUGBw==:,  sha-256=:AQID:;q=1"))
+    assert.isUndefined(problem("md5=:AAAA:"))
+    assert.match(problem("sha-256=:AQIE:") ?? "", /sha-256/)
+    assert.match(problem("sha-256=:AQID:, sha-512=:AQID:") ?? "", /sha-512/)
+    assert.match(problem("sha-256=::") ?? "", /sha-256/)
+  })
+
+  it("that cannot be parsed matches nothing", () => {
+    for (const field of ["", "sha-256", "sha-256=AQID", "sha-256=:AQID", "sha-256=:A QID:", ",", "SHA-256=:AQID:"]) {
+      assert.strictEqual(problem(field), "Content-Digest is malformed", field)
+    }
+  })
+})

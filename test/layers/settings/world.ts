@@ -1,0 +1,63 @@
+import { ConfigProvider, Effect, FileSystem, Layer, PlatformError } from "effect"
+import * as Environment from "../../../src/layers/settings/Environment.ts"
+import { rfc8032 } from "../../support/vectors.ts"
+
+export const seed = rfc8032[0]!.secretKey
+export const publicKey = rfc8032[0]!.publicKey
+
+export type Variables = Record<string, string>
+
+export const files: Variables = {
+  "/run/key": `${seed}\n`,
+  "/run/nonsense": "not a key!",
+  "/run/password": "hunter2\n",
+  "/run/empty": "\n",
+  "/run/ca": "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+}
+
+export const fileSystem = FileSystem.layerNoop({
+  readFileString: (path) => {
+    const content = files[path]
+    return content === undefined
+      ? Effect.fail(
+          new PlatformError.PlatformError(
+            new PlatformError.SystemError({
+              _tag: "NotFound",
+              module: "FileSystem",
+              method: "readFileString",
+              pathOrDescriptor: path
+            })
+          )
+        )
+      : Effect.succeed(content)
+  }
+})
+
+export const world = (variables: Variables) =>
+  Layer.mergeAll(fileSystem, ConfigProvider.layer(ConfigProvider.fromEnvRecord(variables)))
+
+export const load = <A>(setting: Environment.Setting<A, FileSystem.FileSystem>, variables: Variables) =>
+  Effect.provide(Environment.load(setting), world(variables))
+
+export const settingsOf = <A>(setting: Environment.Setting<A, FileSystem.FileSystem>, variables: Variables) =>
+  Effect.map(load(setting, variables), ({ settings }) => settings)
+
+/** The lines of the error, or what was read instead of one. */
+export const linesOf = (setting: Environment.Setting<unknown, FileSystem.FileSystem>, variables: Variables) =>
+  Effect.match(load(setting, variables), {
+    onFailure: (error) => error.message.split("\n"),
+    onSuccess: ({ settings }) => [`no problem: ${JSON.stringify(settings)}`]
+  })
+
+export const collector = Environment.collector("host-1")
+export const everything = Environment.all({
+  redis: Environment.redis,
+  collector,
+  signing: Environment.signing,
+  configSync: Environment.configSync,
+  gateway: Environment.gateway,
+  http: Environment.http,
+  logging: Environment.logging,
+  telemetry: Environment.telemetry
+})
+export const minimal = { API_BASE_URL: "https://api.example", ED25519_PRIVATE_KEY: seed }
