@@ -9,7 +9,7 @@ import { diff, renderChanges } from "../domain/gatewayConfig/diff.ts"
 import { bundleOfFiles } from "../domain/gatewayConfig/files.ts"
 import { type ConfigState, contentsOfRecord, isHeld } from "../domain/gatewayConfig/state.ts"
 import { isPending, tellGateway } from "../programs/gatewayConfig/configReload.ts"
-import { receiveBundle } from "../programs/gatewayConfig/parseBundleResponse.ts"
+import { parseBundleResponse } from "../programs/gatewayConfig/parseBundleResponse.ts"
 import { ConfigStore, ConfigStoreError, type GenerationSummary, type Installed } from "../services/ConfigStore.ts"
 import { Gateway } from "../services/Gateway.ts"
 import { JobsApi } from "../services/JobsApi.ts"
@@ -100,7 +100,7 @@ const offered = Effect.gen(function* () {
   if (api === undefined) return yield* noGeneration("--offered asks the API: set API_BASE_URL and the key")
   const answer = yield* api.configurations(undefined)
   if (answer._tag === "NotModified") return yield* noGeneration("the API answered 304 to a request without ETag")
-  return yield* Effect.fromResult(receiveBundle(answer))
+  return yield* Effect.fromResult(parseBundleResponse(answer))
 })
 
 export interface DiffOptions {

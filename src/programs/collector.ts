@@ -8,28 +8,28 @@ import type { RedisError } from "../services/Redis.ts"
 import { redisFailure, redisFailureMessage } from "../services/RedisFailure.ts"
 import { Signer } from "../services/Signer.ts"
 import { makeAcknowledge } from "./delivery/acknowledge.ts"
-import * as TakeOver from "./delivery/claimIdle.ts"
+import * as ClaimIdle from "./delivery/claimIdle.ts"
 import * as Consume from "./delivery/consume.ts"
 import { deliver } from "./delivery/deliver.ts"
-import * as Dispatch from "./delivery/dueDispatcher.ts"
+import * as DueDispatcher from "./delivery/dueDispatcher.ts"
 import { ensureGroup } from "./delivery/groups.ts"
-import * as Retain from "./delivery/housekeeping.ts"
+import * as Housekeeping from "./delivery/housekeeping.ts"
 import * as KeepAlive from "./delivery/keepAlive.ts"
 import * as Lease from "./delivery/lease.ts"
 import * as Monitor from "./delivery/monitor.ts"
-import { advise } from "./delivery/redisStartupChecks.ts"
-import type { LaneState, Session } from "./delivery/state/collectorRun.ts"
-import { type Lane, lanesOf } from "./delivery/state/consumedStream.ts"
-import { Gate } from "./delivery/state/deliveryGate.ts"
-import { Ledger } from "./delivery/state/inFlight.ts"
+import { checkRedisAtStart } from "./delivery/redisStartupChecks.ts"
+import type { CollectorRun, StreamState } from "./delivery/state/collectorRun.ts"
+import { type ConsumedStream, consumedStreamsOf } from "./delivery/state/consumedStream.ts"
+import { DeliveryGate } from "./delivery/state/deliveryGate.ts"
+import { OwnedEntries } from "./delivery/state/ownedEntries.ts"
 import { Permits } from "./delivery/state/permits.ts"
-import { saysIdleStop, stopSession } from "./delivery/stop.ts"
+import { saysIdleStop, stopRun } from "./delivery/stop.ts"
 import { configChecks, configOff } from "./gatewayConfig/configStatus.ts"
 import * as ConfigSync from "./gatewayConfig/configSync.ts"
 import { ApiRecord } from "./health/apiRecord.ts"
 import * as Health from "./health/health.ts"
-import { Link } from "./redis/redisAvailability.ts"
-import { noteFailure, untilDoneOrRefused } from "./redis/retryRedis.ts"
+import { RedisAvailability } from "./redis/redisAvailability.ts"
+import { noteFailure, retryUntilDoneOrRefused } from "./redis/retryRedis.ts"
 import { Heartbeats, type Pulse } from "./supervision/heartbeats.ts"
 import { makeSupervisor, type Supervisor, type TooManyDefects } from "./supervision/supervise.ts"
 
@@ -47,8 +47,8 @@ export type CollectorError = RedisRefused | TooManyDefects
 /** A running collector. */
 export interface Collector {
   /** The present run; undefined before Redis first answered, and between two runs. */
-  readonly session: () => Session | undefined
-  readonly link: Link
+  readonly run: () => CollectorRun | undefined
+  readonly availability: RedisAvailability
   /** How it is, as contract section 8 has it: for endpoints, and for a host app that wants to know. */
   readonly health: Health.Health
   /** True from the moment a stop begins. */
@@ -62,81 +62,91 @@ export interface Collector {
 type Services = EventStreams | JobsApi | Signer
 
 /** Waits until Redis answers; only refused credentials are a reason to give up. */
-const awaitRedis = (streams: EventStreams["Service"], link: Link): Effect.Effect<void, RedisRefused> =>
-  untilDoneOrRefused(link, "connect", streams.ping).pipe(Effect.mapError(refused), Effect.andThen(link.succeeded))
+const awaitRedis = (
+  streams: EventStreams["Service"],
+  availability: RedisAvailability
+): Effect.Effect<void, RedisRefused> =>
+  retryUntilDoneOrRefused(availability, "connect", streams.ping).pipe(
+    Effect.mapError(refused),
+    Effect.andThen(availability.succeeded)
+  )
 
-const freshLaneStates = (lanes: ReadonlyArray<Lane>): ReadonlyMap<Lane, LaneState> =>
+const freshStreamStates = (consumedStreams: ReadonlyArray<ConsumedStream>): ReadonlyMap<ConsumedStream, StreamState> =>
   new Map(
-    lanes.map((lane) => [
-      lane,
+    consumedStreams.map((stream) => [
+      stream,
       {
         ready: false,
-        grouped: false,
-        unsure: false,
+        groupAdopted: false,
+        needsReread: false,
         lastSeenId: undefined,
         problem: undefined,
         figures: undefined,
-        eaten: 0
+        trimmedUnread: 0
       }
     ])
   )
 
-/** What outlives a session: the circuit's state and what was seen of the streams do not depend on a consumer name. */
+/** What outlives a run: the circuit's state and what was seen of the streams do not depend on a consumer name. */
 interface Lasting {
   readonly options: CollectorOptions
-  readonly lanes: ReadonlyArray<Lane>
-  readonly laneStates: ReadonlyMap<Lane, LaneState>
-  readonly gate: Gate
+  readonly consumedStreams: ReadonlyArray<ConsumedStream>
+  readonly streamStates: ReadonlyMap<ConsumedStream, StreamState>
+  readonly gate: DeliveryGate
   readonly api: JobsApi["Service"]
   readonly apiRecord: ApiRecord
-  readonly link: Link
+  readonly availability: RedisAvailability
   readonly supervisor: Supervisor
   readonly heartbeats: Heartbeats
 }
 
-const openSession = (
+const openRun = (
   lasting: Lasting
 ): Effect.Effect<
-  { readonly session: Session; readonly workers: FiberSet.FiberSet<void> },
+  { readonly run: CollectorRun; readonly workers: FiberSet.FiberSet<void> },
   RedisRefused,
   Services | Scope.Scope
 > =>
   Effect.gen(function* () {
-    const { api, apiRecord, gate, heartbeats, lanes, laneStates, link, options, supervisor } = lasting
+    const { api, apiRecord, gate, heartbeats, consumedStreams, streamStates, availability, options, supervisor } =
+      lasting
     const streams = yield* EventStreams
     const { sha256 } = yield* Signer
     const wanted = { group: options.consumerGroup, name: options.consumerName }
-    const { consumer, lease } = yield* Lease.acquire(streams, link, Lease.leaseStream(lanes), wanted).pipe(
-      Effect.mapError(refused)
-    )
+    const { consumer, lease } = yield* Lease.acquire(
+      streams,
+      availability,
+      Lease.leaseStream(consumedStreams),
+      wanted
+    ).pipe(Effect.mapError(refused))
     const workers = yield* FiberSet.make<void>()
     const fork = yield* FiberSet.runtime(workers)()
     const permits = new Permits(options.deliveryConcurrency)
-    const ledger = new Ledger(lanes)
-    const session: Session = {
+    const owned = new OwnedEntries(consumedStreams)
+    const run: CollectorRun = {
       options,
       consumer,
-      lanes,
-      laneStates,
+      consumedStreams,
+      streamStates,
       streams,
       api,
       sha256,
       permits,
-      ledger,
+      owned,
       gate,
       apiRecord,
-      link,
-      logLimit: link.logLimit,
+      availability,
+      logThrottle: availability.logThrottle,
       lease,
       requests: { inFlight: 0 },
-      acknowledge: makeAcknowledge({ streams, consumer, link, fork }),
-      start: (task, granted) => {
+      acknowledge: makeAcknowledge({ streams, consumer, availability, fork }),
+      start: (entry, granted) => {
         fork(
-          Effect.onExit(deliver(session, task), (exit) => {
+          Effect.onExit(deliver(run, entry), (exit) => {
             permits.release(granted)
             if (Exit.isSuccess(exit) || !Cause.hasDies(exit.cause)) return Effect.void
             // Nobody keeps it alive any more, so that it comes back as idle and its hand-outs are counted.
-            ledger.remove(task)
+            owned.remove(entry)
             return supervisor.defect("deliver", exit.cause)
           })
         )
@@ -144,58 +154,58 @@ const openSession = (
       beat: heartbeats.beat,
       rest: heartbeats.rest
     }
-    return { session, workers }
+    return { run, workers }
   })
 
 /**
  * Creates the groups that do not exist before anything is read. What goes wrong here is the readers' to wait out, but
  * for missing permissions, which waiting does not mend.
  */
-const createGroups = (session: Session): Effect.Effect<void, RedisRefused> =>
+const createGroups = (run: CollectorRun): Effect.Effect<void, RedisRefused> =>
   Effect.forEach(
-    session.lanes,
-    (lane) =>
-      Effect.catch(ensureGroup(session, lane), (error) =>
+    run.consumedStreams,
+    (stream) =>
+      Effect.catch(ensureGroup(run, stream), (error) =>
         redisFailure(error) === "refused"
           ? Effect.fail(refused(error))
-          : noteFailure(session.link, "create-groups", error)
+          : noteFailure(run.availability, "create-groups", error)
       ),
     { discard: true }
   )
 
 /** Runs all loops under one consumer name until it is lost. */
-const runSession = (
+const runUntilNameLost = (
   lasting: Lasting,
-  publish: (session: Session | undefined) => void
+  publish: (run: CollectorRun | undefined) => void
 ): Effect.Effect<Lease.LeaseLost, RedisRefused, Services> =>
   Effect.gen(function* () {
     const { supervisor } = lasting
-    const { session, workers } = yield* openSession(lasting)
+    const { run, workers } = yield* openRun(lasting)
     const lost = yield* Deferred.make<Lease.LeaseLost>()
-    publish(session)
-    yield* Monitor.observeSession(session)
+    publish(run)
+    yield* Monitor.observeRun(run)
     // These two outlive the others, so that what is still in flight at a stop stays this process's own.
     yield* Effect.forkScoped(
       supervisor
-        .watch(Lease.loopName, Lease.keepLease(session))
+        .watch(Lease.loopName, Lease.keepLease(run))
         .pipe(Effect.catch((error) => Deferred.succeed(lost, error)))
     )
-    yield* Effect.forkScoped(supervisor.watch(KeepAlive.loopName, KeepAlive.keepAlive(session)))
+    yield* Effect.forkScoped(supervisor.watch(KeepAlive.loopName, KeepAlive.keepAlive(run)))
     yield* Effect.addFinalizer(() =>
       Effect.flatMap(Deferred.isDone(lost), (nameIsLost) =>
-        nameIsLost ? FiberSet.clear(workers) : stopSession(session, workers)
+        nameIsLost ? FiberSet.clear(workers) : stopRun(run, workers)
       ).pipe(Effect.ensuring(Effect.sync(() => publish(undefined))))
     )
-    yield* createGroups(session)
+    yield* createGroups(run)
     yield* Effect.logInfo("collecting").pipe(
-      Effect.annotateLogs({ consumer: session.consumer.name, group: session.consumer.group })
+      Effect.annotateLogs({ consumer: run.consumer.name, group: run.consumer.group })
     )
     const loops = [
-      ...session.lanes.map((lane) => supervisor.watch(Consume.loopName(lane), Consume.consume(session, lane))),
-      supervisor.watch(Dispatch.loopName, Dispatch.dispatch(session)),
-      supervisor.watch(TakeOver.loopName, TakeOver.takeOver(session)),
-      supervisor.watch(Monitor.loopName, Monitor.monitor(session)),
-      supervisor.watch(Retain.loopName, Retain.retain(session))
+      ...run.consumedStreams.map((stream) => supervisor.watch(Consume.loopName(stream), Consume.consume(run, stream))),
+      supervisor.watch(DueDispatcher.loopName, DueDispatcher.dispatchDue(run)),
+      supervisor.watch(ClaimIdle.loopName, ClaimIdle.claimIdle(run)),
+      supervisor.watch(Monitor.loopName, Monitor.monitor(run)),
+      supervisor.watch(Housekeeping.loopName, Housekeeping.keepHouse(run))
     ]
     return yield* Effect.raceFirst(
       Deferred.await(lost),
@@ -203,12 +213,12 @@ const runSession = (
     )
   }).pipe(Effect.scoped)
 
-const loopNames = (lanes: ReadonlyArray<Lane>): ReadonlyArray<string> => [
-  ...lanes.map(Consume.loopName),
-  Dispatch.loopName,
-  TakeOver.loopName,
+const loopNames = (consumedStreams: ReadonlyArray<ConsumedStream>): ReadonlyArray<string> => [
+  ...consumedStreams.map(Consume.loopName),
+  DueDispatcher.loopName,
+  ClaimIdle.loopName,
   Monitor.loopName,
-  Retain.loopName,
+  Housekeeping.loopName,
   KeepAlive.loopName,
   Lease.loopName,
   Health.loopName,
@@ -226,21 +236,21 @@ export const makeCollector = <R>(
   Effect.gen(function* () {
     const streams = yield* EventStreams
     const supervisor = yield* makeSupervisor
-    const lanes = lanesOf(options)
-    const link = new Link()
+    const consumedStreams = consumedStreamsOf(options)
+    const availability = new RedisAvailability()
     const heartbeats = new Heartbeats()
-    const gate = new Gate(options.circuitBreaker)
-    const laneStates = freshLaneStates(lanes)
+    const gate = new DeliveryGate(options.circuitBreaker)
+    const streamStates = freshStreamStates(consumedStreams)
     const apiRecord = new ApiRecord(Duration.toMillis(options.healthInterval), options.rejectStatuses)
     const jobsApi = yield* JobsApi
     const lasting: Lasting = {
       options,
-      lanes,
-      laneStates,
+      consumedStreams,
+      streamStates,
       gate,
       api: apiRecord.watch(jobsApi),
       apiRecord,
-      link,
+      availability,
       supervisor,
       heartbeats
     }
@@ -251,9 +261,9 @@ export const makeCollector = <R>(
     }
     const configSync = yield* Effect.provideService(makeConfigSync(syncPulse), JobsApi, lasting.api)
     const configLoop = configSync === undefined ? Effect.never : supervisor.watch(ConfigSync.loopName, configSync.run)
-    let current: Session | undefined
+    let current: CollectorRun | undefined
     /** How many were opened so far. */
-    let sessions = 0
+    let runs = 0
     let stopping = false
     const health = Health.makeHealth({
       options,
@@ -261,25 +271,25 @@ export const makeCollector = <R>(
       api: jobsApi,
       signer: yield* Signer,
       configuration: configSync === undefined ? Effect.succeed(configOff) : Effect.map(configSync.status, configChecks),
-      lanes,
-      laneStates,
-      link,
+      consumedStreams,
+      streamStates,
+      availability,
       gate,
       apiRecord,
       heartbeats,
-      session: () => current,
+      run: () => current,
       stopping: () => stopping
     })
-    yield* Metrics.initialize([...new Set(lanes.map(({ label }) => label))], loopNames(lanes))
+    yield* Metrics.initialize([...new Set(consumedStreams.map(({ label }) => label))], loopNames(consumedStreams))
 
     const run = Effect.gen(function* () {
-      yield* awaitRedis(streams, link)
-      yield* advise(streams, lanes)
+      yield* awaitRedis(streams, availability)
+      yield* checkRedisAtStart(streams, consumedStreams)
       for (;;) {
-        const lost = yield* runSession(lasting, (session) => {
-          current = session
-          if (session !== undefined) sessions += 1
-          if (session === undefined) heartbeats.clear([Health.loopName, ConfigSync.loopName])
+        const lost = yield* runUntilNameLost(lasting, (run) => {
+          current = run
+          if (run !== undefined) runs += 1
+          if (run === undefined) heartbeats.clear([Health.loopName, ConfigSync.loopName])
         })
         yield* Effect.logWarning("lease.lost").pipe(Effect.annotateLogs({ consumer: lost.name }))
       }
@@ -292,16 +302,16 @@ export const makeCollector = <R>(
     )
     const stop = Effect.suspend(() => {
       const idle = !stopping && current === undefined && running.pollUnsafe() === undefined
-      const before = sessions
+      const before = runs
       stopping = true
       // One that was opened meanwhile says so itself.
-      const said = Effect.suspend(() => (idle && sessions === before ? saysIdleStop : Effect.void))
+      const said = Effect.suspend(() => (idle && runs === before ? saysIdleStop : Effect.void))
       return Effect.andThen(Fiber.interrupt(running), said)
     })
     yield* Effect.addFinalizer(() => stop)
     return {
-      session: () => current,
-      link,
+      run: () => current,
+      availability,
       health,
       stopping: () => stopping,
       stop,

@@ -26,13 +26,13 @@ export type {
   Exchange,
   Host,
   HostContext,
+  NetworkConditions,
   SimulatedRequest,
-  SimulatedResponse,
-  Weather
+  SimulatedResponse
 } from "./world/http.ts"
 export type { TraceLine } from "./world/kernel.ts"
-export type { Launched } from "./world/launchedProcess.ts"
+export type { LaunchedProcess } from "./world/launchedProcess.ts"
 export type { Process } from "./world/process.ts"
 export type { Executed } from "./world/redis.ts"
-export type { Bent, Given, Replica } from "./world/replica.ts"
+export type { Given, Overrides, Replica } from "./world/replica.ts"
 export { type Watcher, World, type WorldOptions } from "./world/world.ts"

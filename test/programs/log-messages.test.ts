@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
-const spoken = /(?:[lL]og(?:Info|Warning|Error|Debug)?|sayOfEntry)\((?:session, )?\s*"([^"]*)"/g
+const spoken = /(?:[lL]og(?:Info|Warning|Error|Debug)?|logEntry)\((?:run, )?\s*"([^"]*)"/g
 
 /** The messages that the source says, as far as they stand in the call. */
 const messages = globSync("src/**/*.ts", { cwd: root }).flatMap((file) =>

@@ -2,7 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import { Layer } from "effect"
 import { World } from "../../src/testing/index.ts"
-import { Facts } from "../../src/testing/simulation/eventRecords.ts"
+import { EventRecords } from "../../src/testing/simulation/eventRecords.ts"
 import { scenarioOf } from "../../src/testing/simulation/scenario.ts"
 
 const scenario = scenarioOf(1, 60_000)
@@ -10,24 +10,24 @@ const { abandoned, transcribe } = scenario.streams
 
 const begin = () => {
   const world = new World({ seed: 1, app: () => Layer.empty, host: () => ({ status: 404 }) })
-  const facts = new Facts(world.redis, scenario)
+  const records = new EventRecords(world.redis, scenario)
   const produce = (eventId: string): string => {
     const fields = ["event_id", eventId]
     const entryId = String(world.redis.command("XADD", transcribe, "*", ...fields))
-    facts.produced({ eventId, nature: "good", stream: transcribe, entryId, fields, untimely: false })
+    records.produced({ eventId, nature: "good", stream: transcribe, entryId, fields, untimely: false })
     return entryId
   }
   const deliver = (eventId: string, entryId: string) => {
-    const fact = facts.ofEvent(eventId)
-    if (fact !== undefined) fact.successes += 1
-    facts.acknowledged(transcribe, entryId)
+    const record = records.ofEvent(eventId)
+    if (record !== undefined) record.successes += 1
+    records.acknowledged(transcribe, entryId)
   }
-  const forgotten = () => facts.forget().map(({ produced }) => produced.eventId)
-  return { world, facts, produce, deliver, forgotten }
+  const forgotten = () => records.forget().map(({ produced }) => produced.eventId)
+  return { world, records, produce, deliver, forgotten }
 }
 
 it("an event that was delivered is forgotten an hour after it stood somewhere last, and stays counted", () => {
-  const { deliver, facts, forgotten, produce, world } = begin()
+  const { deliver, records, forgotten, produce, world } = begin()
   const entryId = produce("good-1")
   world.run("2 hours")
   assert.deepStrictEqual(forgotten(), [])
@@ -36,24 +36,24 @@ it("an event that was delivered is forgotten an hour after it stood somewhere la
   assert.deepStrictEqual(forgotten(), [])
   world.run("2 minutes")
   assert.deepStrictEqual(forgotten(), ["good-1"])
-  assert.isUndefined(facts.ofEvent("good-1"))
-  assert.isUndefined(facts.at(transcribe, entryId))
-  assert.deepStrictEqual(facts.all, [])
-  assert.strictEqual(facts.count, 1)
-  assert.deepInclude(facts.outcomes, { produced: 1, delivered: 1, lost: 0 })
+  assert.isUndefined(records.ofEvent("good-1"))
+  assert.isUndefined(records.at(transcribe, entryId))
+  assert.deepStrictEqual(records.all, [])
+  assert.strictEqual(records.count, 1)
+  assert.deepInclude(records.outcomes, { produced: 1, delivered: 1, lost: 0 })
 })
 
 it("what Redis lost, or was acknowledged without an end, is not forgotten", () => {
-  const { deliver, facts, forgotten, produce, world } = begin()
+  const { deliver, records, forgotten, produce, world } = begin()
   produce("good-1")
   world.redis.command("DEL", transcribe)
-  facts.survey("flush")
-  facts.acknowledged(transcribe, produce("good-2"))
+  records.survey("flush")
+  records.acknowledged(transcribe, produce("good-2"))
   deliver("good-3", produce("good-3"))
   world.run("2 hours")
   assert.deepStrictEqual(forgotten(), ["good-3"])
   assert.deepStrictEqual(
-    facts.all.map(({ lost, produced }) => [produced.eventId, lost]),
+    records.all.map(({ lost, produced }) => [produced.eventId, lost]),
     [
       ["good-1", "flush"],
       ["good-2", undefined]
@@ -62,33 +62,33 @@ it("what Redis lost, or was acknowledged without an end, is not forgotten", () =
 })
 
 it("what was abandoned is forgotten once it is replayed and delivered", () => {
-  const { deliver, facts, forgotten, produce, world } = begin()
+  const { deliver, records, forgotten, produce, world } = begin()
   const given = produce("good-1")
-  const round = facts.at(transcribe, given)
+  const round = records.at(transcribe, given)
   assert(round !== undefined)
-  facts.acknowledged(transcribe, given)
-  facts.copied(round, abandoned, "1-1", ["abandoned", JSON.stringify({ reason: "exhausted", attempts: 4 })])
+  records.acknowledged(transcribe, given)
+  records.copied(round, abandoned, "1-1", ["abandoned", JSON.stringify({ reason: "exhausted", attempts: 4 })])
   world.run("2 hours")
   assert.deepStrictEqual(forgotten(), [])
-  facts.unabandoned(abandoned, "1-1")
-  facts.begun(round.fact, transcribe, "9-1")
+  records.unabandoned(abandoned, "1-1")
+  records.begun(round.record, transcribe, "9-1")
   deliver("good-1", "9-1")
   world.run("2 hours")
   assert.deepStrictEqual(forgotten(), ["good-1"])
-  assert.isUndefined(facts.at(abandoned, "1-1"))
-  assert.deepInclude(facts.outcomes, { produced: 1, delivered: 1, abandoned: 0, replayed: 1 })
+  assert.isUndefined(records.at(abandoned, "1-1"))
+  assert.deepInclude(records.outcomes, { produced: 1, delivered: 1, abandoned: 0, replayed: 1 })
 })
 
 it("an entry that was acknowledged does not come again where a failover forgot its copy and the group", () => {
-  const { facts, produce, world } = begin()
+  const { records, produce, world } = begin()
   world.redis.command("XGROUP", "CREATE", transcribe, "job-collector-group", "0", "MKSTREAM")
   const moved = produce("good-1")
-  facts.acknowledged(transcribe, moved)
+  records.acknowledged(transcribe, moved)
   const unread = produce("good-2")
   world.redis.command("XGROUP", "DESTROY", transcribe, "job-collector-group")
-  facts.survey("failover")
+  records.survey("failover")
   assert.deepStrictEqual(
-    facts.all.map(({ copies, lost }) => [[...copies], lost]),
+    records.all.map(({ copies, lost }) => [[...copies], lost]),
     [
       [[], "failover"],
       [[`${transcribe} ${unread}`], undefined]

@@ -202,7 +202,7 @@ describe("Redis", () => {
 describe("HTTP", () => {
   const get = Effect.flatMap(HttpClient.HttpClient, (client) => client.get("http://host.test/path"))
 
-  it("weather comes before the host, and ends", () => {
+  it("conditions comes before the host, and ends", () => {
     const paths: Array<string> = []
     const twice = Effect.all([
       Effect.map(get, ({ status }) => status),
@@ -216,7 +216,7 @@ describe("HTTP", () => {
         paths.push(path)
         return { status: 204 }
       },
-      faults: [{ kind: "storm", at: 0, lasts: 3_000, weather: { statuses: { 503: 1 } } }]
+      faults: [{ kind: "storm", at: 0, lasts: 3_000, conditions: { statuses: { 503: 1 } } }]
     })
     assert.deepStrictEqual(seen[0]?.value, [503, 204])
     assert.deepStrictEqual(paths, ["/path"])
@@ -229,7 +229,7 @@ describe("HTTP", () => {
         work += 1
         return { status: 200 }
       },
-      faults: [{ kind: "storm", at: 0, lasts: 3_000, weather: { replyLost: 1 } }]
+      faults: [{ kind: "storm", at: 0, lasts: 3_000, conditions: { replyLost: 1 } }]
     })
     assert.strictEqual(work, 1)
     assert.strictEqual(seen[0]?.tag, "failed")

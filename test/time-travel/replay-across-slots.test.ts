@@ -35,7 +35,7 @@ describe("a replay across slots", () => {
         delivered.add(headers["idempotency-key"] ?? "")
         return { status: 200, body: { job_id: 1, credits_deducted: 58 } }
       },
-      bent: () => ({ redis: acrossSlots })
+      overrides: () => ({ redis: acrossSlots })
     })
     const old = world.now - 30 * 86_400_000
     const about = {

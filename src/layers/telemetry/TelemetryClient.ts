@@ -7,7 +7,7 @@ const maxRequests = 8
 /** A receiver that comes and goes is reported this often at most, in milliseconds. */
 const reportInterval = 300_000
 
-interface Signal {
+interface ChangeSignal {
   failingSince: number | undefined
   reportedAt: number
 }
@@ -20,11 +20,11 @@ const reasonOf = (error: HttpClientError.HttpClientError): string => {
 
 /** Says once that a signal (one URL each) no longer gets through, and once that it does again. */
 const makeReporter = () => {
-  const signals = new Map<string, Signal>()
-  const signalOf = (url: string): Signal => {
+  const signals = new Map<string, ChangeSignal>()
+  const signalOf = (url: string): ChangeSignal => {
     const known = signals.get(url)
     if (known !== undefined) return known
-    const made: Signal = { failingSince: undefined, reportedAt: Number.NEGATIVE_INFINITY }
+    const made: ChangeSignal = { failingSince: undefined, reportedAt: Number.NEGATIVE_INFINITY }
     signals.set(url, made)
     return made
   }

@@ -2,17 +2,17 @@
 import { Cause, Effect, Exit } from "effect"
 import type { Consumer, EventStreams } from "../../services/EventStreams.ts"
 import type { RedisError } from "../../services/Redis.ts"
-import type { Link } from "../redis/redisAvailability.ts"
-import { untilDone } from "../redis/retryRedis.ts"
-import { isDlq, type Lane } from "./state/consumedStream.ts"
-import type { Task } from "./state/ownedEntry.ts"
+import type { RedisAvailability } from "../redis/redisAvailability.ts"
+import { retryUntilDone } from "../redis/retryRedis.ts"
+import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
+import type { OwnedEntry } from "./state/ownedEntry.ts"
 
 interface Waiting {
   readonly id: string
   readonly done: (exit: Exit.Exit<void>) => void
 }
 
-/** What waits to be acknowledged in one lane. */
+/** What waits to be acknowledged in one stream. */
 interface Batch {
   readonly waiting: Array<Waiting>
   flushing: boolean
@@ -26,14 +26,16 @@ const mostIds = 512
 export const makeAcknowledge = (context: {
   readonly streams: EventStreams["Service"]
   readonly consumer: Consumer
-  readonly link: Link
+  readonly availability: RedisAvailability
   readonly fork: (effect: Effect.Effect<void>) => unknown
-}): ((task: Task) => Effect.Effect<void>) => {
-  const batches = new Map<Lane, Batch>()
-  const { consumer, fork, link, streams } = context
+}): ((entry: OwnedEntry) => Effect.Effect<void>) => {
+  const batches = new Map<ConsumedStream, Batch>()
+  const { consumer, fork, availability, streams } = context
 
-  const send = (lane: Lane, ids: ReadonlyArray<string>): Effect.Effect<number, RedisError> =>
-    isDlq(lane) ? streams.finish(lane.key, consumer.group, ids) : streams.acknowledge(lane.key, consumer.group, ids)
+  const send = (stream: ConsumedStream, ids: ReadonlyArray<string>): Effect.Effect<number, RedisError> =>
+    isDlq(stream)
+      ? streams.finish(stream.key, consumer.group, ids)
+      : streams.acknowledge(stream.key, consumer.group, ids)
 
   const start = (batch: Batch): void => {
     if (batch.flushing || batch.waiting.length === 0) return
@@ -41,14 +43,14 @@ export const makeAcknowledge = (context: {
     fork(batch.flush)
   }
 
-  const makeBatch = (lane: Lane): Batch => {
+  const makeBatch = (stream: ConsumedStream): Batch => {
     const waiting: Array<Waiting> = []
     let sent: ReadonlyArray<Waiting> = []
     const flush = Effect.gen(function* () {
       while (waiting.length > 0) {
         sent = waiting.splice(0, mostIds)
         const ids = sent.map(({ id }) => id)
-        yield* untilDone(link, "acknowledge", send(lane, ids))
+        yield* retryUntilDone(availability, "acknowledge", send(stream, ids))
         for (const { done } of sent) done(Exit.void)
         sent = []
       }
@@ -72,18 +74,18 @@ export const makeAcknowledge = (context: {
     return batch
   }
 
-  const batchOf = (lane: Lane): Batch => {
-    const known = batches.get(lane)
+  const batchOf = (stream: ConsumedStream): Batch => {
+    const known = batches.get(stream)
     if (known !== undefined) return known
-    const made = makeBatch(lane)
-    batches.set(lane, made)
+    const made = makeBatch(stream)
+    batches.set(stream, made)
     return made
   }
 
-  return (task) =>
+  return (entry) =>
     Effect.callback<void>((resume) => {
-      const batch = batchOf(task.lane)
-      batch.waiting.push({ id: task.id, done: resume })
+      const batch = batchOf(entry.stream)
+      batch.waiting.push({ id: entry.id, done: resume })
       start(batch)
     })
 }

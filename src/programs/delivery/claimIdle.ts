@@ -6,8 +6,8 @@ import { redisFailure } from "../../services/RedisFailure.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { holdPending, roomFor } from "./pendingRecovery.ts"
 import { lostByRedis, noteDeleted } from "./settle.ts"
-import { laneState, type Session } from "./state/collectorRun.ts"
-import type { Lane } from "./state/consumedStream.ts"
+import { type CollectorRun, streamState } from "./state/collectorRun.ts"
+import type { ConsumedStream } from "./state/consumedStream.ts"
 
 export const loopName = "take-over"
 
@@ -15,12 +15,12 @@ export const loopName = "take-over"
 const batch = 100
 
 /** Entries that Redis lost while they were pending, this process's own among them. */
-const takeIn = (session: Session, lane: Lane, deleted: ReadonlyArray<string>): Effect.Effect<void> =>
+const takeIn = (run: CollectorRun, stream: ConsumedStream, deleted: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.forEach(
     deleted,
     (id) => {
-      const task = session.ledger.get(lane, id)
-      return task === undefined ? noteDeleted(session, lane, id) : lostByRedis(session, task)
+      const entry = run.owned.get(stream, id)
+      return entry === undefined ? noteDeleted(run, stream, id) : lostByRedis(run, entry)
     },
     { discard: true }
   )
@@ -32,7 +32,7 @@ const before = (id: string): string => {
   return time === "0" ? "-" : `${BigInt(time) - 1n}-18446744073709551615`
 }
 
-/** Most steps through one lane in a row, so that no lane waits long for another. */
+/** Most steps through one stream in a row, so that no stream waits long for another. */
 const mostSteps = 20
 
 interface Claimed {
@@ -42,75 +42,84 @@ interface Claimed {
 }
 
 /** Holds what was claimed and is not known here yet. */
-const takeOn = (session: Session, lane: Lane, { deleted, ids }: Claimed): Effect.Effect<void, RedisError> =>
+const takeOn = (
+  run: CollectorRun,
+  stream: ConsumedStream,
+  { deleted, ids }: Claimed
+): Effect.Effect<void, RedisError> =>
   Effect.gen(function* () {
-    const { consumer, ledger, streams } = session
-    yield* takeIn(session, lane, deleted)
-    const wanted = new Set(ids.filter((id) => !ledger.has(lane, id)))
+    const { consumer, owned, streams } = run
+    yield* takeIn(run, stream, deleted)
+    const wanted = new Set(ids.filter((id) => !owned.has(stream, id)))
     if (wanted.size === 0) return
-    const pending = yield* Effect.forEach(wanted, (id) => streams.pendingOf(lane.key, consumer, before(id), 1), {
+    const pending = yield* Effect.forEach(wanted, (id) => streams.pendingOf(stream.key, consumer, before(id), 1), {
       concurrency: 16
     })
     const taken = yield* holdPending(
-      session,
-      lane,
+      run,
+      stream,
       pending.flat().filter(({ id }) => wanted.has(id))
     )
-    yield* Metric.update(Metrics.entriesClaimed(lane.label), taken)
+    yield* Metric.update(Metrics.entriesClaimed(stream.label), taken)
     if (taken > 0) {
-      yield* Effect.logInfo("entries.claimed").pipe(Effect.annotateLogs({ stream: lane.key, entries: taken }))
+      yield* Effect.logInfo("entries.claimed").pipe(Effect.annotateLogs({ stream: stream.key, entries: taken }))
     }
   })
 
 /** Claims one batch of idle entries from a cursor on: where to go on. */
-const claim = (session: Session, lane: Lane, cursor: string, count: number): Effect.Effect<string, RedisError> => {
-  const { consumer, streams } = session
-  const minIdle = Duration.toMillis(session.options.claimIdle)
-  return Effect.flatMap(streams.claimIdle(lane.key, consumer, minIdle, cursor, count), (claimed) =>
+const claim = (
+  run: CollectorRun,
+  stream: ConsumedStream,
+  cursor: string,
+  count: number
+): Effect.Effect<string, RedisError> => {
+  const { consumer, streams } = run
+  const minIdle = Duration.toMillis(run.options.claimIdle)
+  return Effect.flatMap(streams.claimIdle(stream.key, consumer, minIdle, cursor, count), (claimed) =>
     claimed.ids.length + claimed.deleted.length === 0
       ? Effect.succeed(claimed.cursor)
-      : Effect.as(takeOn(session, lane, claimed), claimed.cursor)
+      : Effect.as(takeOn(run, stream, claimed), claimed.cursor)
   )
 }
 
 /**
- * Goes on through a lane's pending entries for as long as there is room, its cursor kept for the next time: made once
- * for each lane, run again and again.
+ * Goes on through a stream's pending entries for as long as there is room, its cursor kept for the next time: made once
+ * for each stream, run again and again.
  */
-const makeScan = (session: Session, lane: Lane): Effect.Effect<void> => {
+const makeScan = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void> => {
   let cursor = "0-0"
   return Effect.gen(function* () {
-    yield* session.beat(loopName)
+    yield* run.beat(loopName)
     for (let steps = 0; steps < mostSteps; steps++) {
-      const count = Math.min(batch, roomFor(session, lane))
+      const count = Math.min(batch, roomFor(run, stream))
       if (count <= 0) return
-      cursor = yield* claim(session, lane, cursor, count)
+      cursor = yield* claim(run, stream, cursor, count)
       if (cursor === "0-0") return
     }
   }).pipe(
     Effect.catch((error) => {
       cursor = "0-0"
       if (redisFailure(error) === "no-group") return Effect.void
-      laneState(session, lane).unsure = true
-      return noteFailure(session.link, loopName, error)
+      streamState(run, stream).needsReread = true
+      return noteFailure(run.availability, loopName, error)
     })
   )
 }
 
 /** After Redis was away, every replica is given the time to renew its own before anything is taken over. */
-const mayTake = (session: Session, now: number): boolean => {
-  const since = session.link.upAgainSince
-  return session.link.up && (since === undefined || now >= since + Duration.toMillis(session.options.claimIdle))
+const mayTake = (run: CollectorRun, now: number): boolean => {
+  const since = run.availability.upAgainSince
+  return run.availability.up && (since === undefined || now >= since + Duration.toMillis(run.options.claimIdle))
 }
 
 /** Scans each stream's pending entries again and again, thirty times within `CLAIM_IDLE`. */
-export const takeOver = (session: Session): Effect.Effect<never> =>
+export const claimIdle = (run: CollectorRun): Effect.Effect<never> =>
   Effect.gen(function* () {
-    const everyMs = Math.min(10_000, Duration.toMillis(session.options.claimIdle) / 30)
-    const scans = session.lanes.map((lane) => makeScan(session, lane))
+    const everyMs = Math.min(10_000, Duration.toMillis(run.options.claimIdle) / 30)
+    const scans = run.consumedStreams.map((stream) => makeScan(run, stream))
     for (;;) {
-      yield* session.beat(loopName)
-      if (mayTake(session, yield* Clock.currentTimeMillis)) for (const scan of scans) yield* scan
+      yield* run.beat(loopName)
+      if (mayTake(run, yield* Clock.currentTimeMillis)) for (const scan of scans) yield* scan
       yield* Effect.sleep(everyMs)
     }
   })

@@ -8,9 +8,9 @@ import { redisFailure, redisFailureMessage } from "../../services/RedisFailure.t
 import { backoff, noteFailure } from "../redis/retryRedis.ts"
 import { ensureGroup, noteSeen } from "./groups.ts"
 import { awaitRoom, fromFirst, rereadOwn, roomFor } from "./pendingRecovery.ts"
-import { laneState, type Session } from "./state/collectorRun.ts"
-import { isDlq, type Lane } from "./state/consumedStream.ts"
-import { freshTask, type Task, untried } from "./state/ownedEntry.ts"
+import { type CollectorRun, streamState } from "./state/collectorRun.ts"
+import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
+import { freshEntry, type OwnedEntry, untried } from "./state/ownedEntry.ts"
 import { receiving } from "./tracing.ts"
 
 /** How long a read waits for the first entry, in milliseconds. */
@@ -21,12 +21,16 @@ const pollMs = 100
 /** Most entries of the DLQ that one read brings, so that an answer stays small. */
 const dlqBatch = 100
 
-export const loopName = (lane: Lane): string => `consume:${lane.key}`
+export const loopName = (stream: ConsumedStream): string => `consume:${stream.key}`
 
-const received = (session: Session, lane: Lane, entries: ReadonlyArray<StreamEntry>): Effect.Effect<void> => {
+const received = (
+  run: CollectorRun,
+  stream: ConsumedStream,
+  entries: ReadonlyArray<StreamEntry>
+): Effect.Effect<void> => {
   const last = entries.at(-1)
-  if (last !== undefined) noteSeen(session, lane, last.id)
-  return Metric.update(Metrics.eventsReceived(lane.label), entries.length)
+  if (last !== undefined) noteSeen(run, stream, last.id)
+  return Metric.update(Metrics.eventsReceived(stream.label), entries.length)
 }
 
 /** How a reader reads: as many as there is room for, waiting for the first, or a single one for a probe. */
@@ -39,27 +43,27 @@ type Manner = "all" | "wait" | "one"
 type Reads = Readonly<Record<Manner, Effect.Effect<boolean, RedisError>>>
 
 /** Reads new source entries and starts the work on them; each has its permit before it is read. */
-const readSource = (session: Session, lane: Lane, reader: StreamReader): Reads => {
-  const { gate, ledger, permits } = session
-  const loop = loopName(lane)
-  const sources = session.lanes.filter((candidate) => !isDlq(candidate)).length
+const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader): Reads => {
+  const { gate, owned, permits } = run
+  const loop = loopName(stream)
+  const sources = run.consumedStreams.filter((candidate) => !isDlq(candidate)).length
   const scarce = permits.total < 2 * sources
   // One that waits with two permits and gets one entry knows that there was no more, and need not look again.
   const idle = permits.total < 8 * sources ? 1 : 2
 
-  const startOrHold = (entry: StreamEntry, flows: boolean, now: number): boolean => {
+  const startOrHold = ({ fields, id }: StreamEntry, flows: boolean, now: number): boolean => {
     // Handed out again because its group was created anew: it is being worked on.
-    if (ledger.has(lane, entry.id)) return false
-    const task = freshTask(lane, entry.id, entry.fields, now)
+    if (owned.has(stream, id)) return false
+    const entry = freshEntry(stream, id, fields, now)
     if (flows) {
-      ledger.run(task)
-      session.start(task, 1)
+      owned.run(entry)
+      run.start(entry, 1)
       return true
     }
     // The circuit is open, or a pause began, while the read was under way: the entry waits without its permit.
-    task.fields = undefined
-    if (gate.open) task.dueAt = untried
-    ledger.hold(task)
+    entry.fields = undefined
+    if (gate.open) entry.dueAt = untried
+    owned.hold(entry)
     return false
   }
 
@@ -68,9 +72,9 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader): Reads =
     return Effect.uninterruptible(
       Effect.gen(function* () {
         const granted = permits.tryTake(most) || (yield* takeSome)
-        yield* session.beat(loop)
-        const reading = reader.readNew(lane.key, session.consumer, granted, block ? blockMs : 0)
-        const read = receiving(session, lane, reading)
+        yield* run.beat(loop)
+        const reading = reader.readNew(stream.key, run.consumer, granted, block ? blockMs : 0)
+        const read = receiving(run, stream, reading)
         // A read that does not wait is seen to its end, so that a stop leaves nothing handed out unread.
         const entries = yield* Effect.onError(block ? Effect.interruptible(read) : read, () =>
           Effect.sync(() => permits.release(granted))
@@ -84,7 +88,7 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader): Reads =
         let started = 0
         for (const entry of entries) if (startOrHold(entry, flows, now)) started += 1
         permits.release(granted - started)
-        yield* received(session, lane, entries)
+        yield* received(run, stream, entries)
         return entries.length >= granted
       })
     )
@@ -98,26 +102,26 @@ const readSource = (session: Session, lane: Lane, reader: StreamReader): Reads =
 }
 
 /** Reads new DLQ entries and holds them until they are due; holding takes no permit. */
-const readDlq = (session: Session, lane: Lane, reader: StreamReader): Reads => {
-  const loop = loopName(lane)
-  const dueTask = ({ fields, id }: StreamEntry, now: number): Task => {
+const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader): Reads => {
+  const loop = loopName(stream)
+  const dueEntry = ({ fields, id }: StreamEntry, now: number): OwnedEntry => {
     const decoded = decodeDlqEntry(fields)
-    return freshTask(lane, id, undefined, Result.isSuccess(decoded) ? decoded.success.retry.not_before : now)
+    return freshEntry(stream, id, undefined, Result.isSuccess(decoded) ? decoded.success.retry.not_before : now)
   }
 
   const readIn = (manner: Manner): Effect.Effect<boolean, RedisError> =>
     Effect.gen(function* () {
-      yield* awaitRoom(session, lane, loop)
-      yield* session.beat(loop)
-      const count = manner === "one" ? 1 : Math.min(roomFor(session, lane), dlqBatch)
-      const read = reader.readNew(lane.key, session.consumer, count, manner === "all" ? 0 : blockMs)
-      const entries = yield* receiving(session, lane, read)
+      yield* awaitRoom(run, stream, loop)
+      yield* run.beat(loop)
+      const count = manner === "one" ? 1 : Math.min(roomFor(run, stream), dlqBatch)
+      const read = reader.readNew(stream.key, run.consumer, count, manner === "all" ? 0 : blockMs)
+      const entries = yield* receiving(run, stream, read)
       if (entries.length === 0) return false
       const now = yield* Clock.currentTimeMillis
       for (const entry of entries) {
-        if (!session.ledger.has(lane, entry.id)) session.ledger.hold(dueTask(entry, now))
+        if (!run.owned.has(stream, entry.id)) run.owned.hold(dueEntry(entry, now))
       }
-      yield* received(session, lane, entries)
+      yield* received(run, stream, entries)
       return entries.length >= count
     })
 
@@ -125,46 +129,46 @@ const readDlq = (session: Session, lane: Lane, reader: StreamReader): Reads => {
 }
 
 /** Reads as long as Redis answers. An idle reader waits with a permit or two; a busy one takes all that are free. */
-const read = (session: Session, lane: Lane): Effect.Effect<never, RedisError> =>
+const read = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never, RedisError> =>
   Effect.gen(function* () {
-    const reader = yield* session.streams.reader
-    const loop = loopName(lane)
-    yield* ensureGroup(session, lane)
-    let unread = yield* rereadOwn(session, lane, fromFirst)
-    const state = laneState(session, lane)
+    const reader = yield* run.streams.reader
+    const loop = loopName(stream)
+    yield* ensureGroup(run, stream)
+    let unread = yield* rereadOwn(run, stream, fromFirst)
+    const state = streamState(run, stream)
     state.ready = true
     state.problem = undefined
-    yield* session.link.succeeded
-    const reads = isDlq(lane) ? readDlq(session, lane, reader) : readSource(session, lane, reader)
+    yield* run.availability.succeeded
+    const reads = isDlq(stream) ? readDlq(run, stream, reader) : readSource(run, stream, reader)
     let more = true
     for (;;) {
       // Not elsewhere: what this reader is being given just now would seem to be unknown.
-      if (state.unsure) unread = fromFirst
-      state.unsure = false
+      if (state.needsReread) unread = fromFirst
+      state.needsReread = false
       while (unread !== undefined) {
-        yield* awaitRoom(session, lane, loop)
-        yield* session.beat(loop)
-        unread = yield* rereadOwn(session, lane, unread)
+        yield* awaitRoom(run, stream, loop)
+        yield* run.beat(loop)
+        unread = yield* rereadOwn(run, stream, unread)
       }
       // The circuit, a pause, or work in hand may keep it from reading for as long as it takes.
-      yield* session.rest(loop)
-      const allowed = yield* session.gate.readable
+      yield* run.rest(loop)
+      const allowed = yield* run.gate.readable
       more = yield* reads[allowed === "one" ? "one" : more ? "all" : "wait"]
     }
   }).pipe(Effect.scoped)
 
 /** The reader of one stream: waits out a Redis that is away, and heals a group that is gone. */
-export const consume = (session: Session, lane: Lane): Effect.Effect<never> => {
+export const consume = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never> => {
   const attempt = (failures: number): Effect.Effect<never> =>
     Effect.gen(function* () {
       const started = yield* Clock.currentTimeMillis
-      yield* session.beat(loopName(lane))
-      const error = yield* Effect.flip(read(session, lane))
-      const state = laneState(session, lane)
+      yield* run.beat(loopName(stream))
+      const error = yield* Effect.flip(read(run, stream))
+      const state = streamState(run, stream)
       state.ready = false
       state.problem = redisFailureMessage(error)
-      if (redisFailure(error) === "no-group") state.grouped = false
-      yield* noteFailure(session.link, loopName(lane), error)
+      if (redisFailure(error) === "no-group") state.groupAdopted = false
+      yield* noteFailure(run.availability, loopName(stream), error)
       const lasted = (yield* Clock.currentTimeMillis) - started
       // A group that is gone is created again at once; after that, and for anything else, the wait grows.
       if (redisFailure(error) !== "no-group" || failures > 0) yield* backoff(failures)

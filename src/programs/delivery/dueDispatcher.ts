@@ -1,37 +1,37 @@
 /** Starts held entries when they are due: retries, entries found pending, and the probes of an open circuit. */
 import { Clock, Effect } from "effect"
-import { Watch } from "../redis/changeSignal.ts"
-import type { Session } from "./state/collectorRun.ts"
-import { isSuspect, type Task, untried } from "./state/ownedEntry.ts"
+import { Waiter } from "../redis/changeSignal.ts"
+import type { CollectorRun } from "./state/collectorRun.ts"
+import { isSuspect, type OwnedEntry, untried } from "./state/ownedEntry.ts"
 
 export const loopName = "dispatch"
 
 /** How long to look out for something to probe with before looking again, in milliseconds. */
 const probePatience = 1_000
 
-/** What to do next: wait for a change (or until a time), or start the task that is due first. */
+/** What to do next: wait for a change (or until a time), or start the entry that is due first. */
 type Next =
   | { readonly _tag: "Wait"; readonly until: number | undefined }
-  | { readonly _tag: "Start"; readonly task: Task; readonly probe: boolean }
+  | { readonly _tag: "Start"; readonly entry: OwnedEntry; readonly probe: boolean }
 
 /**
  * Whether a probe should be an event that was never tried. Every second one is: what waits may be all bad events, which
  * opened the circuit by themselves, and no good one would ever be read. No more are fetched than there are permits.
  */
-const wantsFresh = ({ gate, ledger, permits }: Session): boolean =>
-  gate.probes % 2 === 1 && ledger.peek()?.dueAt !== untried && ledger.held - ledger.heldOfDlq < permits.total
+const wantsFresh = ({ gate, owned, permits }: CollectorRun): boolean =>
+  gate.probes % 2 === 1 && owned.peek()?.dueAt !== untried && owned.held - owned.heldOfDlq < permits.total
 
-const next = (session: Session, now: number): Next => {
-  const { gate, ledger } = session
-  const first = ledger.peek()
+const next = (run: CollectorRun, now: number): Next => {
+  const { gate, owned } = run
+  const first = owned.peek()
   if (now < gate.pauseEnds) return { _tag: "Wait", until: gate.pauseEnds }
   const { probeAt } = gate
   if (probeAt !== undefined && now < probeAt) return { _tag: "Wait", until: probeAt }
-  if (probeAt !== undefined && wantsFresh(session) && now < probeAt + probePatience) {
+  if (probeAt !== undefined && wantsFresh(run) && now < probeAt + probePatience) {
     gate.wantProbe()
     return { _tag: "Wait", until: probeAt + probePatience }
   }
-  if (first !== undefined && first.dueAt <= now) return { _tag: "Start", task: first, probe: probeAt !== undefined }
+  if (first !== undefined && first.dueAt <= now) return { _tag: "Start", entry: first, probe: probeAt !== undefined }
   if (probeAt === undefined) return { _tag: "Wait", until: first?.dueAt }
   // A probe is due and nothing waits that could be one: let the readers fetch an entry.
   gate.wantProbe()
@@ -39,14 +39,14 @@ const next = (session: Session, now: number): Next => {
 }
 
 /** A suspect works alone: it takes every permit there is. */
-const permitsFor = ({ permits }: Session, task: Task): number => (isSuspect(task) ? permits.total : 1)
+const permitsFor = ({ permits }: CollectorRun, entry: OwnedEntry): number => (isSuspect(entry) ? permits.total : 1)
 
-/** Starts the task that is due first once it has its permits: made once, run for every task. */
-const makeStart = (session: Session): Effect.Effect<void> => {
-  const { gate, ledger, permits } = session
+/** Starts the entry that is due first once it has its permits: made once, run for every entry. */
+const makeStart = (run: CollectorRun): Effect.Effect<void> => {
+  const { gate, owned, permits } = run
   const takePermits = Effect.clockWith((clock) => {
-    const plan = next(session, clock.currentTimeMillisUnsafe())
-    const count = plan._tag === "Start" ? permitsFor(session, plan.task) : 1
+    const plan = next(run, clock.currentTimeMillisUnsafe())
+    const count = plan._tag === "Start" ? permitsFor(run, plan.entry) : 1
     return permits.take(count, count)
   })
   return Effect.uninterruptible(
@@ -54,33 +54,33 @@ const makeStart = (session: Session): Effect.Effect<void> => {
       const granted = yield* Effect.interruptible(takePermits)
       const now = yield* Clock.currentTimeMillis
       // Much may have changed while it waited for its turn.
-      const still = next(session, now)
-      if (still._tag === "Wait" || permitsFor(session, still.task) !== granted) return permits.release(granted)
-      const task = ledger.pop()
-      if (task === undefined) return permits.release(granted)
+      const still = next(run, now)
+      if (still._tag === "Wait" || permitsFor(run, still.entry) !== granted) return permits.release(granted)
+      const entry = owned.pop()
+      if (entry === undefined) return permits.release(granted)
       if (still.probe) gate.probed(now)
-      session.start(task, granted)
+      run.start(entry, granted)
     })
   )
 }
 
-export const dispatch = (session: Session): Effect.Effect<never> =>
+export const dispatchDue = (run: CollectorRun): Effect.Effect<never> =>
   Effect.gen(function* () {
-    const { gate, ledger } = session
-    const start = makeStart(session)
+    const { gate, owned } = run
+    const start = makeStart(run)
     for (;;) {
-      yield* session.beat(loopName)
-      const watch = new Watch(gate.changed, ledger.changed)
+      yield* run.beat(loopName)
+      const waiter = new Waiter(gate.changed, owned.changed)
       const now = yield* Clock.currentTimeMillis
-      const plan = next(session, now)
+      const plan = next(run, now)
       if (plan._tag === "Start") {
         // Permits come back when deliveries end, which takes as long as Redis or the API is away.
-        yield* session.rest(loopName)
+        yield* run.rest(loopName)
         yield* start
         continue
       }
       // Wakes at least this often to show that it is alive.
       const alive = now + 10_000
-      yield* watch.wait(Math.min(plan.until ?? alive, alive))
+      yield* waiter.wait(Math.min(plan.until ?? alive, alive))
     }
   })

@@ -2,11 +2,11 @@
 import { Clock, Effect, Random, Schema } from "effect"
 import type { Consumer, EventStreams } from "../../services/EventStreams.ts"
 import type { RedisError } from "../../services/Redis.ts"
-import { Signal } from "../redis/changeSignal.ts"
-import type { Link } from "../redis/redisAvailability.ts"
-import { backoff, noteFailure, untilDoneOrRefused } from "../redis/retryRedis.ts"
-import type { LeaseState, Session } from "./state/collectorRun.ts"
-import type { Lane } from "./state/consumedStream.ts"
+import { ChangeSignal } from "../redis/changeSignal.ts"
+import type { RedisAvailability } from "../redis/redisAvailability.ts"
+import { backoff, noteFailure, retryUntilDoneOrRefused } from "../redis/retryRedis.ts"
+import type { CollectorRun, LeaseState } from "./state/collectorRun.ts"
+import type { ConsumedStream } from "./state/consumedStream.ts"
 
 export const loopName = "lease"
 
@@ -37,7 +37,7 @@ const newToken: Effect.Effect<string> = Effect.map(Effect.all([Random.next, Rand
  */
 export const acquire = (
   streams: EventStreams["Service"],
-  link: Link,
+  availability: RedisAvailability,
   key: string,
   wanted: Consumer
 ): Effect.Effect<Held, RedisError> =>
@@ -47,8 +47,14 @@ export const acquire = (
       Effect.gen(function* () {
         const consumer = { group: wanted.group, name }
         const asked = yield* Clock.currentTimeMillis
-        const got = yield* untilDoneOrRefused(link, loopName, streams.renewLease(key, consumer, token, leaseTtlMs))
-        return got ? { consumer, lease: { token, changed: new Signal(), validUntil: asked + leaseTtlMs } } : undefined
+        const got = yield* retryUntilDoneOrRefused(
+          availability,
+          loopName,
+          streams.renewLease(key, consumer, token, leaseTtlMs)
+        )
+        return got
+          ? { consumer, lease: { token, changed: new ChangeSignal(), validUntil: asked + leaseTtlMs } }
+          : undefined
       })
     const deadline = (yield* Clock.currentTimeMillis) + leaseTtlMs + retryEveryMs
     for (;;) {
@@ -68,27 +74,29 @@ export const acquire = (
   })
 
 /** The stream whose slot the lease lives in. */
-export const leaseStream = (lanes: ReadonlyArray<Lane>): string => lanes[0]?.key ?? ""
+export const leaseStream = (consumedStreams: ReadonlyArray<ConsumedStream>): string => consumedStreams[0]?.key ?? ""
 
 /** Renews the lease; fails when another process has taken the name. */
-export const keepLease = (session: Session): Effect.Effect<never, LeaseLost> =>
+export const keepLease = (run: CollectorRun): Effect.Effect<never, LeaseLost> =>
   Effect.gen(function* () {
-    const { consumer, lease, link, streams } = session
-    const renewal = Effect.result(streams.renewLease(leaseStream(session.lanes), consumer, lease.token, leaseTtlMs))
+    const { consumer, lease, availability, streams } = run
+    const renewal = Effect.result(
+      streams.renewLease(leaseStream(run.consumedStreams), consumer, lease.token, leaseTtlMs)
+    )
     let failures = 0
     for (;;) {
-      yield* session.beat(loopName)
+      yield* run.beat(loopName)
       const asked = yield* Clock.currentTimeMillis
       const renewed = yield* renewal
       if (renewed._tag === "Failure") {
-        yield* noteFailure(link, loopName, renewed.failure)
+        yield* noteFailure(availability, loopName, renewed.failure)
         yield* backoff(failures)
         failures += 1
         continue
       }
       if (!renewed.success) return yield* new LeaseLost({ name: consumer.name })
       failures = 0
-      yield* link.succeeded
+      yield* availability.succeeded
       lease.validUntil = asked + leaseTtlMs
       lease.changed.notify()
       yield* Effect.sleep(renewEveryMs)

@@ -7,8 +7,8 @@ import type { RedisError } from "../../services/Redis.ts"
 import { redisFailureMessage } from "../../services/RedisFailure.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { ensureGroup } from "./groups.ts"
-import { type LaneFigures, laneState, type Session } from "./state/collectorRun.ts"
-import type { Lane } from "./state/consumedStream.ts"
+import { type CollectorRun, type StreamFigures, streamState } from "./state/collectorRun.ts"
+import type { ConsumedStream } from "./state/consumedStream.ts"
 
 export const loopName = "monitor"
 
@@ -16,40 +16,40 @@ export const loopName = "monitor"
  * How many entries were trimmed away before the group read them. Redis knows how many were ever added and how many the
  * group has read; where the stream begins past the group's last-delivered id, everything before its beginning is gone.
  */
-export const eatenByTrimming = (stream: StreamInfo, group: GroupInfo): number => {
+export const unreadTrimmed = (stream: StreamInfo, group: GroupInfo): number => {
   const beginsPast = stream.firstId === undefined || compareIds(stream.firstId, group.lastDeliveredId) > 0
   if (!beginsPast || group.entriesRead === undefined) return 0
   return Math.max(0, stream.entriesAdded - stream.length - group.entriesRead)
 }
 
-const noteEaten = (session: Session, lane: Lane, eaten: number): Effect.Effect<void> =>
+const noteTrimmed = (run: CollectorRun, stream: ConsumedStream, trimmedUnread: number): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const state = laneState(session, lane)
-    const more = eaten - state.eaten
-    state.eaten = eaten
+    const state = streamState(run, stream)
+    const more = trimmedUnread - state.trimmedUnread
+    state.trimmedUnread = trimmedUnread
     return more <= 0
       ? Effect.void
       : Effect.andThen(
           Metric.update(Metrics.lostByRedis("trimmed"), more),
           Effect.logError("entries.lost_by_redis").pipe(
-            Effect.annotateLogs({ cause: "trimmed", stream: lane.key, entries: more })
+            Effect.annotateLogs({ cause: "trimmed", stream: stream.key, entries: more })
           )
         )
   })
 
-const look = (session: Session, lane: Lane): Effect.Effect<LaneFigures | undefined, RedisError> =>
+const look = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<StreamFigures | undefined, RedisError> =>
   Effect.gen(function* () {
-    const { options, streams } = session
+    const { options, streams } = run
     // The stream first: what is read between the two looks must not seem to have been trimmed away.
-    const before = yield* streams.streamInfo(lane.key)
-    const group = yield* ensureGroup(session, lane)
-    const stream = before ?? (yield* streams.streamInfo(lane.key))
-    if (stream === undefined || group === undefined) return undefined
-    yield* noteEaten(session, lane, eatenByTrimming(stream, group))
-    const oldest = yield* streams.oldestPending(lane.key, options.consumerGroup)
+    const before = yield* streams.streamInfo(stream.key)
+    const group = yield* ensureGroup(run, stream)
+    const info = before ?? (yield* streams.streamInfo(stream.key))
+    if (info === undefined || group === undefined) return undefined
+    yield* noteTrimmed(run, stream, unreadTrimmed(info, group))
+    const oldest = yield* streams.oldestPending(stream.key, options.consumerGroup)
     const now = yield* Clock.currentTimeMillis
     return {
-      length: stream.length,
+      length: info.length,
       pending: group.pending,
       consumers: group.consumers,
       lag: group.lag,
@@ -57,15 +57,15 @@ const look = (session: Session, lane: Lane): Effect.Effect<LaneFigures | undefin
     }
   })
 
-const sum = (figures: ReadonlyArray<LaneFigures>, of: (figure: LaneFigures) => number): number =>
+const sum = (figures: ReadonlyArray<StreamFigures>, of: (figure: StreamFigures) => number): number =>
   figures.reduce((total, figure) => total + of(figure), 0)
 
 /** Writes the gauges of one label, summed over its shards. */
-const publish = (session: Session, label: string): Effect.Effect<void> =>
+const publish = (run: CollectorRun, label: string): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const figures = session.lanes
-      .filter((lane) => lane.label === label)
-      .flatMap((lane) => laneState(session, lane).figures ?? [])
+    const figures = run.consumedStreams
+      .filter((stream) => stream.label === label)
+      .flatMap((stream) => streamState(run, stream).figures ?? [])
     if (figures.length === 0) return
     yield* Metric.update(
       Metrics.streamLength(label),
@@ -89,29 +89,29 @@ const publish = (session: Session, label: string): Effect.Effect<void> =>
   })
 
 /** Publishes what this process holds, read whenever metrics are read. */
-export const observeSession = (session: Session): Effect.Effect<void, never, Scope.Scope> =>
+export const observeRun = (run: CollectorRun): Effect.Effect<void, never, Scope.Scope> =>
   Effect.all(
     [
-      Metrics.observe(Metrics.inFlight, () => session.requests.inFlight),
-      Metrics.observe(Metrics.held, () => session.ledger.held),
-      Metrics.observe(Metrics.circuitOpen, () => (session.gate.open ? 1 : 0)),
-      Metrics.observe(Metrics.redisUp, () => (session.link.up ? 1 : 0))
+      Metrics.observe(Metrics.inFlight, () => run.requests.inFlight),
+      Metrics.observe(Metrics.held, () => run.owned.held),
+      Metrics.observe(Metrics.circuitOpen, () => (run.gate.open ? 1 : 0)),
+      Metrics.observe(Metrics.redisUp, () => (run.availability.up ? 1 : 0))
     ],
     { discard: true }
   )
 
-export const monitor = (session: Session): Effect.Effect<never> =>
+export const monitor = (run: CollectorRun): Effect.Effect<never> =>
   Effect.gen(function* () {
-    const everyMs = Duration.toMillis(session.options.healthInterval)
-    const labels = new Set(session.lanes.map(({ label }) => label))
-    const looks = session.lanes.map((lane) => ({
-      state: laneState(session, lane),
-      looking: Effect.result(look(session, lane))
+    const everyMs = Duration.toMillis(run.options.healthInterval)
+    const labels = new Set(run.consumedStreams.map(({ label }) => label))
+    const looks = run.consumedStreams.map((stream) => ({
+      state: streamState(run, stream),
+      looking: Effect.result(look(run, stream))
     }))
-    const publications = [...labels].map((label) => publish(session, label))
+    const publications = [...labels].map((label) => publish(run, label))
     for (;;) {
       for (const { looking, state } of looks) {
-        yield* session.beat(loopName)
+        yield* run.beat(loopName)
         const looked = yield* looking
         if (looked._tag === "Success") {
           state.figures = looked.success
@@ -119,11 +119,11 @@ export const monitor = (session: Session): Effect.Effect<never> =>
         } else {
           state.figures = undefined
           state.problem = redisFailureMessage(looked.failure)
-          yield* noteFailure(session.link, loopName, looked.failure)
+          yield* noteFailure(run.availability, loopName, looked.failure)
         }
       }
       for (const publication of publications) yield* publication
-      yield* session.rest(loopName)
+      yield* run.rest(loopName)
       yield* Effect.sleep(everyMs)
     }
   })

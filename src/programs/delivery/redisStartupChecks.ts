@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { shareSlot } from "../../domain/delivery/hashSlot.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import { redisFailureMessage } from "../../services/RedisFailure.ts"
-import type { Lane } from "./state/consumedStream.ts"
+import type { ConsumedStream } from "./state/consumedStream.ts"
 
 /** Streams are data, not a cache: whatever is evicted is lost. */
 const adviseEviction = (policy: string | undefined): Effect.Effect<void> =>
@@ -20,9 +20,9 @@ const adviseEviction = (policy: string | undefined): Effect.Effect<void> =>
       )
 
 /** In a Cluster a move is one step only where the streams it joins share a hash slot. */
-const adviseSlots = (lanes: ReadonlyArray<Lane>): Effect.Effect<void> =>
+const adviseSlots = (consumedStreams: ReadonlyArray<ConsumedStream>): Effect.Effect<void> =>
   Effect.forEach(
-    lanes.filter(({ abandoned, dlq, key }) => !shareSlot([key, dlq, abandoned])),
+    consumedStreams.filter(({ abandoned, dlq, key }) => !shareSlot([key, dlq, abandoned])),
     ({ abandoned, dlq, key }) =>
       Effect.logWarning("streams.split").pipe(
         Effect.annotateLogs({
@@ -38,13 +38,16 @@ const adviseSlots = (lanes: ReadonlyArray<Lane>): Effect.Effect<void> =>
   )
 
 /** Looks at how Redis is set up and warns of what may lose events. A Redis that does not tell is no reason to wait. */
-export const advise = (streams: EventStreams["Service"], lanes: ReadonlyArray<Lane>): Effect.Effect<void> =>
+export const checkRedisAtStart = (
+  streams: EventStreams["Service"],
+  consumedStreams: ReadonlyArray<ConsumedStream>
+): Effect.Effect<void> =>
   Effect.matchEffect(streams.serverInfo, {
     onFailure: (error) =>
-      Effect.logDebug("redis.tells_nothing").pipe(Effect.annotateLogs({ problem: redisFailureMessage(error) })),
+      Effect.logDebug("redis.info_unavailable").pipe(Effect.annotateLogs({ problem: redisFailureMessage(error) })),
     onSuccess: (info) =>
       Effect.andThen(
         adviseEviction(info.get("maxmemory_policy")),
-        info.get("cluster_enabled") === "1" ? adviseSlots(lanes) : Effect.void
+        info.get("cluster_enabled") === "1" ? adviseSlots(consumedStreams) : Effect.void
       )
   })

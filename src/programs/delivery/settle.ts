@@ -5,16 +5,16 @@ import type { FlatFields } from "../../domain/events/entry.ts"
 import type { Source } from "../../domain/events/eventKind.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
 import * as Metrics from "../../services/Metrics.ts"
-import { Watch } from "../redis/changeSignal.ts"
-import { backoff, untilDone } from "../redis/retryRedis.ts"
-import { sayOfEntry } from "./logEntry.ts"
-import { laneState, type Session } from "./state/collectorRun.ts"
-import { isDlq, type Lane } from "./state/consumedStream.ts"
-import type { Task } from "./state/ownedEntry.ts"
+import { Waiter } from "../redis/changeSignal.ts"
+import { backoff, retryUntilDone } from "../redis/retryRedis.ts"
+import { logEntry } from "./logEntry.ts"
+import { type CollectorRun, streamState } from "./state/collectorRun.ts"
+import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
+import type { OwnedEntry } from "./state/ownedEntry.ts"
 import { acknowledging } from "./tracing.ts"
 
 /** An event on its way: where it came from first, its own fields, and what befell it so far. */
-export interface Passage {
+export interface EventAttempts {
   readonly source: Source
   readonly event: FlatFields
   /** From its DLQ entry; undefined on the first attempt. */
@@ -22,51 +22,49 @@ export interface Passage {
 }
 
 /** A name that may no longer be this process's own moves nothing until the lease is sure again. */
-const nameIsOurs = (session: Session): Effect.Effect<void> =>
+const nameIsOurs = (run: CollectorRun): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const watch = new Watch(session.lease.changed)
+    const waiter = new Waiter(run.lease.changed)
     return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      now < session.lease.validUntil ? Effect.void : Effect.flatMap(watch.wait(), () => nameIsOurs(session))
+      now < run.lease.validUntil ? Effect.void : Effect.flatMap(waiter.wait(), () => nameIsOurs(run))
     )
   })
 
 /** Counts and logs an entry that Redis no longer has although nobody ended it. */
-export const noteDeleted = (session: Session, lane: Lane, id: string): Effect.Effect<void> =>
+export const noteDeleted = (run: CollectorRun, stream: ConsumedStream, id: string): Effect.Effect<void> =>
   Effect.andThen(
     Metric.update(Metrics.lostByRedis("deleted"), 1),
-    sayOfEntry(session, "entry.lost_by_redis", Effect.logError, { cause: "deleted", stream: lane.key, entry_id: id })
+    logEntry(run, "entry.lost_by_redis", Effect.logError, { cause: "deleted", stream: stream.key, entry_id: id })
   )
 
-/** Drops a task whose entry is another consumer's by now, or nobody's. */
-export const drop = (session: Session, task: Task): Effect.Effect<void> =>
+/** Drops a entry whose entry is another consumer's by now, or nobody's. */
+export const drop = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
   Effect.suspend(() => {
-    session.ledger.remove(task)
-    if (task.lost) return Effect.void
-    task.lost = true
-    if (task.gone) return noteDeleted(session, task.lane, task.id)
+    run.owned.remove(entry)
+    if (entry.lost) return Effect.void
+    entry.lost = true
+    if (entry.gone) return noteDeleted(run, entry.stream, entry.id)
     return Effect.andThen(
       Metric.update(Metrics.ownershipLost, 1),
-      sayOfEntry(session, "entry.ownership_lost", Effect.logWarning, { stream: task.lane.key, entry_id: task.id })
+      logEntry(run, "entry.ownership_lost", Effect.logWarning, { stream: entry.stream.key, entry_id: entry.id })
     )
   })
 
 /** Takes in that Redis has lost an entry: the event is lost, unless its delivery is under way and succeeds. */
-export const lostByRedis = (session: Session, task: Task): Effect.Effect<void> =>
+export const lostByRedis = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const waits = task.state === "held"
-    task.gone = true
-    if (waits) return drop(session, task)
-    session.ledger.remove(task)
+    const waits = entry.state === "held"
+    entry.gone = true
+    if (waits) return drop(run, entry)
+    run.owned.remove(entry)
     return Effect.void
   })
 
 /** Acknowledges an entry whose event is done, whoever owns the entry by now. */
-export const finish = (session: Session, task: Task): Effect.Effect<void> =>
+export const finish = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
   Effect.suspend(() => {
-    task.state = "settling"
-    return Effect.map(acknowledging(session, task, undefined, session.acknowledge(task)), () =>
-      session.ledger.remove(task)
-    )
+    entry.state = "settling"
+    return Effect.map(acknowledging(run, entry, undefined, run.acknowledge(entry)), () => run.owned.remove(entry))
   })
 
 /**
@@ -74,58 +72,58 @@ export const finish = (session: Session, task: Task): Effect.Effect<void> =>
  * again when what this process owned is its own again.
  */
 export const ownershipOf = <A>(
-  session: Session,
-  task: Task,
+  run: CollectorRun,
+  entry: OwnedEntry,
   ask: Effect.Effect<A>,
   isOwned: (answer: A) => boolean
 ): Effect.Effect<A> =>
   Effect.filterOrElse(
     ask,
-    (answer) => isOwned(answer) || laneState(session, task.lane).grouped,
-    () => Effect.andThen(backoff(0), ownershipOf(session, task, ask, isOwned))
+    (answer) => isOwned(answer) || streamState(run, entry.stream).groupAdopted,
+    () => Effect.andThen(backoff(0), ownershipOf(run, entry, ask, isOwned))
   )
 
 /** How many of a stream's last entries are looked through for a copy whose writing was not answered. */
 const lately = 256
 
-const stands = (session: Session, stream: string, fields: FlatFields): Effect.Effect<boolean> =>
-  Effect.map(untilDone(session.link, "move", session.streams.latest(stream, lately)), (entries) =>
+const stands = (run: CollectorRun, stream: string, fields: FlatFields): Effect.Effect<boolean> =>
+  Effect.map(retryUntilDone(run.availability, "move", run.streams.latest(stream, lately)), (entries) =>
     entries.some(
       (entry) => entry.fields.length === fields.length && entry.fields.every((text, i) => text === fields[i])
     )
   )
 
-const move = (session: Session, task: Task, to: string, fields: FlatFields): Effect.Effect<boolean> =>
+const move = (run: CollectorRun, entry: OwnedEntry, to: string, fields: FlatFields): Effect.Effect<boolean> =>
   Effect.suspend(() => {
-    task.state = "settling"
-    let unsure = false
-    const attempt = session.streams
-      .move({ from: task.lane.key, to, consumer: session.consumer, id: task.id, remove: isDlq(task.lane), fields })
+    entry.state = "settling"
+    let needsReread = false
+    const attempt = run.streams
+      .move({ from: entry.stream.key, to, consumer: run.consumer, id: entry.id, remove: isDlq(entry.stream), fields })
       .pipe(
         Effect.tapError(() =>
           Effect.sync(() => {
-            unsure = true
+            needsReread = true
           })
         )
       )
-    const moving = ownershipOf(session, task, untilDone(session.link, "move", attempt), (moved) => moved).pipe(
+    const moving = ownershipOf(run, entry, retryUntilDone(run.availability, "move", attempt), (moved) => moved).pipe(
       // Redis may have moved it and the answer been lost: then it is not owned any more, and yet this was its move.
       Effect.filterOrElse(
-        (moved) => moved || !unsure,
-        () => stands(session, to, fields)
+        (moved) => moved || !needsReread,
+        () => stands(run, to, fields)
       )
     )
-    return nameIsOurs(session).pipe(
-      Effect.andThen(acknowledging(session, task, to, moving)),
-      Effect.tap((moved) => (moved ? Effect.sync(() => session.ledger.remove(task)) : drop(session, task)))
+    return nameIsOurs(run).pipe(
+      Effect.andThen(acknowledging(run, entry, to, moving)),
+      Effect.tap((moved) => (moved ? Effect.sync(() => run.owned.remove(entry)) : drop(run, entry)))
     )
   })
 
 /** Moves an event to the DLQ, to be tried again at `at`: false where another consumer has taken the entry over. */
 export const retryLater = (
-  session: Session,
-  task: Task,
-  passage: Passage,
+  run: CollectorRun,
+  entry: OwnedEntry,
+  eventAttempts: EventAttempts,
   failure: {
     readonly at: number
     readonly attempts: number
@@ -135,29 +133,29 @@ export const retryLater = (
   }
 ): Effect.Effect<boolean> =>
   move(
-    session,
-    task,
-    task.lane.dlq,
+    run,
+    entry,
+    entry.stream.dlq,
     encodeDlqEntry(
       {
         attempt: failure.attempts,
         not_before: failure.at,
-        origin_stream: passage.source.stream,
-        origin_id: passage.source.id,
-        first_failed_at: passage.retry?.first_failed_at ?? failure.failedAt,
+        origin_stream: eventAttempts.source.stream,
+        origin_id: eventAttempts.source.id,
+        first_failed_at: eventAttempts.retry?.first_failed_at ?? failure.failedAt,
         last_failed_at: failure.failedAt,
         error_code: failure.errorCode,
         error_message: clip(failure.errorMessage)
       },
-      passage.event
+      eventAttempts.event
     )
   )
 
 /** Moves an event to the abandoned stream and says so, once: false where another consumer has taken the entry over. */
 export const abandon = (
-  session: Session,
-  task: Task,
-  passage: Passage,
+  run: CollectorRun,
+  entry: OwnedEntry,
+  eventAttempts: EventAttempts,
   end: {
     readonly reason: Metrics.AbandonReason
     readonly attempts: number
@@ -170,21 +168,21 @@ export const abandon = (
     const now = yield* Clock.currentTimeMillis
     const message = clip(end.errorMessage)
     const moved = yield* move(
-      session,
-      task,
-      task.lane.abandoned,
+      run,
+      entry,
+      entry.stream.abandoned,
       encodeAbandonedEntry(
         {
           reason: end.reason,
           attempts: end.attempts,
-          origin_stream: passage.source.stream,
-          origin_id: passage.source.id,
-          first_failed_at: passage.retry?.first_failed_at ?? now,
+          origin_stream: eventAttempts.source.stream,
+          origin_id: eventAttempts.source.id,
+          first_failed_at: eventAttempts.retry?.first_failed_at ?? now,
           abandoned_at: now,
           error_code: end.errorCode,
           error_message: message
         },
-        passage.event
+        eventAttempts.event
       )
     )
     if (!moved) return false
@@ -194,8 +192,8 @@ export const abandon = (
         reason: end.reason,
         attempts: end.attempts,
         ...(end.eventId === undefined ? undefined : { event_id: end.eventId }),
-        stream: passage.source.stream,
-        entry_id: passage.source.id,
+        stream: eventAttempts.source.stream,
+        entry_id: eventAttempts.source.id,
         error_code: end.errorCode,
         error_message: message
       })

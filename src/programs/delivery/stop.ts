@@ -3,9 +3,9 @@ import { Duration, Effect, FiberSet } from "effect"
 import type { PendingEntry } from "../../services/EventStreams.ts"
 import type { RedisError } from "../../services/Redis.ts"
 import { leaseStream, leaseTtlMs } from "./lease.ts"
-import type { Session } from "./state/collectorRun.ts"
-import type { Lane } from "./state/consumedStream.ts"
-import type { Task } from "./state/ownedEntry.ts"
+import type { CollectorRun } from "./state/collectorRun.ts"
+import type { ConsumedStream } from "./state/consumedStream.ts"
+import type { OwnedEntry } from "./state/ownedEntry.ts"
 
 const page = 256
 
@@ -13,31 +13,31 @@ const page = 256
 const patience = "3 seconds"
 
 /** A clean stop does not count: what this process was given, and did not end, was not handed out. */
-const restored = (task: Task | undefined, deliveries: number): number => {
-  const counted = task === undefined || !task.countHandOut
+const restored = (entry: OwnedEntry | undefined, deliveries: number): number => {
+  const counted = entry === undefined || !entry.countHandOut
   return Math.max(0, deliveries - (counted ? 1 : 0))
 }
 
 /** Whether the name is this process's own still; another's entries under it are not ours to release. */
-const holdsName = ({ consumer, lanes, lease, streams }: Session): Effect.Effect<boolean, RedisError> =>
-  streams.renewLease(leaseStream(lanes), consumer, lease.token, leaseTtlMs)
+const holdsName = ({ consumer, consumedStreams, lease, streams }: CollectorRun): Effect.Effect<boolean, RedisError> =>
+  streams.renewLease(leaseStream(consumedStreams), consumer, lease.token, leaseTtlMs)
 
-const releaseLane = (session: Session, lane: Lane): Effect.Effect<number, RedisError> =>
+const releaseLane = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<number, RedisError> =>
   Effect.gen(function* () {
-    const { consumer, ledger, options, streams } = session
+    const { consumer, owned, options, streams } = run
     let after = "-"
     let released = 0
     for (;;) {
-      const pending = yield* streams.pendingOf(lane.key, consumer, after, page)
+      const pending = yield* streams.pendingOf(stream.key, consumer, after, page)
       const last = pending.at(-1)
       if (last === undefined) return released
       const entries = pending.map(({ deliveries, id }): PendingEntry => {
-        const task = ledger.get(lane, id)
+        const entry = owned.get(stream, id)
         // Forgotten first, so that it is not kept alive after its release.
-        if (task !== undefined) ledger.remove(task)
-        return { id, deliveries: restored(task, deliveries) }
+        if (entry !== undefined) owned.remove(entry)
+        return { id, deliveries: restored(entry, deliveries) }
       })
-      released += yield* streams.release(lane.key, consumer, Duration.toMillis(options.claimIdle), entries)
+      released += yield* streams.release(stream.key, consumer, Duration.toMillis(options.claimIdle), entries)
       after = last.id
     }
   })
@@ -48,28 +48,28 @@ const saysStopping = (inFlight: number, held: number): Effect.Effect<void> =>
 const saysStopped = (released: number | "unknown"): Effect.Effect<void> =>
   Effect.annotateLogs(Effect.logInfo("stopped"), { released })
 
-/** Says that a collector stopped while it had no session: Redis was not reached, or its name was not free yet. */
+/** Says that a collector stopped while it had no run: Redis was not reached, or its name was not free yet. */
 export const saysIdleStop: Effect.Effect<void> = Effect.andThen(saysStopping(0, 0), saysStopped(0))
 
-/** Ends a session whose readers and dispatcher have stopped. */
-export const stopSession = (session: Session, workers: FiberSet.FiberSet<void>): Effect.Effect<void> =>
+/** Ends a run whose readers and dispatcher have stopped. */
+export const stopRun = (run: CollectorRun, workers: FiberSet.FiberSet<void>): Effect.Effect<void> =>
   Effect.gen(function* () {
     const working = yield* FiberSet.size(workers)
-    yield* saysStopping(working, session.ledger.held)
-    const finished = yield* Effect.timeoutOption(FiberSet.awaitEmpty(workers), session.options.shutdownTimeout)
+    yield* saysStopping(working, run.owned.held)
+    const finished = yield* Effect.timeoutOption(FiberSet.awaitEmpty(workers), run.options.shutdownTimeout)
     if (finished._tag === "None") {
       const left = yield* FiberSet.size(workers)
       yield* Effect.logWarning("stop.timed_out").pipe(Effect.annotateLogs({ in_flight: left }))
       yield* FiberSet.clear(workers)
     }
-    const released = yield* holdsName(session).pipe(
+    const released = yield* holdsName(run).pipe(
       Effect.flatMap((ours) =>
-        ours ? Effect.forEach(session.lanes, (lane) => releaseLane(session, lane)) : Effect.succeed([])
+        ours ? Effect.forEach(run.consumedStreams, (stream) => releaseLane(run, stream)) : Effect.succeed([])
       ),
       Effect.timeoutOption(patience),
       Effect.catch(() => Effect.succeedNone)
     )
-    yield* session.streams.releaseLease(leaseStream(session.lanes), session.consumer, session.lease.token).pipe(
+    yield* run.streams.releaseLease(leaseStream(run.consumedStreams), run.consumer, run.lease.token).pipe(
       Effect.timeoutOption(patience),
       Effect.catch(() => Effect.succeedNone)
     )

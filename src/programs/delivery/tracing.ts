@@ -11,9 +11,9 @@ import { eventFields } from "../../domain/events/entry.ts"
 import { traceparentOf } from "../../domain/events/eventKind.ts"
 import { utf8 } from "../../domain/signing/bytes.ts"
 import type { StreamEntry } from "../../services/EventStreams.ts"
-import type { Session } from "./state/collectorRun.ts"
-import type { Lane } from "./state/consumedStream.ts"
-import type { Task } from "./state/ownedEntry.ts"
+import type { CollectorRun } from "./state/collectorRun.ts"
+import type { ConsumedStream } from "./state/consumedStream.ts"
+import type { OwnedEntry } from "./state/ownedEntry.ts"
 
 /** The span of the work on one entry. */
 export type ProcessSpan = Tracer.Span | undefined
@@ -23,13 +23,18 @@ const isTraced = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
 
 type Operation = "receive" | "process" | "settle"
 
-const messaging = (session: Session, lane: Lane, name: string, type: Operation): Record<string, unknown> => ({
+const messaging = (
+  run: CollectorRun,
+  stream: ConsumedStream,
+  name: string,
+  type: Operation
+): Record<string, unknown> => ({
   "messaging.system": "redis",
   "messaging.operation.name": name,
   "messaging.operation.type": type,
-  "messaging.destination.name": lane.key,
-  "messaging.consumer.group.name": session.consumer.group,
-  "messaging.client.id": session.consumer.name
+  "messaging.destination.name": stream.key,
+  "messaging.consumer.group.name": run.consumer.group,
+  "messaging.client.id": run.consumer.name
 })
 
 /** A link to the span that a valid `traceparent` names (W3C Trace Context). */
@@ -48,8 +53,8 @@ const linksOf = (entries: ReadonlyArray<StreamEntry>): Array<Tracer.SpanLink> =>
 
 /** A read of new entries; one that brings none leaves no span. */
 export const receiving = <E>(
-  session: Session,
-  lane: Lane,
+  run: CollectorRun,
+  stream: ConsumedStream,
   read: Effect.Effect<ReadonlyArray<StreamEntry>, E>
 ): Effect.Effect<ReadonlyArray<StreamEntry>, E> =>
   Effect.withFiber((fiber) => {
@@ -60,7 +65,7 @@ export const receiving = <E>(
         Effect.map(Clock.currentTimeNanos, (endTime) => {
           if (entries.length === 0) return
           const span = tracer.span({
-            name: `receive ${lane.key}`,
+            name: `receive ${stream.key}`,
             parent: Option.none(),
             annotations: Context.empty(),
             links: linksOf(entries),
@@ -69,7 +74,7 @@ export const receiving = <E>(
             root: true,
             sampled: true
           })
-          const attributes = messaging(session, lane, "receive", "receive")
+          const attributes = messaging(run, stream, "receive", "receive")
           for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
           span.attribute("messaging.batch.message_count", entries.length)
           span.end(endTime, Exit.void)
@@ -80,17 +85,17 @@ export const receiving = <E>(
 
 /** The work on one entry, in a trace of its own that links to the producer's. */
 export const processing = (
-  session: Session,
-  task: Task,
+  run: CollectorRun,
+  entry: OwnedEntry,
   work: (span: ProcessSpan) => Effect.Effect<void>
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     if (!isTraced(fiber)) return work(undefined)
     const attributes = {
-      ...messaging(session, task.lane, "process", "process"),
-      "messaging.message.id": task.id
+      ...messaging(run, entry.stream, "process", "process"),
+      "messaging.message.id": entry.id
     }
-    return Effect.useSpan(`process ${task.lane.key}`, { kind: "consumer", root: true, attributes }, (span) =>
+    return Effect.useSpan(`process ${entry.stream.key}`, { kind: "consumer", root: true, attributes }, (span) =>
       Effect.tap(Effect.withParentSpan(work(span), span, { captureStackTrace: false }), () => endOfFailed(span))
     )
   })
@@ -110,7 +115,7 @@ const endOfFailed = (span: Tracer.Span): Effect.Effect<void> => {
  * request's own. Made of what tells this attempt from all others, so that the same world has the same ids.
  */
 export const passOn = (
-  { sha256 }: Session,
+  { sha256 }: CollectorRun,
   { eventId, traceparent }: { readonly eventId: string; readonly traceparent: string | undefined },
   attempt: number,
   now: number
@@ -146,17 +151,17 @@ export const noteOutcome = (
 
 /** The end of an entry: acknowledged, or moved to another stream and acknowledged. */
 export const acknowledging = <A>(
-  session: Session,
-  task: Task,
+  run: CollectorRun,
+  entry: OwnedEntry,
   movedTo: string | undefined,
   end: Effect.Effect<A>
 ): Effect.Effect<A> =>
   Effect.withFiber((fiber) => {
     if (!isTraced(fiber)) return end
     const attributes = {
-      ...messaging(session, task.lane, "ack", "settle"),
-      "messaging.message.id": task.id,
+      ...messaging(run, entry.stream, "ack", "settle"),
+      "messaging.message.id": entry.id,
       ...(movedTo === undefined ? undefined : { "job_collector.moved_to": movedTo })
     }
-    return Effect.useSpan(`ack ${task.lane.key}`, { kind: "client", attributes }, () => end)
+    return Effect.useSpan(`ack ${entry.stream.key}`, { kind: "client", attributes }, () => end)
   })

@@ -19,7 +19,7 @@ import type { Pulse } from "../supervision/heartbeats.ts"
 import { withPulse } from "./configPulse.ts"
 import { type Heard, isPending, lookAtGateway, type Reload, tellGateway } from "./configReload.ts"
 import { type ConfigSyncStatus, initialStatus, type Memory, statusOf } from "./configStatus.ts"
-import { receiveBundle } from "./parseBundleResponse.ts"
+import { parseBundleResponse } from "./parseBundleResponse.ts"
 
 export const loopName = "config_sync"
 
@@ -177,7 +177,7 @@ export const make = Effect.fnUntraced(function* (
             ? { _tag: "Unavailable", problem: "BAD_RESPONSE: 304 to a request without ETag" }
             : answer
         }
-        const received = receiveBundle(answer)
+        const received = parseBundleResponse(answer)
         return Result.isFailure(received)
           ? { _tag: "Refused", error: received.failure }
           : { _tag: "Bundle", bundle: received.success, etag: answer.etag }

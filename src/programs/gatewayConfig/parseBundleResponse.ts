@@ -8,7 +8,7 @@ import type { ConfigurationsAnswer } from "../../services/JobsApi.ts"
 type Fetched = Extract<ConfigurationsAnswer, { readonly _tag: "Fetched" }>
 
 /** The bundle of an answer: its bytes are those of its `Content-Digest`, where it has one, and they decode. */
-export const receiveBundle = ({ body, contentDigest }: Fetched): Result.Result<Bundle, ConfigRefused> => {
+export const parseBundleResponse = ({ body, contentDigest }: Fetched): Result.Result<Bundle, ConfigRefused> => {
   const mismatch =
     contentDigest === undefined
       ? undefined

@@ -16,12 +16,12 @@ import type { EventStreams } from "../../services/EventStreams.ts"
 import type { JobsApi } from "../../services/JobsApi.ts"
 import { redisFailureMessage } from "../../services/RedisFailure.ts"
 import type { Signer } from "../../services/Signer.ts"
-import type { LaneState, Session } from "../delivery/state/collectorRun.ts"
-import type { Lane } from "../delivery/state/consumedStream.ts"
-import type { Gate } from "../delivery/state/deliveryGate.ts"
+import type { CollectorRun, StreamState } from "../delivery/state/collectorRun.ts"
+import type { ConsumedStream } from "../delivery/state/consumedStream.ts"
+import type { DeliveryGate } from "../delivery/state/deliveryGate.ts"
 import type { ConfigChecks } from "../gatewayConfig/configStatus.ts"
-import { Watch } from "../redis/changeSignal.ts"
-import type { Link } from "../redis/redisAvailability.ts"
+import { Waiter } from "../redis/changeSignal.ts"
+import type { RedisAvailability } from "../redis/redisAvailability.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import type { Heartbeats } from "../supervision/heartbeats.ts"
 import type { ApiRecord } from "./apiRecord.ts"
@@ -36,13 +36,13 @@ export interface HealthSources {
   readonly api: JobsApi["Service"]
   readonly signer: Signer["Service"]
   readonly configuration: Effect.Effect<ConfigChecks>
-  readonly lanes: ReadonlyArray<Lane>
-  readonly laneStates: ReadonlyMap<Lane, LaneState>
-  readonly link: Link
-  readonly gate: Gate
+  readonly consumedStreams: ReadonlyArray<ConsumedStream>
+  readonly streamStates: ReadonlyMap<ConsumedStream, StreamState>
+  readonly availability: RedisAvailability
+  readonly gate: DeliveryGate
   readonly apiRecord: ApiRecord
   readonly heartbeats: Heartbeats
-  readonly session: () => Session | undefined
+  readonly run: () => CollectorRun | undefined
   readonly stopping: () => boolean
 }
 
@@ -58,14 +58,14 @@ export interface Health {
 const iso = (millis: number | undefined): string | undefined => (millis === undefined ? undefined : instant(millis))
 
 const consumerGroups = (sources: HealthSources): Check => {
-  const { lanes, laneStates, link, options } = sources
-  const session = sources.session()
-  const streams = lanes.map((lane) => {
-    const state = laneStates.get(lane)
+  const { consumedStreams, streamStates, availability, options } = sources
+  const run = sources.run()
+  const streams = consumedStreams.map((stream) => {
+    const state = streamStates.get(stream)
     return {
-      stream: lane.key,
-      label: lane.label,
-      ready: session !== undefined && state?.ready === true && state.grouped,
+      stream: stream.key,
+      label: stream.label,
+      ready: run !== undefined && state?.ready === true && state.groupAdopted,
       problem: state?.problem,
       length: state?.figures?.length,
       lag: state?.figures?.lag,
@@ -76,22 +76,22 @@ const consumerGroups = (sources: HealthSources): Check => {
   })
   const missing = streams.filter(({ ready }) => !ready)
   const unseen = streams.filter(({ problem }) => problem !== undefined)
-  const problem = !link.up
+  const problem = !availability.up
     ? "Redis is away"
-    : session === undefined
+    : run === undefined
       ? "no consumer name is taken yet"
       : missing.length > 0
         ? `not read at present: ${missing.map(({ stream }) => stream).join(", ")}`
         : unseen.length > 0
           ? `cannot be looked at: ${unseen.map(({ stream }) => stream).join(", ")}`
           : undefined
-  const down = !link.up || missing.length > 0
+  const down = !availability.up || missing.length > 0
   return {
     status: down ? "down" : problem === undefined ? "ok" : "degraded",
     problem,
     group: options.consumerGroup,
-    consumer: session?.consumer.name,
-    held: session?.ledger.held,
+    consumer: run?.consumer.name,
+    held: run?.owned.held,
     streams
   }
 }
@@ -123,7 +123,7 @@ const apiCheck = ({ apiRecord, gate, options }: HealthSources, now: number): Che
 
 /** Makes the loop and the answers. */
 export const makeHealth = (sources: HealthSources): Health => {
-  const { api, apiRecord, gate, heartbeats, link, options, signer, streams } = sources
+  const { api, apiRecord, gate, heartbeats, availability, options, signer, streams } = sources
   const everyMs = Duration.toMillis(options.healthInterval)
   let redis: Check = { status: "down", problem: "not reached yet" }
   let key: Check = { status: "down", problem: "not checked yet" }
@@ -138,7 +138,7 @@ export const makeHealth = (sources: HealthSources): Health => {
       redis = { status: "ok", round_trip_ms: Number((answered - asked) / 1_000n) / 1_000, checked_at }
       return
     }
-    yield* noteFailure(link, loopName, answer.failure)
+    yield* noteFailure(availability, loopName, answer.failure)
     redis = { status: "down", problem: redisFailureMessage(answer.failure), checked_at }
   })
 
@@ -166,7 +166,7 @@ export const makeHealth = (sources: HealthSources): Health => {
   })
 
   const redisCheck = (): Check =>
-    link.up || redis.status === "down" ? redis : { status: "down", problem: "commands are not answered" }
+    availability.up || redis.status === "down" ? redis : { status: "down", problem: "commands are not answered" }
 
   const checksNow: Effect.Effect<Checks> = Effect.gen(function* () {
     const { config_sync, gateway } = yield* sources.configuration
@@ -187,8 +187,8 @@ export const makeHealth = (sources: HealthSources): Health => {
     const groups = consumerGroups(sources)
     const reasons = [
       ...(sources.stopping() ? ["stopping"] : []),
-      ...(link.up ? [] : [`Redis: ${redisCheck().problem}`]),
-      ...(link.up && groups.status === "down" ? [`consumer groups: ${groups.problem}`] : []),
+      ...(availability.up ? [] : [`Redis: ${redisCheck().problem}`]),
+      ...(availability.up && groups.status === "down" ? [`consumer groups: ${groups.problem}`] : []),
       ...(key.status === "down" ? [`signing key: ${key.problem}`] : [])
     ]
     return { ready: reasons.length === 0, reasons }
@@ -218,12 +218,12 @@ export const makeHealth = (sources: HealthSources): Health => {
     let status: HealthReport["status"] | "starting" = "starting"
     for (;;) {
       yield* heartbeats.beat(loopName)
-      const watch = new Watch(link.changed, gate.changed)
+      const waiter = new Waiter(availability.changed, gate.changed)
       yield* probeRedis
       yield* checkKey
       status = yield* announce(status, since)
       yield* heartbeats.rest(loopName)
-      yield* watch.wait((yield* Clock.currentTimeMillis) + everyMs)
+      yield* waiter.wait((yield* Clock.currentTimeMillis) + everyMs)
     }
   })
 

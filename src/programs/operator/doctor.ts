@@ -8,7 +8,7 @@ import type { ConfigurationsAnswer, JobsApi } from "../../services/JobsApi.ts"
 import type { RedisError } from "../../services/Redis.ts"
 import { redisFailure, redisFailureMessage } from "../../services/RedisFailure.ts"
 import type { Signer } from "../../services/Signer.ts"
-import { receiveBundle } from "../gatewayConfig/parseBundleResponse.ts"
+import { parseBundleResponse } from "../gatewayConfig/parseBundleResponse.ts"
 import { keyProblem } from "../health/keyCheck.ts"
 
 export interface Finding {
@@ -164,7 +164,7 @@ const configurationsFinding = (answer: ConfigurationsAnswer): Finding => {
   const check = "configurations"
   const remedy = "correct the API's configurations: the gateway keeps what it has until then"
   if (answer._tag === "NotModified") return bad(check, "304 to a request without ETag", remedy)
-  return Result.match(receiveBundle(answer), {
+  return Result.match(parseBundleResponse(answer), {
     onSuccess: ({ version }) => good(check, `the API has version ${version}`),
     onFailure: ({ problem }) => bad(check, problem, remedy)
   })

@@ -4,7 +4,7 @@ import { Clock, Duration, Effect, type Fiber } from "effect"
  * A change that several fibers may wait for. Who waits names the version it has seen, so that a change between looking
  * and waiting is never missed.
  */
-export class Signal {
+export class ChangeSignal {
   private count = 0
   // An array: few wait at a time, and each comes and goes again and again.
   private waiting: Array<() => void> = []
@@ -32,10 +32,10 @@ export class Signal {
 }
 
 /** What a fiber has seen of some signals: taken before it looks at what they stand for. */
-export class Watch {
-  private readonly seen: ReadonlyArray<readonly [Signal, number]>
+export class Waiter {
+  private readonly seen: ReadonlyArray<readonly [ChangeSignal, number]>
 
-  constructor(...signals: ReadonlyArray<Signal>) {
+  constructor(...signals: ReadonlyArray<ChangeSignal>) {
     this.seen = signals.map((signal) => [signal, signal.version])
   }
 

@@ -15,14 +15,14 @@ const forgottenAfterMs = 60_000
 const minuteMs = 60_000
 
 /** Keeps what happens again and again from flooding the log. Times in epoch milliseconds. */
-export class LogLimit {
+export class LogThrottle {
   private readonly said = new Map<string, Said>()
 
   /**
    * For something that goes on (an outage): yes at first, again after 10 seconds, a minute, then every 5 minutes. How
    * often it happened since the last yes, this time included; 0 for no.
    */
-  goesOn(what: string, now: number): number {
+  ongoing(what: string, now: number): number {
     const known = this.said.get(what)
     if (known === undefined || now >= known.seenAt + forgottenAfterMs) {
       this.said.set(what, { since: now, at: now, seenAt: now, unsaid: 0, lines: 0 })
@@ -40,7 +40,7 @@ export class LogLimit {
   }
 
   /** For many of a kind (one line an entry): the first `most` of each minute; then how many were left out before. */
-  oneOf(what: string, most: number, now: number): { readonly leftOut: number } | undefined {
+  repeated(what: string, most: number, now: number): { readonly leftOut: number } | undefined {
     const known = this.said.get(what)
     if (known === undefined || now >= known.since + minuteMs) {
       const leftOut = known?.unsaid ?? 0

@@ -1,11 +1,11 @@
 import { Clock, Effect } from "effect"
-import { Signal } from "./changeSignal.ts"
-import { LogLimit } from "./logThrottle.ts"
+import { ChangeSignal } from "./changeSignal.ts"
+import { LogThrottle } from "./logThrottle.ts"
 
 /** What this process knows of its connection to Redis, from the outcome of its own commands. */
-export class Link {
-  readonly changed = new Signal()
-  readonly logLimit = new LogLimit()
+export class RedisAvailability {
+  readonly changed = new ChangeSignal()
+  readonly logThrottle = new LogThrottle()
   private state: "unknown" | "up" | "down" = "unknown"
   private recoveredAt: number | undefined
   private downSince: number | undefined
@@ -28,7 +28,7 @@ export class Link {
           this.downSince = undefined
           this.state = "up"
           this.changed.notify()
-          return since === undefined || this.logLimit.goesOn("recovery", now) === 0
+          return since === undefined || this.logThrottle.ongoing("recovery", now) === 0
             ? Effect.void
             : Effect.annotateLogs(Effect.logInfo("redis.recovered"), { away_seconds: (now - since) / 1_000 })
         })

@@ -2,7 +2,7 @@
 import { Clock, Duration, Effect, Random } from "effect"
 import type { RedisError } from "../../services/Redis.ts"
 import { redisFailure, redisFailureMessage } from "../../services/RedisFailure.ts"
-import type { Link } from "./redisAvailability.ts"
+import type { RedisAvailability } from "./redisAvailability.ts"
 
 const firstDelay = 100
 const longestDelay = 2_000
@@ -23,31 +23,39 @@ const isOutage = (error: RedisError): boolean => {
  * Says that Redis failed: once when it begins and then ever more rarely, so that an outage does not flood the log. All
  * that fails in one outage is one thing; other failures are told apart by what they kept from being done.
  */
-const report = (link: Link, what: string, error: RedisError): Effect.Effect<void> =>
+const report = (availability: RedisAvailability, what: string, error: RedisError): Effect.Effect<void> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const times = link.logLimit.goesOn(isOutage(error) ? "outage" : `${redisFailure(error)} ${what}`, now)
+    const times = availability.logThrottle.ongoing(isOutage(error) ? "outage" : `${redisFailure(error)} ${what}`, now)
     return (times > 0 ? Effect.logWarning("redis.failed") : Effect.logDebug("redis.failed")).pipe(
       Effect.annotateLogs({ doing: what, problem: redisFailureMessage(error), times: Math.max(1, times) })
     )
   })
 
 /** Takes in a failure of Redis: what the link knows, and the log. */
-export const noteFailure = (link: Link, what: string, error: RedisError): Effect.Effect<void> =>
-  Effect.andThen(isOutage(error) ? link.failed : Effect.void, report(link, what, error))
+export const noteFailure = (availability: RedisAvailability, what: string, error: RedisError): Effect.Effect<void> =>
+  Effect.andThen(isOutage(error) ? availability.failed : Effect.void, report(availability, what, error))
 
-const waitOut = (link: Link, what: string, error: RedisError, failures: number): Effect.Effect<void> =>
-  Effect.andThen(noteFailure(link, what, error), backoff(failures))
+const waitOut = (
+  availability: RedisAvailability,
+  what: string,
+  error: RedisError,
+  failures: number
+): Effect.Effect<void> => Effect.andThen(noteFailure(availability, what, error), backoff(failures))
 
 /** Repeats an effect until Redis has done it. It must be safe to send twice. */
-export const untilDone = <A>(link: Link, what: string, effect: Effect.Effect<A, RedisError>): Effect.Effect<A> => {
+export const retryUntilDone = <A>(
+  availability: RedisAvailability,
+  what: string,
+  effect: Effect.Effect<A, RedisError>
+): Effect.Effect<A> => {
   const attempt = (failures: number): Effect.Effect<A> =>
-    Effect.catch(effect, (error) => Effect.andThen(waitOut(link, what, error, failures), attempt(failures + 1)))
+    Effect.catch(effect, (error) => Effect.andThen(waitOut(availability, what, error, failures), attempt(failures + 1)))
   return attempt(0)
 }
 
 /** Repeats an effect until Redis has done it or refuses this user, which waiting does not mend. */
-export const untilDoneOrRefused = <A>(
-  link: Link,
+export const retryUntilDoneOrRefused = <A>(
+  availability: RedisAvailability,
   what: string,
   effect: Effect.Effect<A, RedisError>
 ): Effect.Effect<A, RedisError> => {
@@ -55,7 +63,7 @@ export const untilDoneOrRefused = <A>(
     Effect.catchIf(
       effect,
       (error) => redisFailure(error) !== "refused",
-      (error) => Effect.andThen(waitOut(link, what, error, failures), attempt(failures + 1))
+      (error) => Effect.andThen(waitOut(availability, what, error, failures), attempt(failures + 1))
     )
   return attempt(0)
 }

@@ -37,14 +37,14 @@ const sendingInstead =
 const redisBug = (name: string, wrong: string, make: () => Instead): Bug => ({
   name,
   wrong,
-  bent: () => ({ redis: sendingInstead(make()) })
+  overrides: () => ({ redis: sendingInstead(make()) })
 })
 
 const httpBug = (
   name: string,
   wrong: string,
   change: () => (request: HttpClientRequest.HttpClientRequest) => HttpClientRequest.HttpClientRequest
-): Bug => ({ name, wrong, bent: () => ({ http: HttpClient.mapRequest(change()) }) })
+): Bug => ({ name, wrong, overrides: () => ({ http: HttpClient.mapRequest(change()) }) })
 
 /** A move taken apart: its streams, group, owner, the entry's id, and the new entry. */
 const moveOf = (args: Args) => {
@@ -300,12 +300,12 @@ export const bugs: ReadonlyArray<Bug> = [
   {
     name: "anything-is-success",
     wrong: "takes every answer for success, garbage included",
-    bent: () => ({ http: HttpClient.transformResponse(Effect.map(taken)) })
+    overrides: () => ({ http: HttpClient.transformResponse(Effect.map(taken)) })
   },
   {
     name: "no-pause",
     wrong: "does not hear how long a 429 asks it to wait",
-    bent: () => ({
+    overrides: () => ({
       http: HttpClient.transformResponse(
         Effect.flatMap((response) =>
           Effect.map(response.text, (text) => {
@@ -319,7 +319,7 @@ export const bugs: ReadonlyArray<Bug> = [
   {
     name: "no-fsync",
     wrong: "installs configuration files without syncing them",
-    bent: () => ({
+    overrides: () => ({
       files: (files) => ({
         ...files,
         open: (path, options) => Effect.map(files.open(path, options), (file) => ({ ...file, sync: Effect.void }))

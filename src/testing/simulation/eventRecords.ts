@@ -13,7 +13,7 @@ export interface RetryNote {
 
 /** An event's way from its entry in a source stream to an end; one that is replayed begins another, counted anew. */
 export interface Round {
-  readonly fact: Fact
+  readonly record: EventRecord
   /** The entry that it began with: what its requests name as their source. */
   readonly stream: string
   readonly entryId: string
@@ -38,7 +38,7 @@ export interface Abandonment {
   readonly attempts: number
 }
 
-export interface Fact {
+export interface EventRecord {
   readonly produced: Produced
   /** Its ways through the streams, the first to the last. */
   readonly rounds: Array<Round>
@@ -78,15 +78,15 @@ export const jsonOf = (fields: ReadonlyArray<string>, name: string): Readonly<Re
  */
 const rememberedMs = 3_600_000
 
-export class Facts {
+export class EventRecords {
   /** The events that are remembered, in the order in which they were produced. */
-  readonly all: Array<Fact> = []
+  readonly all: Array<EventRecord> = []
   /** Those that stand somewhere, unacknowledged. */
-  readonly standing = new Set<Fact>()
-  private readonly byEvent = new Map<string, Fact>()
+  readonly standing = new Set<EventRecord>()
+  private readonly byEvent = new Map<string, EventRecord>()
   private readonly byPlace = new Map<string, Round>()
   /** Those that stand nowhere any more, and since when, in epoch milliseconds; the longest first. */
-  private readonly nowhere = new Map<Fact, number>()
+  private readonly nowhere = new Map<EventRecord, number>()
   private forgotten = noOutcomes
   private readonly redis: RedisNetwork
   private readonly scenario: Scenario
@@ -97,7 +97,7 @@ export class Facts {
   }
 
   produced(produced: Produced): void {
-    const fact: Fact = {
+    const record: EventRecord = {
       produced,
       rounds: [],
       copies: new Set(),
@@ -106,15 +106,15 @@ export class Facts {
       requests: 0,
       lost: undefined
     }
-    this.all.push(fact)
-    this.byEvent.set(produced.eventId, fact)
-    this.begun(fact, produced.stream, produced.entryId)
+    this.all.push(record)
+    this.byEvent.set(produced.eventId, record)
+    this.begun(record, produced.stream, produced.entryId)
   }
 
   /** Notes that an event stands in a source stream, new there: as it was produced, or put back by a replay. */
-  begun(fact: Fact, stream: string, entryId: string): void {
+  begun(record: EventRecord, stream: string, entryId: string): void {
     const round: Round = {
-      fact,
+      record,
       stream,
       entryId,
       places: [],
@@ -124,7 +124,7 @@ export class Facts {
       notBefore: new Map(),
       body: undefined
     }
-    fact.rounds.push(round)
+    record.rounds.push(round)
     this.stands(round, place(stream, entryId))
   }
 
@@ -135,16 +135,16 @@ export class Facts {
 
   private stands(round: Round, at: string): void {
     this.put(round, at)
-    round.fact.copies.add(at)
-    this.standing.add(round.fact)
+    round.record.copies.add(at)
+    this.standing.add(round.record)
   }
 
-  ofEvent(eventId: string): Fact | undefined {
+  ofEvent(eventId: string): EventRecord | undefined {
     return this.byEvent.get(eventId)
   }
 
   /** An event that came with these fields; of several that look the same rather one that was given up. */
-  ofFields(fields: ReadonlyArray<string>): Fact | undefined {
+  ofFields(fields: ReadonlyArray<string>): EventRecord | undefined {
     const text = JSON.stringify(fields)
     const alike = this.all.filter(({ produced }) => JSON.stringify(produced.fields) === text)
     return alike.find(({ abandoned }) => abandoned !== undefined) ?? alike[0]
@@ -163,11 +163,11 @@ export class Facts {
 
   /** The round that a request is made in; undefined where nobody made its event, or it names another source. */
   ofRequest({ headers, text }: SimulatedRequest): Round | undefined {
-    const fact = this.byEvent.get(headers["idempotency-key"] ?? "")
-    const known = fact?.rounds.find(({ body }) => body === text)
-    if (fact === undefined || known !== undefined) return known
+    const record = this.byEvent.get(headers["idempotency-key"] ?? "")
+    const known = record?.rounds.find(({ body }) => body === text)
+    if (record === undefined || known !== undefined) return known
     const { source }: { source?: { stream?: unknown; id?: unknown } } = parsed(text)
-    return fact.rounds.find(({ entryId, stream }) => stream === source?.stream && entryId === source.id)
+    return record.rounds.find(({ entryId, stream }) => stream === source?.stream && entryId === source.id)
   }
 
   /** Notes a copy of an event in the DLQ or the abandoned stream. */
@@ -176,7 +176,7 @@ export class Facts {
     if (stream === this.scenario.streams.abandoned) {
       this.put(round, at)
       const { attempts, reason } = jsonOf(fields, "abandoned")
-      round.fact.abandoned = { at, reason: String(reason), attempts: Number(attempts) }
+      round.record.abandoned = { at, reason: String(reason), attempts: Number(attempts) }
     } else this.stands(round, at)
   }
 
@@ -184,47 +184,52 @@ export class Facts {
   acknowledged(stream: string, id: string): void {
     const round = this.at(stream, id)
     const at = place(stream, id)
-    if (round?.fact.copies.delete(at) !== true) return
+    if (round?.record.copies.delete(at) !== true) return
     round.left.add(at)
-    if (round.fact.copies.size === 0) this.vanished(round.fact)
+    if (round.record.copies.size === 0) this.vanished(round.record)
   }
 
   /** Notes that an entry is no longer in the abandoned stream. */
   unabandoned(stream: string, id: string): void {
-    const fact = this.at(stream, id)?.fact
-    if (fact?.abandoned?.at === place(stream, id)) fact.abandoned = undefined
+    const record = this.at(stream, id)?.record
+    if (record?.abandoned?.at === place(stream, id)) record.abandoned = undefined
   }
 
   /** Whether nothing more has to happen to an event. */
-  ended(fact: Fact): boolean {
-    return hasEnded(fact)
+  ended(record: EventRecord): boolean {
+    return hasEnded(record)
   }
 
-  private vanished(fact: Fact): void {
-    this.standing.delete(fact)
-    this.nowhere.delete(fact)
-    this.nowhere.set(fact, this.redis.kernel.millis)
+  private vanished(record: EventRecord): void {
+    this.standing.delete(record)
+    this.nowhere.delete(record)
+    this.nowhere.set(record, this.redis.kernel.millis)
   }
 
   /**
    * Forgets the events that were delivered long ago and stand nowhere, and returns them. One that was abandoned still
    * stands, in the abandoned stream; one that Redis lost is not over for certain.
    */
-  forget(): ReadonlyArray<Fact> {
-    const over: Array<Fact> = []
+  forget(): ReadonlyArray<EventRecord> {
+    const over: Array<EventRecord> = []
     const before = this.redis.kernel.millis - rememberedMs
-    for (const [fact, since] of this.nowhere) {
+    for (const [record, since] of this.nowhere) {
       if (since > before) break
-      this.nowhere.delete(fact)
-      if (fact.successes > 0 && fact.copies.size === 0 && fact.abandoned === undefined && fact.lost === undefined) {
-        over.push(fact)
+      this.nowhere.delete(record)
+      if (
+        record.successes > 0 &&
+        record.copies.size === 0 &&
+        record.abandoned === undefined &&
+        record.lost === undefined
+      ) {
+        over.push(record)
       }
     }
-    for (const fact of over) {
-      this.forgotten = counting(this.forgotten, fact)
-      this.byEvent.delete(fact.produced.eventId)
-      for (const { places } of fact.rounds) for (const at of places) this.byPlace.delete(at)
-      this.all.splice(this.all.indexOf(fact), 1)
+    for (const record of over) {
+      this.forgotten = counting(this.forgotten, record)
+      this.byEvent.delete(record.produced.eventId)
+      for (const { places } of record.rounds) for (const at of places) this.byPlace.delete(at)
+      this.all.splice(this.all.indexOf(record), 1)
     }
     return over
   }
@@ -242,9 +247,9 @@ export class Facts {
   /** Looks at the streams anew after Redis lost something: what is nowhere any more, and not done, was lost by it. */
   survey(cause: string): void {
     const { abandoned, dlq, process, transcribe } = this.scenario.streams
-    for (const fact of this.all) {
-      fact.copies.clear()
-      fact.abandoned = undefined
+    for (const record of this.all) {
+      record.copies.clear()
+      record.abandoned = undefined
     }
     for (const stream of [transcribe, process, dlq]) {
       const unread = this.lastDelivered(stream)
@@ -254,7 +259,7 @@ export class Facts {
         const at = place(stream, id)
         // Without its group nobody knows that it was read, and the group starts again at the last id that was.
         const isToCome = unread === undefined ? round?.left.has(at) === false : pending.has(id) || isAfter(id, unread)
-        if (isToCome) round?.fact.copies.add(at)
+        if (isToCome) round?.record.copies.add(at)
       }
     }
     for (const [id, fields] of this.entries(abandoned)) {
@@ -262,13 +267,13 @@ export class Facts {
       if (round !== undefined) this.copied(round, abandoned, id, fields)
     }
     this.standing.clear()
-    for (const fact of this.all) {
-      if (fact.copies.size > 0) {
-        fact.lost = undefined
-        this.standing.add(fact)
+    for (const record of this.all) {
+      if (record.copies.size > 0) {
+        record.lost = undefined
+        this.standing.add(record)
       } else {
-        if (!this.ended(fact)) fact.lost = cause
-        if (!this.nowhere.has(fact)) this.vanished(fact)
+        if (!this.ended(record)) record.lost = cause
+        if (!this.nowhere.has(record)) this.vanished(record)
       }
     }
   }

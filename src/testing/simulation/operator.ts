@@ -6,11 +6,11 @@ import { abandoned } from "../../cli/abandoned.ts"
 import { Misused, RedisUnusable, ServerRedis } from "../../cli/operator.ts"
 import { Redis } from "../../services/Redis.ts"
 import type { Chance } from "../world/chance.ts"
-import type { Launched } from "../world/launchedProcess.ts"
+import type { LaunchedProcess } from "../world/launchedProcess.ts"
 import type { Process } from "../world/process.ts"
 import type { Checker, Scene } from "./checkers/checker.ts"
-import type { Mishap, Visit } from "./operatorPlan.ts"
-import type { Happening } from "./streamEvents.ts"
+import type { Mishap, OperatorVisit } from "./operatorPlan.ts"
+import type { StreamEvent } from "./streamEvents.ts"
 
 /** Runs of one command that a person has the patience for while things go wrong. */
 const mostTries = 5
@@ -63,7 +63,7 @@ const commandLine = (environment: Readonly<Record<string, string>>, args: Readon
 
 /** One run, and what its end is judged by. */
 interface Run {
-  readonly visit: Visit
+  readonly visit: OperatorVisit
   /** The entry meant, where it is one. */
   readonly wanted: string | undefined
   readonly attempt: number
@@ -117,14 +117,14 @@ export class Operator implements Checker {
     return this.open === 0
   }
 
-  private begin(visit: Visit): void {
+  private begin(visit: OperatorVisit): void {
     this.mended = visit.mended
-    const { facts, scenario, world } = this.scene
+    const { records, scenario, world } = this.scene
     let wanted: string | undefined
     if (visit.what === "entry" || visit.what === "event") {
       const entries = world.entries(scenario.streams.abandoned)
       const id = entries[this.chance.int(0, entries.length - 1)]?.id
-      const event = id === undefined ? undefined : facts.at(scenario.streams.abandoned, id)?.fact.produced
+      const event = id === undefined ? undefined : records.at(scenario.streams.abandoned, id)?.record.produced
       // Of one that is not valid nobody can tell the id.
       wanted =
         visit.what === "event" && event?.nature !== "invalid" && event?.nature !== "garbled" ? event?.eventId : id
@@ -140,7 +140,7 @@ export class Operator implements Checker {
     this.open -= 1
   }
 
-  private run(visit: Visit, wanted: string | undefined, attempt: number): void {
+  private run(visit: OperatorVisit, wanted: string | undefined, attempt: number): void {
     const { scenario, world } = this.scene
     const said: Said = { out: [], err: [] }
     const which = wanted !== undefined ? [wanted] : visit.what === "all" ? [] : ["--reason", visit.what]
@@ -167,7 +167,7 @@ export class Operator implements Checker {
     world.kernel.after(mostMs * 1_000, undefined, () => this.look(run, launched))
   }
 
-  private befalls({ kind }: Mishap, run: Run, launched: Launched<unknown, unknown>): void {
+  private befalls({ kind }: Mishap, run: Run, launched: LaunchedProcess<unknown, unknown>): void {
     const { kernel, redis } = this.scene.world
     const { process } = launched
     if (!process.alive) return
@@ -192,7 +192,7 @@ export class Operator implements Checker {
     }
   }
 
-  private look({ startedAt }: Run, { process }: Launched<unknown, unknown>): void {
+  private look({ startedAt }: Run, { process }: LaunchedProcess<unknown, unknown>): void {
     if (process.alive) this.scene.report("command-stuck", `${process.name}, since ${startedAt} ms`)
   }
 
@@ -228,8 +228,8 @@ export class Operator implements Checker {
     else world.kernel.after(visit.againMs * 1_000, undefined, () => this.run(visit, wanted, attempt + 1))
   }
 
-  readonly onHappening = (happening: Happening, process: Process | undefined): void => {
-    if (happening._tag !== "Replayed" || process === undefined) return
+  readonly onStreamEvent = (streamEvent: StreamEvent, process: Process | undefined): void => {
+    if (streamEvent._tag !== "Replayed" || process === undefined) return
     this.done.set(process, (this.done.get(process) ?? 0) + 1)
   }
 

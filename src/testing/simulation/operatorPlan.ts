@@ -12,7 +12,7 @@ export interface Mishap {
 }
 
 /** One `abandoned replay`, run again until it is done or given up. */
-export interface Visit {
+export interface OperatorVisit {
   /** Milliseconds after the world's start. */
   readonly at: number
   /** All, what was given up for one reason, or one entry: by its own id, or its event's. */
@@ -31,7 +31,7 @@ const mishapOf = (chance: Chance): Mishap => ({
   after: chance.yes(0.5) ? 3 * chance.next() : chance.exponential(100)
 })
 
-const visit = (at: number, chance: Chance): Visit => ({
+const visit = (at: number, chance: Chance): OperatorVisit => ({
   at: Math.round(at),
   what: chance.pick(["all", "all", "all", "entry", "event", "exhausted", "rejected", "invalid", "poison"]),
   rate: chance.pick([5, 100, 100, 10_000]),
@@ -57,7 +57,7 @@ export const attended = (scenario: Scenario): Scenario => {
   if (chance.yes(0.2)) return scenario
   const everyMs = pace === "busy" ? chance.pick([3_000, 10_000, 30_000]) : chance.int(1, 24) * 3_600_000
   const from = settlingMs + 2_000
-  const visits: Array<Visit> = []
+  const visits: Array<OperatorVisit> = []
   for (let at = from + chance.exponential(everyMs); at < durationMs; at += chance.exponential(everyMs)) {
     visits.push(visit(at, chance))
   }

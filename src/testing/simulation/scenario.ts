@@ -3,8 +3,8 @@ import { Duration } from "effect"
 import type { StreamSet } from "../../domain/options/options.ts"
 import { Chance } from "../world/chance.ts"
 import type { Fault } from "../world/faults.ts"
-import type { Weather } from "../world/http.ts"
-import type { Visit } from "./operatorPlan.ts"
+import type { NetworkConditions } from "../world/http.ts"
+import type { OperatorVisit } from "./operatorPlan.ts"
 import type { Nature } from "./workload.ts"
 
 export interface Traffic {
@@ -45,11 +45,11 @@ export interface Scenario {
   readonly configEveryMs: number | undefined
   /** The API's mean answering time in milliseconds. */
   readonly apiMs: number
-  /** Weather while no storm is on. */
-  readonly climate: Weather
+  /** NetworkConditions while no storm is on. */
+  readonly usualConditions: NetworkConditions
   readonly faults: ReadonlyArray<Fault>
   /** What an operator does, where there is one. */
-  readonly visits: ReadonlyArray<Visit>
+  readonly visits: ReadonlyArray<OperatorVisit>
 }
 
 const streams: StreamSet = {
@@ -78,8 +78,8 @@ type Kind = (typeof kinds)[number]
 /** Milliseconds before which nothing goes wrong and no event comes, so that groups stand. */
 export const settlingMs = 3_000
 
-const storm = (chance: Chance): Weather => {
-  const weathers: readonly [() => Weather, ...ReadonlyArray<() => Weather>] = [
+const storm = (chance: Chance): NetworkConditions => {
+  const conditionsList: readonly [() => NetworkConditions, ...ReadonlyArray<() => NetworkConditions>] = [
     () => ({ refused: 1 }),
     () => ({ lost: 1 }),
     () => ({ statuses: { [chance.pick([401, 403, 502, 503, 504])]: 1 } }),
@@ -91,7 +91,7 @@ const storm = (chance: Chance): Weather => {
     () => ({ slower: chance.int(500, 12_000) }),
     () => ({ refused: 0.1, lost: 0.02, replyLost: 0.05, garbage: 0.05, statuses: { 500: 0.1, 502: 0.1 }, slower: 200 })
   ]
-  return chance.pick(weathers)()
+  return chance.pick(conditionsList)()
 }
 
 const fault = (kind: Kind, at: number, room: number, replica: string, chance: Chance): Fault => {
@@ -126,7 +126,7 @@ const fault = (kind: Kind, at: number, room: number, replica: string, chance: Ch
     case "host":
       return { kind, at, change: chance.pick(["next", "next", "next", "lower", "other", "broken"]) }
     case "storm":
-      return { kind, at, lasts: lasting(chance.yes(0.7) ? 10_000 : 60_000, 200_000), weather: storm(chance) }
+      return { kind, at, lasts: lasting(chance.yes(0.7) ? 10_000 : 60_000, 200_000), conditions: storm(chance) }
   }
 }
 
@@ -189,7 +189,7 @@ const trickleScenario = (seed: number, durationMs: number): Scenario => {
     },
     traffic: { ...busy.traffic, perSecond: 1 / 300 },
     configEveryMs: 300_000,
-    climate: { statuses: { 500: 0.15 } },
+    usualConditions: { statuses: { 500: 0.15 } },
     faults
   }
 }
@@ -236,7 +236,7 @@ const busyScenario = (seed: number, durationMs: number): Scenario => {
     },
     configEveryMs: chance.yes(0.5) ? chance.pick([5_000, 20_000, 60_000]) : undefined,
     apiMs: chance.pick([5, 30, 30, 200]),
-    climate: chance.pick<Weather>([
+    usualConditions: chance.pick<NetworkConditions>([
       {},
       { statuses: { 500: 0.15 } },
       { statuses: { 500: 0.03 } },

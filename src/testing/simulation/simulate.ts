@@ -7,7 +7,7 @@ import { SimulatedGateway } from "../SimulatedGateway.ts"
 import type { Exchange } from "../world/http.ts"
 import type { TraceLine } from "../world/kernel.ts"
 import type { Process } from "../world/process.ts"
-import type { Bent, Replica } from "../world/replica.ts"
+import type { Overrides, Replica } from "../world/replica.ts"
 import { World } from "../world/world.ts"
 import { bounds } from "./checkers/bounds.ts"
 import { type Checker, isSuccess, type Scene, type Violation } from "./checkers/checker.ts"
@@ -19,12 +19,12 @@ import { ownership } from "./checkers/ownership.ts"
 import { poison } from "./checkers/poison.ts"
 import { requests } from "./checkers/requests.ts"
 import { schedule } from "./checkers/schedule.ts"
-import { Facts, jsonOf } from "./eventRecords.ts"
+import { EventRecords, jsonOf } from "./eventRecords.ts"
 import { SimulatedJobsApi } from "./jobsApi.ts"
 import { Operator } from "./operator.ts"
 import { attended } from "./operatorPlan.ts"
 import { type Pace, type Scenario, scenarioOf, settlingMs } from "./scenario.ts"
-import { type Happening, Reader } from "./streamEvents.ts"
+import { Reader, type StreamEvent } from "./streamEvents.ts"
 import type { Outcomes } from "./tally.ts"
 import { produce } from "./workload.ts"
 
@@ -33,7 +33,7 @@ export interface Bug {
   readonly name: string
   /** What it does wrong, in a line. */
   readonly wrong: string
-  readonly bent?: (process: Process, scenario: Scenario) => Bent
+  readonly overrides?: (process: Process, scenario: Scenario) => Overrides
   readonly settings?: Partial<CollectorOptions>
 }
 
@@ -108,31 +108,31 @@ const appOf = (scenario: Scenario, settings: Partial<CollectorOptions>) => {
   }
 }
 
-/** Brings the facts up to a happening. */
-const update = (facts: Facts, happening: Happening): void => {
-  if (happening._tag === "Acknowledged") {
-    for (const id of happening.ids) facts.acknowledged(happening.stream, id)
-  } else if (happening._tag === "Moved") {
-    facts.acknowledged(happening.from, happening.id)
-    add(facts, happening.to, happening.newId, happening.fields)
-  } else if (happening._tag === "Added") add(facts, happening.stream, happening.id, happening.fields)
-  else if (happening._tag === "Removed") for (const id of happening.ids) facts.unabandoned(happening.stream, id)
-  else if (happening._tag === "Replayed") {
-    const { from, id, newId, to } = happening
-    const round = facts.at(from, id)
-    facts.unabandoned(from, id)
-    if (round !== undefined) facts.begun(round.fact, to, newId)
+/** Brings the records up to a stream event. */
+const update = (records: EventRecords, streamEvent: StreamEvent): void => {
+  if (streamEvent._tag === "Acknowledged") {
+    for (const id of streamEvent.ids) records.acknowledged(streamEvent.stream, id)
+  } else if (streamEvent._tag === "Moved") {
+    records.acknowledged(streamEvent.from, streamEvent.id)
+    add(records, streamEvent.to, streamEvent.newId, streamEvent.fields)
+  } else if (streamEvent._tag === "Added") add(records, streamEvent.stream, streamEvent.id, streamEvent.fields)
+  else if (streamEvent._tag === "Removed") for (const id of streamEvent.ids) records.unabandoned(streamEvent.stream, id)
+  else if (streamEvent._tag === "Replayed") {
+    const { from, id, newId, to } = streamEvent
+    const round = records.at(from, id)
+    records.unabandoned(from, id)
+    if (round !== undefined) records.begun(round.record, to, newId)
   }
 }
 
-const add = (facts: Facts, stream: string, id: string, fields: ReadonlyArray<string>): void => {
-  const round = facts.ofCopy(stream, fields)
+const add = (records: EventRecords, stream: string, id: string, fields: ReadonlyArray<string>): void => {
+  const round = records.ofCopy(stream, fields)
   if (round === undefined) {
-    const fact = facts.ofFields(fields)
-    if (fact !== undefined) facts.begun(fact, stream, id)
+    const record = records.ofFields(fields)
+    if (record !== undefined) records.begun(record, stream, id)
     return
   }
-  facts.copied(round, stream, id, fields)
+  records.copied(round, stream, id, fields)
   const { attempt, not_before: notBefore } = jsonOf(fields, "retry")
   if (typeof attempt !== "number" || typeof notBefore !== "number") return
   round.notBefore.set(attempt, Math.min(notBefore, round.notBefore.get(attempt) ?? notBefore))
@@ -141,16 +141,16 @@ const add = (facts: Facts, stream: string, id: string, fields: ReadonlyArray<str
 /** How long the last word takes to reach every replica, in milliseconds. */
 const settledMs = ({ configEveryMs = 0 }: Scenario): number => 60_000 + 2 * configEveryMs
 
-/** Lets the checkers look on, each at facts that are up to date: those of an answer and a fault, not those of a request. */
-const observe = ({ api, facts, world }: Scene, checkers: ReadonlyArray<Checker>, count: () => void): void => {
-  const onHappening = checkers.flatMap((checker) => checker.onHappening ?? [])
-  const onFacts = checkers.flatMap((checker) => checker.onFacts ?? [])
-  const reader = new Reader(world.redis, (happening, process) => {
-    for (const look of onHappening) look(happening, process)
-    update(facts, happening)
-    for (const look of onFacts) look(happening, process)
+/** Lets the checkers look on, each at records that are up to date: those of an answer and a fault, not those of a request. */
+const observe = ({ api, records, world }: Scene, checkers: ReadonlyArray<Checker>, count: () => void): void => {
+  const onStreamEvent = checkers.flatMap((checker) => checker.onStreamEvent ?? [])
+  const onRecords = checkers.flatMap((checker) => checker.onRecords ?? [])
+  const reader = new Reader(world.redis, (streamEvent, process) => {
+    for (const look of onStreamEvent) look(streamEvent, process)
+    update(records, streamEvent)
+    for (const look of onRecords) look(streamEvent, process)
   })
-  const factOf = ({ request }: Exchange) => facts.ofEvent(request.headers["idempotency-key"] ?? "")
+  const factOf = ({ request }: Exchange) => records.ofEvent(request.headers["idempotency-key"] ?? "")
   world.watch({
     onCommand: (_process, name, args) => {
       count()
@@ -158,26 +158,26 @@ const observe = ({ api, facts, world }: Scene, checkers: ReadonlyArray<Checker>,
     },
     onExecuted: (executed) => reader.after(executed),
     onEnd: (exchange, status, body) => {
-      const fact = factOf(exchange)
-      if (fact === undefined) return
+      const record = factOf(exchange)
+      if (record === undefined) return
       const success = isSuccess(status, body)
-      if (success) fact.successes += 1
-      const round = facts.ofRequest(exchange.request)
+      if (success) record.successes += 1
+      const round = records.ofRequest(exchange.request)
       if (round === undefined) return
       if (!success) round.failures += 1
       round.statuses.add(status)
     },
     onFault: (fault, phase) => {
       const loses = fault.kind === "failover" || fault.kind === "flush" || fault.kind === "trim"
-      if (loses && phase === "begins") facts.survey(fault.kind)
+      if (loses && phase === "begins") records.survey(fault.kind)
       if (fault.kind === "host" && phase === "begins") api.configurations.change(fault.change)
     }
   })
   for (const checker of checkers) world.watch(checker)
   world.watch({
     onSent: (exchange) => {
-      const fact = factOf(exchange)
-      if (fact !== undefined) fact.requests += 1
+      const record = factOf(exchange)
+      if (record !== undefined) record.requests += 1
     }
   })
 }
@@ -211,16 +211,18 @@ export const simulate = (options: SimulateOptions): Verdict => {
     faults,
     poison: (request) => {
       const eventId = request.headers["idempotency-key"] ?? ""
-      const round = eventId.startsWith("poison-") && !operator.mended ? facts.ofRequest(request) : undefined
+      const round = eventId.startsWith("poison-") && !operator.mended ? records.ofRequest(request) : undefined
       if (round === undefined) return undefined
       for (const checker of checkers) checker.onKill?.(round)
       return 1_500
     },
-    ...(bug?.bent === undefined ? {} : { bent: (process: Process) => bug.bent?.(process, scenario) ?? {} })
+    ...(bug?.overrides === undefined
+      ? {}
+      : { overrides: (process: Process) => bug.overrides?.(process, scenario) ?? {} })
   })
-  world.http.climate = scenario.climate
-  const facts = new Facts(world.redis, scenario)
-  const scene: Scene = { world, scenario, facts, api, report }
+  world.http.usualConditions = scenario.usualConditions
+  const records = new EventRecords(world.redis, scenario)
+  const scene: Scene = { world, scenario, records, api, report }
   const operator = new Operator(scene)
   const checkers: ReadonlyArray<Checker> = [
     ...[conservation, schedule, requests, ownership, poison, circuit, bounds, configuration, life].map((make) =>
@@ -236,17 +238,17 @@ export const simulate = (options: SimulateOptions): Verdict => {
       if (phase === "begins") faultsBegun += 1
     }
   })
-  const produceGood = produce(world, scenario, settlingMs, (produced) => facts.produced(produced))
+  const produceGood = produce(world, scenario, settlingMs, (produced) => records.produced(produced))
   const look = () => {
     for (const checker of checkers) checker.onLook?.()
-    for (const fact of facts.forget()) {
-      for (const checker of checkers) checker.onLast?.(fact)
-      api.forget(fact.produced.eventId)
+    for (const record of records.forget()) {
+      for (const checker of checkers) checker.onLast?.(record)
+      api.forget(record.produced.eventId)
     }
     onProgress?.({
       elapsedMs: world.elapsed,
-      produced: facts.count,
-      remembered: facts.all.length,
+      produced: records.count,
+      remembered: records.all.length,
       commands,
       faults: faultsBegun,
       violations: violations.length
@@ -257,20 +259,21 @@ export const simulate = (options: SimulateOptions): Verdict => {
 
   const done = () => violations.length >= mostViolations
   world.run(durationMs, done)
-  world.http.climate = {}
+  world.http.usualConditions = {}
   api.configurations.change("next")
   const deadline = world.elapsed + drainMs
-  const drained = () => operator.idle && facts.standing.size === 0 && facts.all.every((fact) => facts.ended(fact))
+  const drained = () =>
+    operator.idle && records.standing.size === 0 && records.all.every((record) => records.ended(record))
   while (!done() && !drained() && world.elapsed < deadline) {
     world.run(1_000, done)
     // Only a success closes a circuit: life goes on for one that has nothing but bad events left to probe with.
-    if (world.replicas.some(({ collector }) => collector?.session()?.gate.open === true)) produceGood()
+    if (world.replicas.some(({ collector }) => collector?.run()?.gate.open === true)) produceGood()
   }
   // Whoever is stopping or starting ends that first, and every configuration comes up to date.
   if (!done()) world.run(settledMs(scenario), done)
   if (!done()) {
     for (const checker of checkers) {
-      for (const fact of facts.all) checker.onLast?.(fact)
+      for (const record of records.all) checker.onLast?.(record)
       checker.atEnd?.()
     }
   }
@@ -281,6 +284,6 @@ export const simulate = (options: SimulateOptions): Verdict => {
     scenario,
     violations,
     trace: world.trace,
-    tally: { ...facts.outcomes, commands, elapsedMs: world.elapsed }
+    tally: { ...records.outcomes, commands, elapsedMs: world.elapsed }
   }
 }

@@ -3,7 +3,7 @@ import { scriptName } from "../../services/Scripts.ts"
 import type { Process } from "../world/process.ts"
 import type { Executed, RedisNetwork } from "../world/redis.ts"
 
-export type Happening =
+export type StreamEvent =
   | {
       readonly _tag: "Added"
       readonly stream: string
@@ -41,7 +41,7 @@ export type Happening =
       readonly fields: ReadonlyArray<string>
     }
 
-export type Teller = (happening: Happening, process: Process | undefined) => void
+export type Teller = (streamEvent: StreamEvent, process: Process | undefined) => void
 
 const lastId = (redis: RedisNetwork, stream: string): string => {
   const found = redis.look("XREVRANGE", stream, "+", "-", "COUNT", "1")

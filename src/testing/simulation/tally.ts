@@ -1,5 +1,5 @@
 /** The total queue, counted event by event, so that nothing has to be kept of an event that is over. */
-import type { Fact } from "./eventRecords.ts"
+import type { EventRecord } from "./eventRecords.ts"
 
 /** What became of events. */
 export interface Outcomes {
@@ -31,14 +31,14 @@ export const noOutcomes: Outcomes = {
 }
 
 /** Whether nothing more has to happen to an event. */
-export const hasEnded = ({ abandoned, lost, successes }: Fact): boolean =>
+export const hasEnded = ({ abandoned, lost, successes }: EventRecord): boolean =>
   successes > 0 || abandoned !== undefined || lost !== undefined
 
 const one = (condition: boolean): number => (condition ? 1 : 0)
 
 /** The outcomes with one more event in them. */
-export const counting = (so: Outcomes, fact: Fact): Outcomes => {
-  const { abandoned, lost, requests, rounds, successes } = fact
+export const counting = (so: Outcomes, record: EventRecord): Outcomes => {
+  const { abandoned, lost, requests, rounds, successes } = record
   const delivered = successes > 0
   return {
     produced: so.produced + 1,
@@ -47,7 +47,7 @@ export const counting = (so: Outcomes, fact: Fact): Outcomes => {
     replayed: so.replayed + rounds.length - 1,
     lostByRedis: so.lostByRedis + one(lost !== undefined),
     recovered: so.recovered + one(delivered && lost !== undefined),
-    lost: so.lost + one(!hasEnded(fact)),
+    lost: so.lost + one(!hasEnded(record)),
     repeated: so.repeated + (delivered ? Math.max(0, Math.min(requests, successes) - 1) : 0),
     requests: so.requests + requests
   }

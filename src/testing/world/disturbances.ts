@@ -1,12 +1,12 @@
 /** Does to a world what its faults say. Faults of one sort may overlap: the last to end ends it. */
 import type { Fault } from "./faults.ts"
-import type { Weather } from "./http.ts"
+import type { NetworkConditions } from "./http.ts"
 import type { Replica } from "./replica.ts"
 import type { World } from "./world.ts"
 
 export class Disturbances {
   private readonly world: World
-  private readonly storms = new Set<Weather>()
+  private readonly storms = new Set<NetworkConditions>()
   private readonly active = new Map<string, number>()
 
   constructor(world: World) {
@@ -26,7 +26,7 @@ export class Disturbances {
   }
 
   private blow(): void {
-    this.world.http.weather = this.storms.size === 0 ? undefined : Object.assign({}, ...this.storms)
+    this.world.http.conditions = this.storms.size === 0 ? undefined : Object.assign({}, ...this.storms)
   }
 
   begin(fault: Fault): void {
@@ -67,7 +67,7 @@ export class Disturbances {
         this.world.replica(fault.replica).skew(fault.by)
         break
       case "storm":
-        this.storms.add(fault.weather)
+        this.storms.add(fault.conditions)
         this.blow()
         break
       case "own":
@@ -101,7 +101,7 @@ export class Disturbances {
         if (this.last(`skew ${fault.replica}`)) this.world.replica(fault.replica).skew(0)
         break
       case "storm":
-        this.storms.delete(fault.weather)
+        this.storms.delete(fault.conditions)
         this.blow()
         break
       default:

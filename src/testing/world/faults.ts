@@ -1,6 +1,6 @@
 /** What goes wrong in a world, as data: a failing list of faults can be shrunk, printed and run again. */
 import type { CrashKind } from "../SimulatedDisk.ts"
-import type { Weather } from "./http.ts"
+import type { NetworkConditions } from "./http.ts"
 import type { World } from "./world.ts"
 
 interface At {
@@ -69,10 +69,10 @@ export interface Skew extends Lasting, OnReplica {
   /** Milliseconds ahead of the world; negative: behind. */
   readonly by: number
 }
-/** Weather on the way to the host. */
+/** NetworkConditions on the way to the host. */
 export interface Storm extends Lasting {
   readonly kind: "storm"
-  readonly weather: Weather
+  readonly conditions: NetworkConditions
 }
 /** Something befalls the host: its stub is told by `onFault`. */
 export interface HostChange extends At {

@@ -1,4 +1,4 @@
-/** HTTP in a world: requests reach a host of the test's own, through a network with weather. */
+/** HTTP in a world: requests reach a host of the test's own, through a network with network conditions. */
 import { Effect } from "effect"
 import { HttpClient, HttpClientError, type HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { LeanHttpResponse } from "../../layers/http/LeanHttpResponse.ts"
@@ -40,7 +40,7 @@ export interface HostContext {
 export type Host = (request: SimulatedRequest, context: HostContext) => SimulatedResponse
 
 /** What befalls requests, each with a probability; the first that applies. */
-export interface Weather {
+export interface NetworkConditions {
   /** The connection is refused. */
   readonly refused?: number
   /** The request is lost on the way: no answer ever. */
@@ -114,9 +114,9 @@ const broken = (request: HttpClientRequest.HttpClientRequest, problem: string) =
 const garbage = ["", "<html>Bad gateway</html>", '{"job_id":', "null", '{"job_id":{}}', "\u0000\u0001\u0002"] as const
 
 export class HttpNetwork {
-  /** The weather while there is no other. */
-  climate: Weather = {}
-  weather: Weather | undefined
+  /** The network conditions while there is no other. */
+  usualConditions: NetworkConditions = {}
+  conditions: NetworkConditions | undefined
   private readonly kernel: Kernel
   private readonly chance: Chance
   private readonly hostChance: Chance
@@ -139,8 +139,8 @@ export class HttpNetwork {
     this.hostChance = kernel.chance.fork("host")
   }
 
-  private get now(): Weather {
-    return this.weather ?? this.climate
+  private get now(): NetworkConditions {
+    return this.conditions ?? this.usualConditions
   }
 
   /** One way through the network, in microseconds. */
@@ -148,7 +148,7 @@ export class HttpNetwork {
     return 200 + this.chance.exponential(800) + (this.chance.yes(0.01) ? this.chance.exponential(50_000) : 0)
   }
 
-  /** What the weather makes of a request before the host sees it. */
+  /** What the network conditions makes of a request before the host sees it. */
   private before(): SimulatedResponse | "refused" | "lost" | undefined {
     const { lost = 0, refused = 0, retryAfter, statuses } = this.now
     let draw = this.chance.next()

@@ -4,22 +4,22 @@ import { Redis } from "../../services/Redis.ts"
 import type { Kernel } from "./kernel.ts"
 import { Process } from "./process.ts"
 import type { RedisNetwork } from "./redis.ts"
-import type { Bent } from "./replica.ts"
+import type { Overrides } from "./replica.ts"
 
 export interface LaunchParts {
   readonly kernel: Kernel
   readonly redis: RedisNetwork
-  readonly bent: ((process: Process) => Bent) | undefined
+  readonly overrides: ((process: Process) => Overrides) | undefined
 }
 
-export class Launched<A, E> {
+export class LaunchedProcess<A, E> {
   readonly process: Process
   private readonly kernel: Kernel
   private readonly fiber: Fiber.Fiber<A, E>
 
   /** `onExit` is told how it ended, unless it was killed. */
   constructor(
-    { bent, kernel, redis }: LaunchParts,
+    { overrides, kernel, redis }: LaunchParts,
     name: string,
     serial: number,
     program: Effect.Effect<A, E, Redis>,
@@ -27,7 +27,7 @@ export class Launched<A, E> {
   ) {
     this.kernel = kernel
     this.process = new Process(kernel, name, kernel.chance.fork(`${name} launched ${serial}`))
-    const bend = bent?.(this.process).redis ?? ((service: Redis["Service"]) => service)
+    const bend = overrides?.(this.process).redis ?? ((service: Redis["Service"]) => service)
     kernel.note(name, "starts")
     this.fiber = this.process.fork(
       redis.service(this.process).pipe(

@@ -26,7 +26,7 @@ export interface ProcessWatcher {
 }
 
 /** What differs from the usual for a replica's process: a deliberately wrong driver, say. */
-export interface Bent {
+export interface Overrides {
   readonly redis?: (redis: Redis["Service"]) => Redis["Service"]
   readonly http?: (http: HttpClient.HttpClient) => HttpClient.HttpClient
   readonly files?: (files: FileSystem.FileSystem) => FileSystem.FileSystem
@@ -38,7 +38,7 @@ export interface ReplicaParts {
   readonly http: HttpNetwork
   readonly hooks: Hooks<ProcessWatcher>
   readonly app: (replica: Replica) => Layer.Layer<never, unknown, Given>
-  readonly bent: ((process: Process) => Bent) | undefined
+  readonly overrides: ((process: Process) => Overrides) | undefined
 }
 
 /** A process that ends by itself is started again after so many microseconds, as a supervisor would. */
@@ -87,11 +87,11 @@ export class Replica {
   }
 
   private given(process: Process): Layer.Layer<Given> {
-    const { bent, http, redis } = this.parts
-    const bends = bent?.(process)
-    const bendRedis = bends?.redis ?? ((service: Redis["Service"]) => service)
-    const bendHttp = bends?.http ?? ((client: HttpClient.HttpClient) => client)
-    const bendFiles = bends?.files ?? ((files: FileSystem.FileSystem) => files)
+    const { overrides, http, redis } = this.parts
+    const overridden = overrides?.(process)
+    const bendRedis = overridden?.redis ?? ((service: Redis["Service"]) => service)
+    const bendHttp = overridden?.http ?? ((client: HttpClient.HttpClient) => client)
+    const bendFiles = overridden?.files ?? ((files: FileSystem.FileSystem) => files)
     return Layer.mergeAll(
       Layer.effect(Redis, Effect.map(redis.service(process), bendRedis)),
       Layer.succeed(HttpClient.HttpClient, bendHttp(http.service(process))),

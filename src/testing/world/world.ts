@@ -6,10 +6,10 @@ import { describe, endOf, type Fault } from "./faults.ts"
 import type { Hooks } from "./hooks.ts"
 import { type Host, HttpNetwork, type HttpWatcher, type SimulatedRequest } from "./http.ts"
 import { Kernel, type TraceLine } from "./kernel.ts"
-import { Launched } from "./launchedProcess.ts"
+import { LaunchedProcess } from "./launchedProcess.ts"
 import type { Process } from "./process.ts"
 import { RedisNetwork, type RedisWatcher } from "./redis.ts"
-import { type Bent, type Given, type ProcessWatcher, Replica } from "./replica.ts"
+import { type Given, type Overrides, type ProcessWatcher, Replica } from "./replica.ts"
 
 /** Looks on at a world; a checker of a test's own is one. */
 export interface Watcher extends RedisWatcher, HttpWatcher, ProcessWatcher {
@@ -34,7 +34,7 @@ export interface WorldOptions {
   /** Requests that a process does not live to send: it is killed by them, and started again after so many milliseconds. */
   readonly poison?: (request: SimulatedRequest) => number | undefined
   /** Bends what a process is given, to see whether a mistake would be found. */
-  readonly bent?: (process: Process) => Bent
+  readonly overrides?: (process: Process) => Overrides
 }
 
 const defaultStart = Date.UTC(2026, 0, 1)
@@ -59,13 +59,13 @@ export class World {
     onFault: []
   }
   private readonly disturbances = new Disturbances(this)
-  readonly bent: WorldOptions["bent"]
+  readonly overrides: WorldOptions["overrides"]
   private launches = 0
 
   constructor(options: WorldOptions) {
-    const { app, bent, faults = [], host, poison, replicas = ["replica-1"], seed } = options
+    const { app, overrides, faults = [], host, poison, replicas = ["replica-1"], seed } = options
     this.startedAt = options.start ?? defaultStart
-    this.bent = bent
+    this.overrides = overrides
     this.kernel = new Kernel(String(seed), this.startedAt, options.trace ?? false)
     this.redis = new RedisNetwork(this.kernel, this.hooks)
     this.http = new HttpNetwork(this.kernel, host, this.hooks, (process, request) => {
@@ -75,7 +75,7 @@ export class World {
       if (replica !== undefined) this.crash(replica, downFor)
       return true
     })
-    const parts = { kernel: this.kernel, redis: this.redis, http: this.http, hooks: this.hooks, app, bent }
+    const parts = { kernel: this.kernel, redis: this.redis, http: this.http, hooks: this.hooks, app, overrides }
     this.replicas = replicas.map((name, index) => new Replica(name, index, parts))
     for (const watcher of options.watchers ?? []) this.watch(watcher)
     for (const replica of this.replicas) this.kernel.after(0, undefined, () => replica.start())
@@ -165,9 +165,9 @@ export class World {
     name: string,
     program: Effect.Effect<A, E, Redis>,
     onExit: (exit: Exit.Exit<A, E>) => void = () => {}
-  ): Launched<A, E> {
+  ): LaunchedProcess<A, E> {
     this.launches += 1
-    return new Launched(this, name, this.launches, program, onExit)
+    return new LaunchedProcess(this, name, this.launches, program, onExit)
   }
 
   /** Kills a replica's process and starts it again after so many milliseconds. */

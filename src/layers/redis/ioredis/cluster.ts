@@ -3,7 +3,7 @@ import { type Done, Link } from "./link.ts"
 import { redirectionOf } from "./redirection.ts"
 import { MAX_REDIRECTIONS, privateLine, type Router } from "./router.ts"
 import { type Address, addressKey, type Settings } from "./settings.ts"
-import { askAll, Lookout } from "./topologyWatcher.ts"
+import { askAll, TopologyWatcher } from "./topologyWatcher.ts"
 
 /** Nodes asked at once for the table of slots; the first answer is taken. */
 const ASKED = 3
@@ -51,7 +51,7 @@ export const clusterRouter = (settings: Settings, seeds: ReadonlyArray<Address>)
   const links = new Map<string, Link>()
   let closed = false
 
-  const lookout = new Lookout((done) => {
+  const topologyWatcher = new TopologyWatcher((done) => {
     const known = new Map([...seeds, ...masters.values()].map((address) => [addressKey(address), address]))
     const asked = shuffled(known.values())
       .slice(0, ASKED)
@@ -77,13 +77,14 @@ export const clusterRouter = (settings: Settings, seeds: ReadonlyArray<Address>)
     const key = addressKey(address)
     const known = links.get(key)
     if (known !== undefined) return known
-    const made = new Link(address, settings, true, () => lookout.stale())
+    const made = new Link(address, settings, true, () => topologyWatcher.stale())
     links.set(key, made)
     return made
   }
-  const absent = () => lookout.problem ?? new Error("not connected to Redis: no node is known")
+  const absent = () => topologyWatcher.problem ?? new Error("not connected to Redis: no node is known")
   const onTrouble = (error?: Error) => {
-    if (error === undefined || /^(?:MOVED|CLUSTERDOWN|READONLY|MASTERDOWN)\b/.test(error.message)) lookout.stale()
+    if (error === undefined || /^(?:MOVED|CLUSTERDOWN|READONLY|MASTERDOWN)\b/.test(error.message))
+      topologyWatcher.stale()
   }
   const anyone = (): Address | undefined => {
     for (const link of links.values()) if (link.isUp) return link.address
@@ -120,7 +121,7 @@ export const clusterRouter = (settings: Settings, seeds: ReadonlyArray<Address>)
           attempt(linkTo(next.address), next.asking, left - 1)
         })
       }
-      lookout.afterFirst(() => {
+      topologyWatcher.afterFirst(() => {
         if (!wanted) return
         if (masters.size === 0) return done(absent())
         if (name === "SCRIPT") return broadcast(name, args, (error, reply) => wanted && done(error, reply))
@@ -136,12 +137,12 @@ export const clusterRouter = (settings: Settings, seeds: ReadonlyArray<Address>)
     open: () =>
       privateLine(
         settings,
-        (name, args, then) => lookout.afterFirst(() => then(home(slotOf(name, args)) ?? absent())),
+        (name, args, then) => topologyWatcher.afterFirst(() => then(home(slotOf(name, args)) ?? absent())),
         onTrouble
       ),
     close: () => {
       closed = true
-      lookout.close()
+      topologyWatcher.close()
       for (const link of links.values()) link.close()
     }
   }

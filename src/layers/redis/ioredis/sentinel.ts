@@ -1,7 +1,7 @@
 import { Link } from "./link.ts"
 import { type Line, privateLine, type Router } from "./router.ts"
 import { type Address, addressKey, type Settings } from "./settings.ts"
-import { askAll, Lookout } from "./topologyWatcher.ts"
+import { askAll, TopologyWatcher } from "./topologyWatcher.ts"
 
 /** How long slower Sentinels may add their voice after the first, in ms. */
 const GRACE = 200
@@ -34,10 +34,10 @@ export const sentinelRouter = (settings: Settings, nodes: ReadonlyArray<Address>
   const follow = (found: Address) => {
     if (master !== undefined && addressKey(master.address) === addressKey(found)) return
     master?.close()
-    master = new Link(found, settings, true, () => lookout.stale())
+    master = new Link(found, settings, true, () => topologyWatcher.stale())
     for (const line of lines) line.close()
   }
-  const lookout = new Lookout(
+  const topologyWatcher = new TopologyWatcher(
     (done) =>
       askAll(sentinels, ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", name], GRACE, (answers, failure) => {
         if (closed) return
@@ -48,16 +48,16 @@ export const sentinelRouter = (settings: Settings, nodes: ReadonlyArray<Address>
       }),
     EVERY
   )
-  const absent = () => lookout.problem ?? new Error("not connected to Redis: no master is known")
+  const absent = () => topologyWatcher.problem ?? new Error("not connected to Redis: no master is known")
   const onTrouble = (error?: Error) => {
-    if (error === undefined || /^(?:READONLY|MASTERDOWN|UNBLOCKED)\b/.test(error.message)) lookout.stale()
+    if (error === undefined || /^(?:READONLY|MASTERDOWN|UNBLOCKED)\b/.test(error.message)) topologyWatcher.stale()
   }
 
   return {
     send: (command, args, done) => {
       let wanted = true
       let forget = () => {}
-      lookout.afterFirst(() => {
+      topologyWatcher.afterFirst(() => {
         if (!wanted) return
         if (master === undefined) return done(absent())
         forget = master.send(command, args, (error, reply) => {
@@ -73,7 +73,7 @@ export const sentinelRouter = (settings: Settings, nodes: ReadonlyArray<Address>
     open: () => {
       const line = privateLine(
         settings,
-        (_name, _args, then) => lookout.afterFirst(() => then(master?.address ?? absent())),
+        (_name, _args, then) => topologyWatcher.afterFirst(() => then(master?.address ?? absent())),
         onTrouble
       )
       lines.add(line)
@@ -87,7 +87,7 @@ export const sentinelRouter = (settings: Settings, nodes: ReadonlyArray<Address>
     },
     close: () => {
       closed = true
-      lookout.close()
+      topologyWatcher.close()
       for (const sentinel of sentinels) sentinel.close()
       master?.close()
     }

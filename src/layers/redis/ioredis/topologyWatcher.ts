@@ -13,7 +13,7 @@ type Look = (done: (failure?: Error) => void) => () => void
  * with backoff until a look succeeds, and by itself some time after each success if `every` says so (ms). `look` reports
  * with its failure or with nothing, and returns how to break it off.
  */
-export class Lookout {
+export class TopologyWatcher {
   private readonly look: Look
   private breakOff = () => {}
   private readonly every: number | undefined

@@ -3,7 +3,7 @@ import { process, transcribe } from "../../../domain/events/jobEvent.ts"
 import type { CollectorOptions, StreamSet } from "../../../domain/options/options.ts"
 
 /** One stream that is read, and where its events go when they fail. */
-export interface Lane {
+export interface ConsumedStream {
   /** The metric label: `transcribe`, `process`, `dlq` or a host app's own kind. */
   readonly label: string
   readonly key: string
@@ -13,14 +13,17 @@ export interface Lane {
   readonly kind: EventKind | undefined
 }
 
-const lanesOfSet = ({ abandoned, dlq, process: processKey, transcribe: transcribeKey }: StreamSet) => [
+const consumedStreamsOfSet = ({ abandoned, dlq, process: processKey, transcribe: transcribeKey }: StreamSet) => [
   { label: transcribe.name, key: transcribeKey, dlq, abandoned, kind: transcribe },
   { label: process.name, key: processKey, dlq, abandoned, kind: process },
   { label: "dlq", key: dlq, dlq, abandoned, kind: undefined }
 ]
 
 /** Every stream to read: three for each set, and one for each kind of the host app's own (through the first set's DLQ). */
-export const lanesOf = ({ kinds, streams }: Pick<CollectorOptions, "kinds" | "streams">): ReadonlyArray<Lane> => {
+export const consumedStreamsOf = ({
+  kinds,
+  streams
+}: Pick<CollectorOptions, "kinds" | "streams">): ReadonlyArray<ConsumedStream> => {
   const [first] = streams
   const own =
     first === undefined
@@ -32,7 +35,7 @@ export const lanesOf = ({ kinds, streams }: Pick<CollectorOptions, "kinds" | "st
           abandoned: first.abandoned,
           kind
         }))
-  return [...streams.flatMap(lanesOfSet), ...own]
+  return [...streams.flatMap(consumedStreamsOfSet), ...own]
 }
 
-export const isDlq = (lane: Lane): boolean => lane.kind === undefined
+export const isDlq = (stream: ConsumedStream): boolean => stream.kind === undefined

@@ -1,13 +1,13 @@
 import { Effect } from "effect"
 import { type Attempt, afterAttempt, afterProbe, type Circuit, closed } from "../../../domain/delivery/circuit.ts"
-import { Signal, Watch } from "../../redis/changeSignal.ts"
+import { ChangeSignal, Waiter } from "../../redis/changeSignal.ts"
 
 const any = Effect.succeed("any" as const)
 const one = Effect.succeed("one" as const)
 
 /** Whether deliveries may go: the circuit breaker and the pause that a 429 asks for, one for the process. */
-export class Gate {
-  readonly changed = new Signal()
+export class DeliveryGate {
+  readonly changed = new ChangeSignal()
   private readonly breaker: boolean
   private circuit: Circuit = closed
   private pausedUntil = 0
@@ -73,10 +73,10 @@ export class Gate {
 
   /** Waits until entries may be read: any number, or one for a probe. */
   readonly readable: Effect.Effect<"any" | "one"> = Effect.clockWith((clock) => {
-    const watch = new Watch(this.changed)
+    const waiter = new Waiter(this.changed)
     const now = clock.currentTimeMillisUnsafe()
     if (this.flows(now)) return any
     if (this.open && this.probeWanted && now >= this.pausedUntil) return one
-    return Effect.flatMap(watch.wait(this.pausedUntil > now ? this.pausedUntil : undefined), () => this.readable)
+    return Effect.flatMap(waiter.wait(this.pausedUntil > now ? this.pausedUntil : undefined), () => this.readable)
   })
 }

@@ -1,9 +1,9 @@
 import type { FlatFields } from "../../../domain/events/entry.ts"
-import type { Lane } from "./consumedStream.ts"
+import type { ConsumedStream } from "./consumedStream.ts"
 
 /** One entry that this process owns, from the moment it was read until it is settled. */
-export interface Task {
-  readonly lane: Lane
+export interface OwnedEntry {
+  readonly stream: ConsumedStream
   readonly id: string
   /** `held`: waits without a permit. `running`: being worked on. `settling`: its end is being written to Redis. */
   state: "held" | "running" | "settling"
@@ -26,14 +26,19 @@ export interface Task {
 /** From its third hand-out on an entry is processed alone, so that one that kills the process takes no neighbours along. */
 const suspectFrom = 3
 
-export const isSuspect = (task: Task): boolean => task.deliveries + (task.countHandOut ? 1 : 0) >= suspectFrom
+export const isSuspect = (entry: OwnedEntry): boolean => entry.deliveries + (entry.countHandOut ? 1 : 0) >= suspectFrom
 
 /** Due before all else: an entry read while the circuit is open, the best probe there is. */
 export const untried = 0
 
 /** An entry just read with XREADGROUP `>`: Redis has counted the hand-out. */
-export const freshTask = (lane: Lane, id: string, fields: FlatFields | undefined, dueAt: number): Task => ({
-  lane,
+export const freshEntry = (
+  stream: ConsumedStream,
+  id: string,
+  fields: FlatFields | undefined,
+  dueAt: number
+): OwnedEntry => ({
+  stream,
   id,
   state: "held",
   fields,
@@ -46,8 +51,8 @@ export const freshTask = (lane: Lane, id: string, fields: FlatFields | undefined
 })
 
 /** An entry found pending, own or taken over: it counts as handed out again only when work on it begins. */
-export const pendingTask = (lane: Lane, id: string, deliveries: number, dueAt: number): Task => ({
-  lane,
+export const recoveredEntry = (stream: ConsumedStream, id: string, deliveries: number, dueAt: number): OwnedEntry => ({
+  stream,
   id,
   state: "held",
   fields: undefined,

@@ -25,11 +25,11 @@ export const bounds = ({ report, scenario, world }: Scene): Checker => {
     },
     onLook: () => {
       for (const { collector, name } of world.replicas) {
-        const session = collector?.session()
-        if (session === undefined) continue
-        const { ledger, permits } = session
-        if (ledger.heldOfDlq > dlqHold + overlap) report("memory", `${name} holds ${ledger.heldOfDlq} DLQ entries`)
-        const others = ledger.size - ledger.heldOfDlq
+        const run = collector?.run()
+        if (run === undefined) continue
+        const { owned, permits } = run
+        if (owned.heldOfDlq > dlqHold + overlap) report("memory", `${name} holds ${owned.heldOfDlq} DLQ entries`)
+        const others = owned.size - owned.heldOfDlq
         if (others > 3 * deliveryConcurrency + overlap)
           report("memory", `${name} holds ${others} entries beside the DLQ's`)
         if (permits.inUse < 0 || permits.inUse > permits.total) report("permits", `${name}: ${permits.inUse} in use`)

@@ -2,10 +2,10 @@
 
 import type { Process } from "../../world/process.ts"
 import type { Watcher, World } from "../../world/world.ts"
-import type { Fact, Facts, Round } from "../eventRecords.ts"
+import type { EventRecord, EventRecords, Round } from "../eventRecords.ts"
 import type { SimulatedJobsApi } from "../jobsApi.ts"
 import type { Scenario } from "../scenario.ts"
-import type { Happening } from "../streamEvents.ts"
+import type { StreamEvent } from "../streamEvents.ts"
 
 /** Something that must never happen did. */
 export interface Violation {
@@ -20,22 +20,22 @@ export interface Violation {
 export interface Scene {
   readonly world: World
   readonly scenario: Scenario
-  readonly facts: Facts
+  readonly records: EventRecords
   readonly api: SimulatedJobsApi
   readonly report: (rule: string, detail: string) => void
 }
 
 export interface Checker extends Watcher {
-  /** After a command changed a stream; the facts are not yet brought up to it. */
-  readonly onHappening?: (happening: Happening, process: Process | undefined) => void
-  /** After the facts were brought up to a happening. */
-  readonly onFacts?: (happening: Happening, process: Process | undefined) => void
+  /** After a command changed a stream; the records are not yet brought up to it. */
+  readonly onStreamEvent?: (streamEvent: StreamEvent, process: Process | undefined) => void
+  /** After the records were brought up to a stream event. */
+  readonly onRecords?: (streamEvent: StreamEvent, process: Process | undefined) => void
   /** A poisonous event kills the process that is about to send it. */
   readonly onKill?: (round: Round) => void
   /** Every second; where time flies, every half a minute. */
   readonly onLook?: () => void
   /** The last word on an event: it is over for good and forgotten from here on, or the end has come. */
-  readonly onLast?: (fact: Fact) => void
+  readonly onLast?: (record: EventRecord) => void
   /** When all should be done. */
   readonly atEnd?: () => void
 }
@@ -55,5 +55,5 @@ export const isSuccess = (status: number, body: string): boolean => {
 }
 
 /** Whether a scenario has nothing in it that could take an entry from the replica that works on it. */
-export const isUndisturbed = ({ climate, faults, traffic }: Scenario): boolean =>
-  climate.replyLost === undefined && faults.length === 0 && !traffic.shares.poison
+export const isUndisturbed = ({ usualConditions, faults, traffic }: Scenario): boolean =>
+  usualConditions.replyLost === undefined && faults.length === 0 && !traffic.shares.poison

@@ -30,7 +30,7 @@ interface Seen {
   openSince: number | undefined
 }
 
-export const circuit = ({ facts, report, scenario, world }: Scene): Checker => {
+export const circuit = ({ records, report, scenario, world }: Scene): Checker => {
   const prompt = !scenario.faults.some(({ kind }) => delaying.has(kind))
   const seen = new WeakMap<Process, Seen>()
   const of = (process: Process): Seen => {
@@ -53,7 +53,7 @@ export const circuit = ({ facts, report, scenario, world }: Scene): Checker => {
     if (openSince === undefined || typeof failed !== "number" || failed <= openSince) return
     report(
       "attempt-burnt",
-      `${facts.ofCopy(stream, fields)?.fact.produced.eventId} by ${process.name} while the circuit is open`
+      `${records.ofCopy(stream, fields)?.record.produced.eventId} by ${process.name} while the circuit is open`
     )
   }
 
@@ -98,9 +98,9 @@ export const circuit = ({ facts, report, scenario, world }: Scene): Checker => {
         state.probes = 0
       }
     },
-    onFacts: (happening, process) => {
-      if (happening._tag === "Moved" && happening.to === scenario.streams.dlq)
-        burnt(happening.to, happening.fields, process)
+    onRecords: (streamEvent, process) => {
+      if (streamEvent._tag === "Moved" && streamEvent.to === scenario.streams.dlq)
+        burnt(streamEvent.to, streamEvent.fields, process)
     }
   }
 }

@@ -13,7 +13,7 @@ export const life = ({ report, scenario, world }: Scene): Checker => ({
     for (const { collector, name } of world.replicas) {
       if (down.has(name)) continue
       if (collector === undefined) report("ended", `${name} does not run at the end`)
-      else if (collector.session() === undefined) report("ended", `${name} has no session at the end`)
+      else if (collector.run() === undefined) report("ended", `${name} has no run at the end`)
     }
   }
 })

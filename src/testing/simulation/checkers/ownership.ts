@@ -1,7 +1,7 @@
 /** Nothing is taken from a replica that is well and works on it, and no replica forgets what is its own. */
 import { Duration } from "effect"
 import { roomFor } from "../../../programs/delivery/pendingRecovery.ts"
-import type { Lane } from "../../../programs/delivery/state/consumedStream.ts"
+import type { ConsumedStream } from "../../../programs/delivery/state/consumedStream.ts"
 import type { Process } from "../../world/process.ts"
 import type { Replica } from "../../world/replica.ts"
 import type { World } from "../../world/world.ts"
@@ -42,8 +42,8 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
   /** When something last befell a replica, in milliseconds after the start. */
   const troubled = new Map<string, number>()
   const ownNames = new Set(scenario.replicas.map(({ consumer }) => consumer)).size === scenario.replicas.length
-  /** Since when each lane of a replica has had room for what is its own, in milliseconds after the start. */
-  const roomySince = new WeakMap<Lane, number>()
+  /** Since when each stream of a replica has had room for what is its own, in milliseconds after the start. */
+  const roomySince = new WeakMap<ConsumedStream, number>()
   /** Entries that were handed to a connection whose client was gone: nobody knows them until they are idle. */
   const swallowed = new Set<string>()
   let searchedAt = 0
@@ -53,14 +53,14 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
       if (name === undefined || replica.name === name) troubled.set(replica.name, world.elapsed)
   }
   const holder = (consumer: string): Replica | undefined =>
-    world.replicas.find(({ collector }) => collector?.session()?.consumer.name === consumer)
+    world.replicas.find(({ collector }) => collector?.run()?.consumer.name === consumer)
 
-  const wellAndKnowing = (replica: Replica, stream: string, id: string, forMs: number): boolean => {
+  const wellAndKnowing = (replica: Replica, key: string, id: string, forMs: number): boolean => {
     const { collector, process } = replica
-    const session = collector?.session()
-    if (process === undefined || process.paused || session === undefined) return false
+    const run = collector?.run()
+    if (process === undefined || process.paused || run === undefined) return false
     if (world.elapsed - (troubled.get(replica.name) ?? 0) < forMs) return false
-    return session.lanes.some((lane) => lane.key === stream && session.ledger.has(lane, id))
+    return run.consumedStreams.some((stream) => stream.key === key && run.owned.has(stream, id))
   }
 
   const claimed = (stream: string, ids: ReadonlyArray<string>, idle: number, taker: Process | undefined) => {
@@ -75,26 +75,25 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
 
   /** Notes where there is no room, or work may not begin: nobody reads what is its own then. */
   const noteRoom = (replica: Replica) => {
-    const session = replica.collector?.session()
-    for (const lane of session?.lanes ?? []) {
-      const roomy =
-        session !== undefined && roomFor(session, lane) > overlap && session.gate.flows(replica.process?.now ?? 0)
-      if (!roomy) roomySince.delete(lane)
-      else if (!roomySince.has(lane)) roomySince.set(lane, world.elapsed)
+    const run = replica.collector?.run()
+    for (const stream of run?.consumedStreams ?? []) {
+      const roomy = run !== undefined && roomFor(run, stream) > overlap && run.gate.flows(replica.process?.now ?? 0)
+      if (!roomy) roomySince.delete(stream)
+      else if (!roomySince.has(stream)) roomySince.set(stream, world.elapsed)
     }
   }
 
   /** Entries that are a well replica's own for a while, and that it does not know. */
   const forgotten = (replica: Replica) => {
-    const session = replica.collector?.session()
-    if (session === undefined || replica.process?.paused !== false) return
+    const run = replica.collector?.run()
+    if (run === undefined || replica.process?.paused !== false) return
     if (world.elapsed - (troubled.get(replica.name) ?? 0) < patienceMs) return
-    for (const lane of session.lanes) {
-      if (world.elapsed - (roomySince.get(lane) ?? world.elapsed) < patienceMs) continue
-      const { group, name } = session.consumer
-      for (const [id] of pending(world, lane.key, group, String(patienceMs), name)) {
-        if (!session.ledger.has(lane, id) && !swallowed.has(place(lane.key, id)))
-          report("forgotten", `${lane.key} ${id} is ${replica.name}'s, which does not know it`)
+    for (const stream of run.consumedStreams) {
+      if (world.elapsed - (roomySince.get(stream) ?? world.elapsed) < patienceMs) continue
+      const { group, name } = run.consumer
+      for (const [id] of pending(world, stream.key, group, String(patienceMs), name)) {
+        if (!run.owned.has(stream, id) && !swallowed.has(place(stream.key, id)))
+          report("forgotten", `${stream.key} ${id} is ${replica.name}'s, which does not know it`)
       }
     }
   }
@@ -120,7 +119,7 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
     onFault: (fault, phase) => {
       if (fault.kind === "stop" && phase === "begins") {
         const replica = world.replica(fault.replica)
-        const consumer = replica.collector?.session()?.consumer.name
+        const consumer = replica.collector?.run()?.consumer.name
         const quiet = world.elapsed - (troubled.get(fault.replica) ?? 0) > 6_000
         if (replica.stopping && ownNames && quiet && !repliesAreLost && consumer !== undefined) {
           stopping.set(fault.replica, { at: world.elapsed, consumer })
@@ -161,10 +160,10 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
       searchedAt = world.elapsed
       for (const replica of world.replicas) forgotten(replica)
     },
-    onHappening: (happening, process) => {
-      if (happening._tag !== "Claimed") return
-      for (const id of happening.ids) swallowed.delete(place(happening.stream, id))
-      claimed(happening.stream, happening.ids, happening.idle, process)
+    onStreamEvent: (streamEvent, process) => {
+      if (streamEvent._tag !== "Claimed") return
+      for (const id of streamEvent.ids) swallowed.delete(place(streamEvent.stream, id))
+      claimed(streamEvent.stream, streamEvent.ids, streamEvent.idle, process)
     }
   }
 }

@@ -2,7 +2,7 @@
 import type { Round } from "../eventRecords.ts"
 import type { Checker, Scene } from "./checker.ts"
 
-export const poison = ({ facts, report, scenario, world }: Scene): Checker => {
+export const poison = ({ records, report, scenario, world }: Scene): Checker => {
   /** When each event killed in each of its rounds, in milliseconds after the start: as far as Redis can still know of it. */
   const kills = new Map<Round, ReadonlyArray<number>>()
 
@@ -11,13 +11,13 @@ export const poison = ({ facts, report, scenario, world }: Scene): Checker => {
       const counted = [...(kills.get(round) ?? []), world.elapsed]
       kills.set(round, counted)
       if (counted.length > scenario.settings.maxDeliveries) {
-        report("poison", `${round.fact.produced.eventId} killed ${counted.length} processes`)
+        report("poison", `${round.record.produced.eventId} killed ${counted.length} processes`)
       }
     },
-    onFacts: (happening) => {
+    onRecords: (streamEvent) => {
       // Hand-outs are counted of an entry: one that was attempted after all goes on as another.
-      if (happening._tag !== "Moved") return
-      const round = facts.at(happening.to, happening.newId)
+      if (streamEvent._tag !== "Moved") return
+      const round = records.at(streamEvent.to, streamEvent.newId)
       if (round !== undefined) kills.delete(round)
     },
     onFault: (fault, phase) => {

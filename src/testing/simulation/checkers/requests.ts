@@ -18,7 +18,7 @@ const eventIn = (text: string): { readonly event_id?: unknown; readonly source?:
 const isSameButSource = (body: string, other: string): boolean =>
   JSON.stringify({ ...eventIn(body), source: undefined }) === JSON.stringify({ ...eventIn(other), source: undefined })
 
-export const requests = ({ api, facts, report, scenario, world }: Scene): Checker => {
+export const requests = ({ api, records, report, scenario, world }: Scene): Checker => {
   /** Requests of each event that are under way; those of a process that was killed never end. */
   const open = new Map<string, number>()
   const undisturbed = isUndisturbed(scenario)
@@ -29,21 +29,21 @@ export const requests = ({ api, facts, report, scenario, world }: Scene): Checke
       if (eventId === undefined) return
       const age = process.now - signedAt(request) * 1_000
       if (!(Math.abs(age) <= 2_000)) report("signature", `${eventId}: signed ${age} ms before it was sent`)
-      const fact = facts.ofEvent(eventId)
-      const round = facts.ofRequest(request)
-      if (fact === undefined || round?.body !== request.text) {
+      const record = records.ofEvent(eventId)
+      const round = records.ofRequest(request)
+      if (record === undefined || round?.body !== request.text) {
         const { event_id: claimed, source } = eventIn(request.text)
         if (claimed !== eventId) return report("idempotency-key", `${eventId}: the body says ${claimed}`)
-        if (fact === undefined)
+        if (record === undefined)
           return report("unexpected", `a request for ${eventId}, which nobody made, or which was over long ago`)
         if (round === undefined) return report("source", `${eventId}: ${JSON.stringify(source)}, where it never stood`)
-        const others = fact.rounds.flatMap(({ body }) => body ?? [])
+        const others = record.rounds.flatMap(({ body }) => body ?? [])
         if (round.body !== undefined || others.some((body) => !isSameButSource(body, request.text))) {
           report("body-changed", eventId)
         }
         round.body ??= request.text
       }
-      if (undisturbed && fact.successes > 0) report("needless", `${eventId} was sent again after its success`)
+      if (undisturbed && record.successes > 0) report("needless", `${eventId} was sent again after its success`)
       const already = open.get(eventId) ?? 0
       if (undisturbed && already > 0) report("needless", `${eventId} is sent twice at a time`)
       open.set(eventId, already + 1)

@@ -1,7 +1,7 @@
 /** Attempts: counted truly, set for the scheduled instants, never early, and on time where nothing is in the way. */
 import type { Process } from "../../world/process.ts"
 import { jsonOf, place, type Round } from "../eventRecords.ts"
-import type { Happening } from "../streamEvents.ts"
+import type { StreamEvent } from "../streamEvents.ts"
 import { type Checker, isSuccess, isUndisturbed, type Scene } from "./checker.ts"
 
 /** The waits after the first, second and third failure, in milliseconds; written out here, not taken from the code. */
@@ -10,7 +10,7 @@ const longestRetryAfter = 300_000
 /** How late an attempt may be that nothing holds up. */
 const leewayMs = 1_500
 
-export const schedule = ({ facts, report, scenario, world }: Scene): Checker => {
+export const schedule = ({ records, report, scenario, world }: Scene): Checker => {
   const { abandoned, dlq } = scenario.streams
   /** When each process last saw each event fail in a round, by its own clock. */
   const failedAt = new WeakMap<Round, Map<string, number>>()
@@ -22,7 +22,7 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
     undisturbed &&
     scenario.settings.deliveryConcurrency >= 16 &&
     scenario.settings.dlqHold >= 1_000 &&
-    scenario.climate.retryAfter === undefined &&
+    scenario.usualConditions.retryAfter === undefined &&
     scenario.traffic.burstChance === 0
 
   const note = (notes: WeakMap<Round, Map<string, number>>, round: Round, name: string, value: number) => {
@@ -32,7 +32,7 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
   }
 
   const counted = (from: string, id: string): number => {
-    const round = facts.at(from, id)
+    const round = records.at(from, id)
     return (round === undefined ? undefined : attempts.get(round)?.get(place(from, id))) ?? 0
   }
 
@@ -43,9 +43,9 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
     process: Process | undefined
   ) => {
     const retry = jsonOf(fields, "retry")
-    const round = facts.ofCopy(dlq, fields)
+    const round = records.ofCopy(dlq, fields)
     if (round === undefined) return
-    const { eventId } = round.fact.produced
+    const { eventId } = round.record.produced
     const attempt = Number(retry.attempt)
     const notBefore = Number(retry.not_before)
     const failed = Number(retry.last_failed_at)
@@ -72,8 +72,8 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
   }
 
   const retriesAreAfter =
-    scenario.climate.retryAfter !== undefined ||
-    scenario.faults.some((fault) => fault.kind === "storm" && fault.weather.retryAfter !== undefined)
+    scenario.usualConditions.retryAfter !== undefined ||
+    scenario.faults.some((fault) => fault.kind === "storm" && fault.conditions.retryAfter !== undefined)
 
   /** Whether a process's clock has not been set lately. */
   const steady = (process: Process): boolean => world.elapsed - (skewedAt.get(process.name) ?? -1e9) > 30_000
@@ -83,21 +83,21 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
       if (fault.kind === "skew") skewedAt.set(fault.replica, world.elapsed)
     },
     onEnd: ({ process, request }, status, body) => {
-      const round = isSuccess(status, body) ? undefined : facts.ofRequest(request)
+      const round = isSuccess(status, body) ? undefined : records.ofRequest(request)
       if (round !== undefined) note(failedAt, round, process.name, process.now)
     },
-    onFacts: (happening: Happening, process) => {
-      if (happening._tag === "Moved" && happening.to === dlq) {
-        scheduled({ stream: happening.from, id: happening.id }, happening.newId, happening.fields, process)
-      } else if (happening._tag === "Added" && happening.stream === dlq) {
-        scheduled(undefined, happening.id, happening.fields, process)
-      } else if (happening._tag === "Moved" && happening.to === abandoned) {
-        const round = facts.ofCopy(abandoned, happening.fields)
-        const made = Number(jsonOf(happening.fields, "abandoned").attempts)
+    onRecords: (streamEvent: StreamEvent, process) => {
+      if (streamEvent._tag === "Moved" && streamEvent.to === dlq) {
+        scheduled({ stream: streamEvent.from, id: streamEvent.id }, streamEvent.newId, streamEvent.fields, process)
+      } else if (streamEvent._tag === "Added" && streamEvent.stream === dlq) {
+        scheduled(undefined, streamEvent.id, streamEvent.fields, process)
+      } else if (streamEvent._tag === "Moved" && streamEvent.to === abandoned) {
+        const round = records.ofCopy(abandoned, streamEvent.fields)
+        const made = Number(jsonOf(streamEvent.fields, "abandoned").attempts)
         if (round !== undefined && round.failures < made) {
           report(
             "attempt-count",
-            `${round.fact.produced.eventId}: abandoned after ${made}, ${round.failures} failures seen`
+            `${round.record.produced.eventId}: abandoned after ${made}, ${round.failures} failures seen`
           )
         }
       }
@@ -106,7 +106,7 @@ export const schedule = ({ facts, report, scenario, world }: Scene): Checker => 
       const eventId = request.headers["idempotency-key"]
       const attempt = Number(request.headers["x-delivery-attempt"])
       if (eventId === undefined) return
-      const round = facts.ofRequest(request)
+      const round = records.ofRequest(request)
       if (!(attempt >= 1 && attempt <= 4)) report("attempt-count", `${eventId} is sent as attempt ${attempt}`)
       if (round === undefined) return
       const scheduled = Math.max(0, ...round.notBefore.keys())

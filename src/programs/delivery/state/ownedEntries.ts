@@ -1,0 +1,107 @@
+import { ChangeSignal } from "../../redis/changeSignal.ts"
+import { type ConsumedStream, isDlq } from "./consumedStream.ts"
+import type { OwnedEntry } from "./ownedEntry.ts"
+
+const before = (a: OwnedEntry, b: OwnedEntry): boolean =>
+  a.dueAt !== b.dueAt ? a.dueAt < b.dueAt : a.deliveries < b.deliveries
+
+/** Everything this process owns: every entry by stream and id, and the held ones in order of due time. */
+export class OwnedEntries {
+  readonly changed = new ChangeSignal()
+  private readonly byStream = new Map<ConsumedStream, Map<string, OwnedEntry>>()
+  // Latest due first, so that the next one is popped off the end; equal ones keep their order of arrival.
+  private readonly queue: Array<OwnedEntry> = []
+  private dlqHeld = 0
+
+  constructor(consumedStreams: ReadonlyArray<ConsumedStream>) {
+    for (const stream of consumedStreams) this.byStream.set(stream, new Map())
+  }
+
+  private of(stream: ConsumedStream): Map<string, OwnedEntry> {
+    const known = this.byStream.get(stream)
+    if (known !== undefined) return known
+    const made = new Map<string, OwnedEntry>()
+    this.byStream.set(stream, made)
+    return made
+  }
+
+  has(stream: ConsumedStream, id: string): boolean {
+    return this.of(stream).has(id)
+  }
+
+  get(stream: ConsumedStream, id: string): OwnedEntry | undefined {
+    return this.of(stream).get(id)
+  }
+
+  entries(stream: ConsumedStream): ReadonlyArray<OwnedEntry> {
+    return [...this.of(stream).values()]
+  }
+
+  get size(): number {
+    let size = 0
+    for (const entries of this.byStream.values()) size += entries.size
+    return size
+  }
+
+  get held(): number {
+    return this.queue.length
+  }
+
+  /** DLQ entries that wait; running ones do not count. */
+  get heldOfDlq(): number {
+    return this.dlqHeld
+  }
+
+  /** Notes a entry that is worked on at once. */
+  run(entry: OwnedEntry): void {
+    entry.state = "running"
+    this.of(entry.stream).set(entry.id, entry)
+  }
+
+  /** Notes a entry that waits until it is due. */
+  hold(entry: OwnedEntry): void {
+    entry.state = "held"
+    this.of(entry.stream).set(entry.id, entry)
+    let low = 0
+    let high = this.queue.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const other = this.queue[middle]
+      if (other !== undefined && before(entry, other)) low = middle + 1
+      else high = middle
+    }
+    this.queue.splice(low, 0, entry)
+    if (isDlq(entry.stream)) this.dlqHeld += 1
+    this.changed.notify()
+  }
+
+  /** The held entry that is due first. */
+  peek(): OwnedEntry | undefined {
+    return this.queue.at(-1)
+  }
+
+  /** Takes the entry that is due first off the hold, to run it. */
+  pop(): OwnedEntry | undefined {
+    const entry = this.queue.pop()
+    if (entry === undefined) return undefined
+    this.unheld(entry)
+    entry.state = "running"
+    return entry
+  }
+
+  /** Forgets a entry: it is settled, or another consumer's. */
+  remove(entry: OwnedEntry): void {
+    const entries = this.of(entry.stream)
+    if (entries.get(entry.id) === entry) entries.delete(entry.id)
+    if (entry.state !== "held") return
+    const at = this.queue.indexOf(entry)
+    if (at < 0) return
+    this.queue.splice(at, 1)
+    this.unheld(entry)
+  }
+
+  private unheld(entry: OwnedEntry): void {
+    if (isDlq(entry.stream)) this.dlqHeld -= 1
+    this.changed.notify()
+  }
+}
