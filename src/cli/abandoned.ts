@@ -4,6 +4,7 @@ import { Argument, Command, Flag } from "effect/cli"
 import { AbandonReason } from "../domain/delivery/dlq.ts"
 import { fieldsToObject } from "../domain/events/entry.ts"
 import { instant } from "../domain/events/instant.ts"
+import { printable } from "../domain/text/printable.ts"
 import {
   type AbandonedItem,
   abandonedItem,
@@ -26,8 +27,7 @@ import {
   limit,
   Misused,
   type Operated,
-  operating,
-  printable
+  operating
 } from "./operator.ts"
 
 const reason = Flag.Literals("reason", AbandonReason.literals).pipe(

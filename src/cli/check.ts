@@ -2,6 +2,7 @@
 import { Console, Effect, FileSystem, Layer, Schema } from "effect"
 import { Command } from "effect/cli"
 import { wordsOfCommand } from "../domain/gatewayConfig/reloadCommand.ts"
+import { printable } from "../domain/text/printable.ts"
 import * as NodeGateway from "../layers/gateway/NodeGateway.ts"
 import { groupNumber } from "../layers/gatewayConfig/group.ts"
 import * as LeanHttpClient from "../layers/http/LeanHttpClient.ts"
@@ -16,7 +17,7 @@ import { Gateway } from "../services/Gateway.ts"
 import { JobsApi } from "../services/JobsApi.ts"
 import { Signer } from "../services/Signer.ts"
 import { json } from "./flags.ts"
-import { awaitAnswer, memoryProblem, printable, redisLayer, redisSettings } from "./operator.ts"
+import { awaitAnswer, memoryProblem, redisLayer, redisSettings } from "./operator.ts"
 
 /** Something must be mended; every line of it has been shown. */
 class Ailing extends Schema.TaggedError<Ailing>()("Ailing", { ailments: Schema.Int }) {

@@ -3,9 +3,10 @@ import { Clock, Console, Effect, Option, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
 import { fieldsToObject } from "../domain/events/entry.ts"
 import { instant } from "../domain/events/instant.ts"
+import { printable } from "../domain/text/printable.ts"
 import { type DlqItem, dlqItem, scan } from "../programs/operator/redrive.ts"
 import { json } from "./flags.ts"
-import { boundsOf, filters, isOrigin, limit, operating, printable } from "./operator.ts"
+import { boundsOf, filters, isOrigin, limit, operating } from "./operator.ts"
 
 const dueIn = (notBefore: number, now: number): string =>
   notBefore <= now ? "due" : `due in ${Math.ceil((notBefore - now) / 1_000)} s`

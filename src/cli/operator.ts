@@ -118,6 +118,3 @@ export const isOrigin = (sets: ReadonlyArray<StreamSet>, wanted: string | undefi
   (origin !== undefined &&
     (wanted === "transcribe" || wanted === "process" || wanted === "dlq") &&
     sets.some((set) => set[wanted] === origin))
-
-/** What came from outside must not steer the terminal it is shown on. */
-export const printable = (text: string): string => text.replace(/\p{Cc}/gu, " ").toWellFormed()

@@ -3,9 +3,10 @@ import { Clock, Console, Duration, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { instant } from "../domain/events/instant.ts"
 import { timeOfId } from "../domain/events/streamId.ts"
+import { printable } from "../domain/text/printable.ts"
 import { type Chapter, tell } from "../programs/operator/eventHistory.ts"
 import { DurationFlag, json } from "./flags.ts"
-import { operating, printable } from "./operator.ts"
+import { operating } from "./operator.ts"
 
 const held = (chapter: Chapter): string =>
   chapter.place === "abandoned" || chapter.holding === undefined

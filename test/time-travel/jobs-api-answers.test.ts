@@ -27,6 +27,8 @@ describe("a delivery", () => {
         jobId: "42",
         creditsDeducted: 0
       })
+      const long = yield* attempt(200, `{"job_id":"${"j".repeat(10_000)}","credits_deducted":1}`)
+      assert.strictEqual(long._tag === "Accepted" && long.jobId, `${"j".repeat(127)}…`)
       assert.deepStrictEqual(yield* attempt(409, `{"job_id":"j1"}`), {
         _tag: "Accepted",
         jobId: "j1",

@@ -1,3 +1,4 @@
+import { blanked, cut } from "../text/printable.ts"
 import type { AttemptResult, Failed } from "./attempt.ts"
 
 /** The longest answer to a delivery that is read, in bytes (contract section 4). */
@@ -5,6 +6,9 @@ export const MAX_ANSWER_BYTES = 1024 * 1024
 
 /** The longest error message that is kept, in UTF-16 code units (contract section 5). */
 export const MAX_MESSAGE_LENGTH = 1_024
+
+/** The longest job id that is kept, in UTF-16 code units. */
+const MAX_JOB_ID_LENGTH = 128
 
 /** An answer of the jobs API whose body was read to its end. */
 export interface Answer {
@@ -19,14 +23,11 @@ const AUTHORIZATION = /Ed25519(?:\s|%20|\+)*\d+(?:(?::|%3A)[A-Za-z0-9+/=%\\]*)?/
 const SIGNATURE = /[A-Za-z0-9+/]{86}==/g
 
 /**
- * Text of others made fit to be kept and logged: no control characters, nothing of an `Authorization` value, at most
+ * Text of others made fit to be kept and logged: nothing unprintable, nothing of an `Authorization` value, at most
  * {@link MAX_MESSAGE_LENGTH} long, well-formed.
  */
 export const cleanMessage = (text: string): string =>
-  text
-    .replace(AUTHORIZATION, "<redacted>")
-    .replace(SIGNATURE, "<redacted>")
-    .replace(/\p{Cc}+/gu, " ")
+  blanked(text.replace(AUTHORIZATION, "<redacted>").replace(SIGNATURE, "<redacted>"))
     .slice(0, MAX_MESSAGE_LENGTH)
     .toWellFormed()
 
@@ -51,7 +52,7 @@ const jsonObject = (text: string): Record<string, unknown> | undefined => {
 
 const jobIdOf = (body: Record<string, unknown>): string | undefined => {
   const id = body.job_id
-  if (typeof id === "string") return id
+  if (typeof id === "string") return cut(id, MAX_JOB_ID_LENGTH)
   return typeof id === "number" && Number.isFinite(id) ? `${id}` : undefined
 }
 
