@@ -111,6 +111,14 @@ describe("the layout", () => {
     )
   })
 
+  it("only the simulated world looks into a running collector", () => {
+    const inside = (path: string) => path === "programs/collector.ts" || path.startsWith("testing/")
+    assert.deepStrictEqual(
+      violations(modules, (imported, { path }) => imported !== "programs/inspection.ts" || inside(path)),
+      []
+    )
+  })
+
   it("a layer's own folder is its own business", () => {
     const faces = new Map([
       ["layers/redis/memory/", "layers/redis/memory/MemoryRedis.ts"],

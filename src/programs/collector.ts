@@ -28,6 +28,7 @@ import { configChecks, configOff } from "./gatewayConfig/configStatus.ts"
 import * as ConfigSync from "./gatewayConfig/configSync.ts"
 import { ApiRecord } from "./health/apiRecord.ts"
 import * as Health from "./health/health.ts"
+import { CollectorInspection } from "./inspection.ts"
 import { RedisAvailability } from "./redis/redisAvailability.ts"
 import { noteFailure, retryUntilDoneOrRefused } from "./redis/retryRedis.ts"
 import { Heartbeats, type Pulse } from "./supervision/heartbeats.ts"
@@ -46,9 +47,6 @@ export type CollectorError = RedisRefused | TooManyDefects
 
 /** A running collector. */
 export interface Collector {
-  /** The present run; undefined before Redis first answered, and between two runs. */
-  readonly run: () => CollectorRun | undefined
-  readonly availability: RedisAvailability
   /** How it is, as contract section 8 has it: for endpoints, and for a host app that wants to know. */
   readonly health: Health.Health
   /** True from the moment a stop begins. */
@@ -265,7 +263,9 @@ export const makeCollector = <R>(
     /** How many were opened so far. */
     let runs = 0
     let stopping = false
-    const health = Health.makeHealth({
+    const inspect = yield* CollectorInspection
+    inspect(() => current)
+    const { health, loop: healthLoop } = Health.makeHealth({
       options,
       streams,
       api: jobsApi,
@@ -295,7 +295,7 @@ export const makeCollector = <R>(
       }
     })
     const ended = yield* Deferred.make<never, CollectorError>()
-    const looking = supervisor.watch(Health.loopName, health.loop)
+    const looking = supervisor.watch(Health.loopName, healthLoop)
     const running = yield* Effect.raceAllFirst([run, looking, configLoop, supervisor.exhausted]).pipe(
       Effect.catch((error) => Deferred.fail(ended, error)),
       Effect.forkScoped
@@ -310,8 +310,6 @@ export const makeCollector = <R>(
     })
     yield* Effect.addFinalizer(() => stop)
     return {
-      run: () => current,
-      availability,
       health,
       stopping: () => stopping,
       stop,

@@ -208,8 +208,9 @@ describe("liveness", () => {
         assert.isString(yield* redis.send("GET", lease))
         yield* redis.send("SET", lease, "another process", "PX", "3600000")
         yield* travel(90_000)
-        const { health, run } = yield* JobCollector
-        assert.strictEqual(run()?.consumer.name, `${consumerName}-2`)
+        const { health } = yield* JobCollector
+        const { consumer_groups } = (yield* health.report).checks
+        assert.strictEqual(consumer_groups.consumer, `${consumerName}-2`)
         assert.deepStrictEqual(
           (yield* health.live).silent.map(({ loop }) => loop),
           ["config_sync"]

@@ -4,6 +4,7 @@ import { Clock, Effect, Layer, Metric } from "effect"
 import { JobCollector } from "../../src/JobCollector.ts"
 import * as MemoryRedis from "../../src/layers/redis/memory/MemoryRedis.ts"
 import * as NobleSigner from "../../src/layers/signing/NobleSigner.ts"
+import { CollectorInspection, type LookAtRun } from "../../src/programs/inspection.ts"
 import * as Metrics from "../../src/services/Metrics.ts"
 import { Redis, RedisError } from "../../src/services/Redis.ts"
 import * as Scripts from "../../src/services/Scripts.ts"
@@ -18,6 +19,8 @@ const abandonedStream = "modelsgateway:events:abandoned"
 class Line {
   lose: ((command: string, args: ReadonlyArray<string>, reply: unknown) => boolean) | undefined
   lost = 0
+  /** What the collector is at. */
+  run: LookAtRun = () => undefined
   /** Breaks down in the next command like this one. */
   dies: ((command: string) => boolean) | undefined
 
@@ -58,7 +61,12 @@ const withLine = <A, E>(
       })
     )
     const collector = JobCollector.layer({ apiBaseUrl: "http://api.test" }).pipe(
-      Layer.provide(Layer.mergeAll(lossy, api.layer, NobleSigner.layer(testPrivateKey)))
+      Layer.provide(Layer.mergeAll(lossy, api.layer, NobleSigner.layer(testPrivateKey))),
+      Layer.provide(
+        Layer.succeed(CollectorInspection, (look) => {
+          line.run = look
+        })
+      )
     )
     return yield* Effect.andThen(settle, test(engine, line)).pipe(Effect.provide(collector), Effect.scoped)
   }).pipe(Effect.provide(MemoryRedis.layer))
@@ -98,8 +106,7 @@ describe("a driver that breaks down in an acknowledgement", () => {
         yield* travel(120_000)
         assert.strictEqual(yield* pending(redis, source), 0)
         assert.strictEqual(api.attempts.length, 21)
-        const run = (yield* JobCollector).run()
-        assert.strictEqual(run?.owned.size, 0)
+        assert.strictEqual(line.run()?.owned.size, 0)
       })
     )
   })

@@ -51,8 +51,6 @@ export interface Health {
   readonly report: Effect.Effect<HealthReport>
   readonly ready: Effect.Effect<Readiness>
   readonly live: Effect.Effect<Liveness>
-  /** The loop that probes. */
-  readonly loop: Effect.Effect<never>
 }
 
 const iso = (millis: number | undefined): string | undefined => (millis === undefined ? undefined : instant(millis))
@@ -121,8 +119,10 @@ const apiCheck = ({ apiRecord, gate, options }: HealthSources, now: number): Che
   }
 }
 
-/** Makes the loop and the answers. */
-export const makeHealth = (sources: HealthSources): Health => {
+/** Makes the answers, and the loop that probes. */
+export const makeHealth = (
+  sources: HealthSources
+): { readonly health: Health; readonly loop: Effect.Effect<never> } => {
   const { api, apiRecord, gate, heartbeats, availability, options, signer, streams } = sources
   const everyMs = Duration.toMillis(options.healthInterval)
   let redis: Check = { status: "down", problem: "not reached yet" }
@@ -236,5 +236,5 @@ export const makeHealth = (sources: HealthSources): Health => {
 
   const loop = Effect.all([watchOver, probe], { concurrency: "unbounded" }).pipe(Effect.andThen(Effect.never))
 
-  return { report, ready, live, loop }
+  return { health: { report, ready, live }, loop }
 }

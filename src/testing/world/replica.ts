@@ -3,6 +3,7 @@ import { Cause, Context, Effect, Exit, type Fiber, type FileSystem, Layer, Logge
 import { FileSystem as FileSystemKey } from "effect/FileSystem"
 import { HttpClient } from "effect/http"
 import { JobCollector } from "../../JobCollector.ts"
+import { CollectorInspection, type LookAtRun } from "../../programs/inspection.ts"
 import { Redis } from "../../services/Redis.ts"
 import type { Signer } from "../../services/Signer.ts"
 import { make as makeFileSystem } from "../MemoryFileSystem.ts"
@@ -55,6 +56,7 @@ export class Replica {
   private current: Process | undefined
   private main: Fiber.Fiber<unknown, unknown> | undefined
   private built: Context.Context<never> | undefined
+  private look: LookAtRun = () => undefined
   private skewNow = 0
   private isStopping = false
 
@@ -86,6 +88,11 @@ export class Replica {
     return found._tag === "Some" ? found.value : undefined
   }
 
+  /** What its collector is at, for the checkers; undefined where it has none, or waits for Redis or a name. */
+  get run(): ReturnType<LookAtRun> {
+    return this.look()
+  }
+
   private given(process: Process): Layer.Layer<Given> {
     const { overrides, http, redis } = this.parts
     const overridden = overrides?.(process)
@@ -96,7 +103,10 @@ export class Replica {
       Layer.effect(Redis, Effect.map(redis.service(process), bendRedis)),
       Layer.succeed(HttpClient.HttpClient, bendHttp(http.service(process))),
       Layer.succeed(FileSystemKey, bendFiles(slowFileSystem(makeFileSystem(this.disk), process))),
-      SimulatedSigner.layer
+      SimulatedSigner.layer,
+      Layer.succeed(CollectorInspection, (look) => {
+        this.look = look
+      })
     )
   }
 
@@ -139,6 +149,7 @@ export class Replica {
     this.isStopping = false
     this.main = undefined
     this.built = undefined
+    this.look = () => undefined
     process.kill()
     this.parts.kernel.note(this.name, "is gone", problem ?? "")
     for (const look of this.parts.hooks.onGone) look(this, process, problem)

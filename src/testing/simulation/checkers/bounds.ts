@@ -24,8 +24,7 @@ export const bounds = ({ report, scenario, world }: Scene): Checker => {
       inFlight.set(process, (inFlight.get(process) ?? 1) - 1)
     },
     onLook: () => {
-      for (const { collector, name } of world.replicas) {
-        const run = collector?.run()
+      for (const { name, run } of world.replicas) {
         if (run === undefined) continue
         const { owned, permits } = run
         if (owned.heldOfDlq > dlqHold + overlap) report("memory", `${name} holds ${owned.heldOfDlq} DLQ entries`)

@@ -10,10 +10,10 @@ export const life = ({ report, scenario, world }: Scene): Checker => ({
     const down = new Set(
       scenario.faults.flatMap((fault) => ("downFor" in fault && endOf(fault) > world.elapsed ? [fault.replica] : []))
     )
-    for (const { collector, name } of world.replicas) {
+    for (const { collector, name, run } of world.replicas) {
       if (down.has(name)) continue
       if (collector === undefined) report("ended", `${name} does not run at the end`)
-      else if (collector.run() === undefined) report("ended", `${name} has no run at the end`)
+      else if (run === undefined) report("ended", `${name} has no run at the end`)
     }
   }
 })

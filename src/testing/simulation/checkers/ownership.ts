@@ -53,11 +53,10 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
       if (name === undefined || replica.name === name) troubled.set(replica.name, world.elapsed)
   }
   const holder = (consumer: string): Replica | undefined =>
-    world.replicas.find(({ collector }) => collector?.run()?.consumer.name === consumer)
+    world.replicas.find(({ run }) => run?.consumer.name === consumer)
 
   const wellAndKnowing = (replica: Replica, key: string, id: string, forMs: number): boolean => {
-    const { collector, process } = replica
-    const run = collector?.run()
+    const { process, run } = replica
     if (process === undefined || process.paused || run === undefined) return false
     if (world.elapsed - (troubled.get(replica.name) ?? 0) < forMs) return false
     return run.consumedStreams.some((stream) => stream.key === key && run.owned.has(stream, id))
@@ -75,7 +74,7 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
 
   /** Notes where there is no room, or work may not begin: nobody reads what is its own then. */
   const noteRoom = (replica: Replica) => {
-    const run = replica.collector?.run()
+    const { run } = replica
     for (const stream of run?.consumedStreams ?? []) {
       const roomy = run !== undefined && roomFor(run, stream) > overlap && run.gate.flows(replica.process?.now ?? 0)
       if (!roomy) roomySince.delete(stream)
@@ -85,7 +84,7 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
 
   /** Entries that are a well replica's own for a while, and that it does not know. */
   const forgotten = (replica: Replica) => {
-    const run = replica.collector?.run()
+    const { run } = replica
     if (run === undefined || replica.process?.paused !== false) return
     if (world.elapsed - (troubled.get(replica.name) ?? 0) < patienceMs) return
     for (const stream of run.consumedStreams) {
@@ -119,7 +118,7 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
     onFault: (fault, phase) => {
       if (fault.kind === "stop" && phase === "begins") {
         const replica = world.replica(fault.replica)
-        const consumer = replica.collector?.run()?.consumer.name
+        const consumer = replica.run?.consumer.name
         const quiet = world.elapsed - (troubled.get(fault.replica) ?? 0) > 6_000
         if (replica.stopping && ownNames && quiet && !repliesAreLost && consumer !== undefined) {
           stopping.set(fault.replica, { at: world.elapsed, consumer })
