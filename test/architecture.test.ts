@@ -1,142 +1,209 @@
-import { readdirSync, readFileSync } from "node:fs"
-import { dirname, join, relative, resolve } from "node:path"
+/** The import rules that keep the layout what it says: domain ← services ← layers and programs ← entry points. */
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
+import { deadExports, folderOf, type Module, moduleCircles, moduleOf, modulesIn } from "./support/source-modules.ts"
 
-/** The import rules that keep the layout what it says: domain ← services ← layers and programs ← entry points. */
+const directory = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
-const source = fileURLToPath(new URL("../src", import.meta.url))
+const modules = modulesIn(directory("src"))
 
-interface Module {
-  /** Path below src, with forward slashes. */
-  readonly path: string
-  readonly text: string
-  /** Imported modules: paths below src for own ones, else the specifier. */
-  readonly imports: ReadonlyArray<string>
+/** What any module may use: the stable core of Effect, and pure functions of a library: no I/O, no time. */
+const everywhere = ["effect", "effect/encoding", "@noble/hashes/"]
+
+const text = ["domain/json/", "domain/text/"]
+const model = ["domain/", "services/"]
+const effectNode = ["effect/", "@effect/platform-node/"]
+
+/**
+ * Folder → what its modules, and those below it, may import beside themselves. The deepest folder that is named counts. What
+ * ends in `/` stands for all below it, anything else for one module. Effect's unstable modules, drivers and Node stand with
+ * layers and entry points only.
+ */
+const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "domain/json": [],
+  "domain/text": [],
+  "domain/signing": text,
+  "domain/events": [...text, "domain/signing/"],
+  "domain/delivery": [...text, "domain/events/"],
+  "domain/gatewayConfig": [...text, "domain/signing/"],
+  "domain/options": ["domain/"],
+  services: ["domain/", "effect/persistence/Redis"],
+
+  "layers/gateway": [...model, "effect/http", "effect/process"],
+  "layers/gatewayConfig": model,
+  "layers/http": [...model, "effect/http", "effect/observability", "undici", "node:http", "@effect/platform-node/"],
+  "layers/jobsApi": [...model, "effect/http"],
+  "layers/node": [...model, "node:fs", "node:os", "node:process"],
+  "layers/redis": model,
+  "layers/redis/ioredis": [...model, "effect/persistence/Redis", "ioredis", "node:net", "node:tls"],
+  "layers/redis/memory": [...model, "effect/persistence/Redis"],
+  "layers/settings": [...model, "layers/redis/ioredis/"],
+  "layers/signing": [...model, "effect/crypto", "@noble/ed25519", "node:crypto"],
+  "layers/telemetry": [...model, "effect/http", "effect/observability"],
+
+  programs: [...model, "programs/"],
+  "programs/delivery": [...model, "programs/redis/", "programs/health/"],
+  "programs/gatewayConfig": [...model, "programs/supervision/"],
+  "programs/health": [
+    ...model,
+    "programs/delivery/",
+    "programs/gatewayConfig/",
+    "programs/redis/",
+    "programs/supervision/"
+  ],
+  "programs/operator": [...model, "programs/gatewayConfig/", "programs/health/"],
+  "programs/redis": model,
+  "programs/supervision": [...model, "programs/redis/"],
+
+  // Entry points: the library's front door and the process (in the root), the commands, the simulated world.
+  ".": [...model, ...effectNode, "layers/", "programs/", "cli/"],
+  cli: [...model, ...effectNode, "layers/", "programs/", "JobCollector.ts"],
+  testing: [...model, "layers/redis/memory/", "testing/"],
+  "testing/world": [
+    ...model,
+    "effect/FileSystem",
+    "effect/http",
+    "effect/persistence/Redis",
+    "layers/http/",
+    "layers/redis/memory/",
+    "programs/inspection.ts",
+    "JobCollector.ts",
+    "testing/MemoryFileSystem.ts",
+    "testing/SimulatedDisk.ts",
+    "testing/SimulatedSigner.ts"
+  ],
+  "testing/simulation": [
+    ...model,
+    "effect/cli",
+    "effect/http",
+    "effect/process/ChildProcessSpawner",
+    "layers/http/",
+    "cli/",
+    "programs/",
+    "JobCollector.ts",
+    "testing/"
+  ]
 }
 
-const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "")
+/** Modules of a layer's folder that are open to all, beside its faces; those have a name with a capital, as layers do. */
+const open = [
+  "layers/gatewayConfig/group.ts",
+  "layers/signing/native.ts",
+  "layers/signing/noble.ts",
+  "layers/signing/signer.ts"
+]
 
-const importsOf = (path: string, text: string): ReadonlyArray<string> =>
-  [
-    ...text.matchAll(
-      /(?:^|\n)\s*(?:import|export)\b[^"';]*?from\s*"([^"]+)"|import\(\s*"([^"]+)"\s*\)|\nimport\s+"([^"]+)"/g
-    )
-  ]
-    .map((match) => match[1] ?? match[2] ?? match[3] ?? "")
-    .map((specifier) =>
-      specifier.startsWith(".") ? relative(source, resolve(source, dirname(path), specifier)) : specifier
-    )
+const covers = (pattern: string, path: string) => {
+  if (pattern === "./") return /^[^/]+\.ts$/.test(path)
+  return pattern.endsWith("/") ? path.startsWith(pattern) : path === pattern
+}
 
-const modules: ReadonlyArray<Module> = readdirSync(source, { recursive: true, encoding: "utf8" })
-  .filter((path) => path.endsWith(".ts"))
-  .map((path) => {
-    const text = withoutComments(readFileSync(join(source, path), "utf8"))
-    return { path, text, imports: importsOf(path, text) }
+/** The deepest folder of the table that a module stands in. */
+const roomOf = ({ path }: Module): string | undefined =>
+  Object.keys(mayImport)
+    .filter((folder) => (folder === "." ? !path.includes("/") : path.startsWith(`${folder}/`)))
+    .sort((a, b) => b.length - a.length)[0]
+
+const importProblems = (of: ReadonlyArray<Module>): ReadonlyArray<string> =>
+  of.flatMap((module) => {
+    const room = roomOf(module)
+    if (room === undefined) return [`${module.path} stands in a folder that the table does not name`]
+    const allowed = [...everywhere, `${room}/`, ...(mayImport[room] ?? [])]
+    return module.imports
+      .filter(({ from }) => !allowed.some((pattern) => covers(pattern, from)))
+      .map(({ from }) => `${module.path} → ${from}`)
   })
 
-const inRoom = (room: string) => modules.filter(({ path }) => path.startsWith(`${room}/`))
+const isFace = (path: string) => open.includes(path) || /\/[A-Z][^/]*$/.test(path)
 
-const violations = (of: ReadonlyArray<Module>, allowed: (imported: string, by: Module) => boolean) =>
+const insideProblems = (of: ReadonlyArray<Module>): ReadonlyArray<string> =>
   of.flatMap((module) =>
-    module.imports.filter((imported) => !allowed(imported, module)).map((imported) => `${module.path} → ${imported}`)
+    module.imports
+      .filter(({ from }) => from.startsWith("layers/") && !isFace(from))
+      .filter(({ from }) => folderOf(module) !== folderOf({ path: from }))
+      .map(({ from }) => `${module.path} → ${from}`)
   )
-
-const isOwn = (imported: string, ...rooms: ReadonlyArray<string>) =>
-  rooms.some((room) => imported.startsWith(`${room}/`))
-
-/** The stable core of Effect; what is marked unstable is used in layers and entry points. */
-const isPureEffect = (imported: string) => imported === "effect" || imported === "effect/encoding"
-
-/** Pure functions of a library: no I/O, no time. */
-const isPureLibrary = (imported: string) => imported.startsWith("@noble/hashes/")
-
-/** Entry points: the library's front door, the process, and the commands. */
-const isEntryPoint = ({ path }: Module) =>
-  ["JobCollector.ts", "index.ts", "bin.ts", "main.ts"].includes(path) ||
-  path.startsWith("cli/") ||
-  path.startsWith("testing/")
 
 describe("the layout", () => {
   it("is read at all", () => {
     assert.isAbove(modules.length, 40)
-    assert.includeMembers(
-      [...(modules.find(({ path }) => path === "domain/delivery/decide.ts")?.imports ?? [])],
-      ["domain/delivery/retry.ts"]
-    )
+    const decide = modules.find(({ path }) => path === "domain/delivery/decide.ts")
+    assert.include(decide?.imports.map(({ from }) => from) ?? [], "domain/delivery/retry.ts")
+    assert.include(decide?.exports ?? [], "decide")
   })
 
-  it("domain imports only pure effect modules and itself", () => {
+  it("every folder imports only what the table allows it", () => {
+    assert.deepStrictEqual(importProblems(modules), [])
+  })
+
+  it("the table names no folder that is not there", () => {
+    const rooms = new Set(modules.map(roomOf))
     assert.deepStrictEqual(
-      violations(inRoom("domain"), (imported) => isPureEffect(imported) || isOwn(imported, "domain")),
+      Object.keys(mayImport).filter((folder) => !rooms.has(folder)),
       []
     )
   })
 
-  it("services import domain, and of Effect's unstable modules only the Redis key", () => {
-    assert.deepStrictEqual(
-      violations(
-        inRoom("services"),
-        (imported) =>
-          isPureEffect(imported) || imported === "effect/persistence/Redis" || isOwn(imported, "domain", "services")
-      ),
-      []
-    )
-  })
-
-  it("layers do not import programs or the front door", () => {
-    assert.deepStrictEqual(
-      violations(inRoom("layers"), (imported) => !isOwn(imported, "programs") && imported !== "JobCollector.ts"),
-      []
-    )
-  })
-
-  it("programs import domain and services, no layer and no driver", () => {
-    const programs = inRoom("programs").filter((module) => !isEntryPoint(module))
-    assert.deepStrictEqual(
-      violations(
-        programs,
-        (imported) =>
-          isPureEffect(imported) || isPureLibrary(imported) || isOwn(imported, "domain", "services", "programs")
-      ),
-      []
-    )
-  })
-
-  it("only entry points import programs", () => {
-    const others = modules.filter((module) => !isEntryPoint(module) && !module.path.startsWith("programs/"))
-    assert.deepStrictEqual(
-      violations(others, (imported) => !isOwn(imported, "programs")),
-      []
-    )
+  it("a planted upward import is found, a type's too, and so is a folder that is new", () => {
+    const planted = (path: string, source: string) => importProblems([moduleOf(path, source)])
+    assert.deepStrictEqual(planted("domain/events/up.ts", 'import type { Redis } from "../../services/Redis.ts"\n'), [
+      "domain/events/up.ts → services/Redis.ts"
+    ])
+    assert.deepStrictEqual(planted("programs/delivery/back.ts", 'export * from "../../JobCollector.ts"\n'), [
+      "programs/delivery/back.ts → JobCollector.ts"
+    ])
+    assert.deepStrictEqual(planted("layers/http/late.ts", 'const late = import("../gateway/NodeGateway.ts")\n'), [
+      "layers/http/late.ts → layers/gateway/NodeGateway.ts"
+    ])
+    assert.deepStrictEqual(planted("programs/redis/driver.ts", 'import { Redis } from "ioredis"\n'), [
+      "programs/redis/driver.ts → ioredis"
+    ])
+    assert.deepStrictEqual(planted("attic/old.ts", ""), [
+      "attic/old.ts stands in a folder that the table does not name"
+    ])
   })
 
   it("only the simulated world looks into a running collector", () => {
-    const inside = (path: string) => path === "programs/collector.ts" || path.startsWith("testing/")
+    const lookers = modules.filter(({ imports }) => imports.some(({ from }) => from === "programs/inspection.ts"))
+    const others = lookers.filter(({ path }) => path !== "programs/collector.ts" && !path.startsWith("testing/"))
     assert.deepStrictEqual(
-      violations(modules, (imported, { path }) => imported !== "programs/inspection.ts" || inside(path)),
+      others.map(({ path }) => path),
       []
     )
   })
 
-  it("a layer's own folder is its own business", () => {
-    const faces = new Map([
-      ["layers/redis/memory/", "layers/redis/memory/MemoryRedis.ts"],
-      ["layers/redis/ioredis/", "layers/redis/ioredis/IoRedis.ts"]
+  it("a layer's folder is private to it but for its face", () => {
+    assert.deepStrictEqual(insideProblems(modules), [])
+    const inside = moduleOf("cli/planted.ts", 'import { router } from "../layers/redis/ioredis/router.ts"\n')
+    assert.deepStrictEqual(insideProblems([inside]), ["cli/planted.ts → layers/redis/ioredis/router.ts"])
+  })
+
+  it("there is no circle, type imports included; a planted one is found", () => {
+    assert.deepStrictEqual(moduleCircles(modules), [])
+    const circle = [
+      ...modules,
+      moduleOf("domain/events/one.ts", 'import type { Two } from "./two.ts"\n'),
+      moduleOf("domain/events/two.ts", 'import { three } from "./three.ts"\n'),
+      moduleOf("domain/events/three.ts", 'export * from "./one.ts"\n')
+    ]
+    assert.deepStrictEqual(moduleCircles(circle), [
+      ["domain/events/one.ts", "domain/events/three.ts", "domain/events/two.ts"]
     ])
-    const isOpen = (imported: string, path: string) =>
-      [...faces].every(([folder, face]) => !imported.startsWith(folder) || imported === face || path.startsWith(folder))
-    assert.deepStrictEqual(
-      violations(modules, (imported, { path }) => isOpen(imported, path) || path.startsWith("testing/")),
-      []
-    )
+  })
+
+  it("every export is used somewhere; a planted dead one is found", () => {
+    const trees = ["src", "test", "sandbox", "bench", "examples"].flatMap((tree) => modulesIn(directory(tree), tree))
+    const source = trees.filter(({ path }) => path.startsWith("src/"))
+    assert.deepStrictEqual(deadExports(source, trees), [])
+    const dead = moduleOf("src/domain/events/planted.ts", "export const planted = 1\n")
+    assert.deepStrictEqual(deadExports([...source, dead], [...trees, dead]), ["src/domain/events/planted.ts planted"])
   })
 
   it("time and chance come from Clock and Random in the event path", () => {
     const forbidden = /\bDate\.now\(|\bnew Date\(\)|\bsetTimeout\(|\bsetInterval\(|\bMath\.random\(|\bPromise\b/
-    const found = ["domain", "services", "programs"]
-      .flatMap(inRoom)
-      .filter((module) => !isEntryPoint(module) && forbidden.test(module.text))
+    const found = modules
+      .filter(({ path }) => /^(domain|services|programs)\//.test(path))
+      .filter(({ text }) => forbidden.test(text))
       .map(({ path }) => path)
     assert.deepStrictEqual(found, [])
   })

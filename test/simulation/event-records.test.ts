@@ -3,7 +3,7 @@ import { assert, it } from "@effect/vitest"
 import { Layer } from "effect"
 import { World } from "../../src/testing/index.ts"
 import { EventRecords } from "../../src/testing/simulation/eventRecords.ts"
-import { scenarioOf } from "../../src/testing/simulation/scenario.ts"
+import { scenarioOf } from "../../src/testing/simulation/seededScenario.ts"
 
 const scenario = scenarioOf(1, 60_000)
 const { abandoned, transcribe } = scenario.streams

@@ -25,7 +25,7 @@ describe("simulated worlds", () => {
     assert.deepStrictEqual(violations, [])
     assert.isAbove(tally.replayed, 0)
     assert.strictEqual(alone.tally.replayed, 0)
-    assert.isAbove(scenario.visits.length, 1)
+    assert.isAbove(scenario.operatorPlan.length, 1)
     assert.deepStrictEqual(scenario.faults.slice(0, alone.scenario.faults.length), alone.scenario.faults)
   })
 

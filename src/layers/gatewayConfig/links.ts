@@ -117,5 +117,3 @@ export const makeLinks = (fs: FileSystem.FileSystem, durable: Durable, generatio
 
   return { possible, commit, secureNames, adopt }
 }
-
-export type Links = ReturnType<typeof makeLinks>

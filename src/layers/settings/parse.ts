@@ -1,4 +1,4 @@
-import { type Duration, Redacted, Result } from "effect"
+import { type Duration, Result } from "effect"
 import { firstRefusal, httpUrlProblem, isName, isStartId, lastRefusal } from "../../domain/events/validators.ts"
 import { durationOf } from "../../domain/options/duration.ts"
 import type { Parse } from "./setting.ts"
@@ -30,9 +30,6 @@ export const matching =
 /** A name without blanks in it. */
 export const name: Parse<string> = (text) =>
   isName(text) ? Result.succeed(text) : Result.fail("must be a name without blanks")
-
-/** A secret as it stands. */
-export const secret: Parse<Redacted.Redacted<string>> = (text) => Result.succeed(Redacted.make(text))
 
 /** A whole number in decimal digits. */
 export const integer = (minimum: number, maximum: number): Parse<number> =>

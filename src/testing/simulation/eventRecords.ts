@@ -1,58 +1,9 @@
 /** What is true of every event, kept beside the world and from outside of the app: where it stands, what became of it. */
 import type { SimulatedRequest } from "../world/http.ts"
 import type { RedisNetwork } from "../world/redis.ts"
-import type { Scenario } from "./scenario.ts"
+import type { EventRecord, Round } from "./eventRecord.ts"
+import type { Produced, Scenario } from "./scenario.ts"
 import { counting, hasEnded, noOutcomes, type Outcomes } from "./tally.ts"
-import type { Produced } from "./workload.ts"
-
-/** The last word a DLQ entry had on its event. */
-export interface RetryNote {
-  readonly attempt: number
-  readonly notBefore: number
-}
-
-/** An event's way from its entry in a source stream to an end; one that is replayed begins another, counted anew. */
-export interface Round {
-  readonly record: EventRecord
-  /** The entry that it began with: what its requests name as their source. */
-  readonly stream: string
-  readonly entryId: string
-  /** Every place that it ever stood in. */
-  readonly places: Array<string>
-  /** Those in which it was acknowledged. */
-  readonly left: Set<string>
-  /** Failed attempts that a collector has seen. */
-  failures: number
-  /** Statuses seen. */
-  readonly statuses: Set<number>
-  /** By the attempts made so far: the earliest time its next was ever set for. */
-  readonly notBefore: Map<number, number>
-  /** The body of its first request. */
-  body: string | undefined
-}
-
-/** An entry of the abandoned stream. */
-export interface Abandonment {
-  readonly at: string
-  readonly reason: string
-  readonly attempts: number
-}
-
-export interface EventRecord {
-  readonly produced: Produced
-  /** Its ways through the streams, the first to the last. */
-  readonly rounds: Array<Round>
-  /** `<stream> <id>` of every place where it stands and is not acknowledged. */
-  readonly copies: Set<string>
-  /** The abandoned entry, while it stands there. */
-  abandoned: Abandonment | undefined
-  /** Answers of success that a collector has received. */
-  successes: number
-  /** Requests sent for it. */
-  requests: number
-  /** What of Redis's own doing it was lost to. */
-  lost: string | undefined
-}
 
 export const place = (stream: string, id: string): string => `${stream} ${id}`
 

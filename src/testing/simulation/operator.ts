@@ -9,7 +9,7 @@ import type { Chance } from "../world/chance.ts"
 import type { LaunchedProcess } from "../world/launchedProcess.ts"
 import type { Process } from "../world/process.ts"
 import type { Checker, Scene } from "./checkers/checker.ts"
-import type { Mishap, OperatorVisit } from "./operatorPlan.ts"
+import type { Mishap, OperatorVisit } from "./scenario.ts"
 import type { StreamEvent } from "./streamEvents.ts"
 
 /** Runs of one command that a person has the patience for while things go wrong. */
@@ -99,7 +99,7 @@ export class Operator implements Checker {
   constructor(scene: Scene) {
     this.scene = scene
     const { scenario, world } = scene
-    const { streams, visits } = scenario
+    const { operatorPlan, streams } = scenario
     this.chance = world.kernel.chance.fork("operator")
     this.environment = {
       REDIS_URL: "redis://simulated",
@@ -108,8 +108,8 @@ export class Operator implements Checker {
       STREAM_DLQ: streams.dlq,
       STREAM_ABANDONED: streams.abandoned
     }
-    this.open = visits.length
-    for (const visit of visits) world.at(visit.at, () => this.begin(visit))
+    this.open = operatorPlan.length
+    for (const visit of operatorPlan) world.at(visit.at, () => this.begin(visit))
   }
 
   /** Whether nothing is left to be done. */

@@ -2,28 +2,7 @@
 import { Duration } from "effect"
 import { Chance } from "../world/chance.ts"
 import type { Stop } from "../world/faults.ts"
-import { type Scenario, settlingMs } from "./scenario.ts"
-
-/** Something that befalls a command on its way: Ctrl-C, SIGKILL, SIGSTOP, its connection reset or half open. */
-export interface Mishap {
-  readonly kind: "interrupt" | "kill" | "pause" | "reset" | "stall"
-  /** Milliseconds after its start. */
-  readonly after: number
-}
-
-/** One `abandoned replay`, run again until it is done or given up. */
-export interface OperatorVisit {
-  /** Milliseconds after the world's start. */
-  readonly at: number
-  /** All, what was given up for one reason, or one entry: by its own id, or its event's. */
-  readonly what: "all" | "exhausted" | "rejected" | "invalid" | "poison" | "entry" | "event"
-  readonly rate: number
-  /** Whether the causes are mended before: the API takes from now on what it never would, or again does not. */
-  readonly mended: boolean
-  readonly mishap: Mishap | undefined
-  /** After how many milliseconds it is run again, if it failed. */
-  readonly againMs: number
-}
+import { type Mishap, type OperatorVisit, type Scenario, settlingMs } from "./scenario.ts"
 
 const mishapOf = (chance: Chance): Mishap => ({
   kind: chance.pick(["interrupt", "kill", "pause", "reset", "stall"]),
@@ -73,7 +52,7 @@ export const attended = (scenario: Scenario): Scenario => {
   }
   return {
     ...scenario,
-    visits,
+    operatorPlan: visits,
     faults: [...faults, ...rolls],
     // What is replayed is older than that by then, and taken all the same.
     settings: { ...settings, eventMaxAge: chance.yes(0.5) ? Duration.seconds(2) : settings.eventMaxAge }

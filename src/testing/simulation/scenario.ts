@@ -1,11 +1,46 @@
-/** What a seed decides before anything happens: the replicas' settings, the traffic, and what is to go wrong. */
-import { Duration } from "effect"
+/** A scenario as data: the replicas' settings, the traffic, what is to go wrong, and what an operator does about it. */
+import type { Duration } from "effect"
 import type { StreamSet } from "../../domain/options/options.ts"
-import { Chance } from "../world/chance.ts"
 import type { Fault } from "../world/faults.ts"
 import type { NetworkConditions } from "../world/http.ts"
-import type { OperatorVisit } from "./operatorPlan.ts"
-import type { Nature } from "./workload.ts"
+
+/**
+ * What an event is made to come to: `good` is delivered; `rejected` the API refuses for good, `failing` it never manages;
+ * `invalid` breaks a rule; `garbled` is an entry of the DLQ that nobody can read; `poison` kills who sends it.
+ */
+export type Nature = "good" | "rejected" | "failing" | "invalid" | "garbled" | "poison"
+
+/** An event as it was produced. */
+export interface Produced {
+  readonly eventId: string
+  readonly nature: Nature
+  readonly stream: string
+  readonly entryId: string
+  readonly fields: ReadonlyArray<string>
+  /** Invalid for its time alone, which is looked at when it is read first: a replay is the way to have it sent. */
+  readonly untimely: boolean
+}
+
+/** Something that befalls a command on its way: Ctrl-C, SIGKILL, SIGSTOP, its connection reset or half open. */
+export interface Mishap {
+  readonly kind: "interrupt" | "kill" | "pause" | "reset" | "stall"
+  /** Milliseconds after its start. */
+  readonly after: number
+}
+
+/** One `abandoned replay`, run again until it is done or given up. */
+export interface OperatorVisit {
+  /** Milliseconds after the world's start. */
+  readonly at: number
+  /** All, what was given up for one reason, or one entry: by its own id, or its event's. */
+  readonly what: "all" | "exhausted" | "rejected" | "invalid" | "poison" | "entry" | "event"
+  readonly rate: number
+  /** Whether the causes are mended before: the API takes from now on what it never would, or again does not. */
+  readonly mended: boolean
+  readonly mishap: Mishap | undefined
+  /** After how many milliseconds it is run again, if it failed. */
+  readonly againMs: number
+}
 
 export interface Traffic {
   /** Events a second, on average. */
@@ -49,201 +84,8 @@ export interface Scenario {
   readonly usualConditions: NetworkConditions
   readonly faults: ReadonlyArray<Fault>
   /** What an operator does, where there is one. */
-  readonly visits: ReadonlyArray<OperatorVisit>
+  readonly operatorPlan: ReadonlyArray<OperatorVisit>
 }
-
-const streams: StreamSet = {
-  transcribe: "{sim}:transcribe",
-  process: "{sim}:process",
-  dlq: "{sim}:dlq",
-  abandoned: "{sim}:abandoned"
-}
-
-const kinds = [
-  "crash",
-  "stop",
-  "pause",
-  "cut",
-  "redis-away",
-  "lost-replies",
-  "failover",
-  "flush",
-  "trim",
-  "skew",
-  "storm",
-  "host"
-] as const
-type Kind = (typeof kinds)[number]
 
 /** Milliseconds before which nothing goes wrong and no event comes, so that groups stand. */
 export const settlingMs = 3_000
-
-const storm = (chance: Chance): NetworkConditions => {
-  const conditionsList: readonly [() => NetworkConditions, ...ReadonlyArray<() => NetworkConditions>] = [
-    () => ({ refused: 1 }),
-    () => ({ lost: 1 }),
-    () => ({ statuses: { [chance.pick([401, 403, 502, 503, 504])]: 1 } }),
-    () => ({ statuses: { 500: 0.2 + 0.3 * chance.next() } }),
-    () => ({ statuses: { 429: 0.1 }, retryAfter: chance.int(1, 90) }),
-    () => ({ statuses: { 503: 0.2 }, retryAfter: chance.int(1, 60) }),
-    () => ({ replyLost: 0.1 + 0.5 * chance.next() }),
-    () => ({ garbage: 0.05 + 0.3 * chance.next() }),
-    () => ({ slower: chance.int(500, 12_000) }),
-    () => ({ refused: 0.1, lost: 0.02, replyLost: 0.05, garbage: 0.05, statuses: { 500: 0.1, 502: 0.1 }, slower: 200 })
-  ]
-  return chance.pick(conditionsList)()
-}
-
-const fault = (kind: Kind, at: number, room: number, replica: string, chance: Chance): Fault => {
-  const lasting = (mean: number, most: number) => Math.round(Math.min(room, most, 50 + chance.exponential(mean)))
-  switch (kind) {
-    case "crash":
-      return { kind, at, replica, downFor: lasting(4_000, 60_000), disk: chance.pick(["process", "loss", "reorder"]) }
-    case "stop":
-      return { kind, at, replica, downFor: lasting(4_000, 60_000) }
-    case "pause":
-      return { kind, at, replica, lasts: lasting(chance.yes(0.4) ? 2_000 : 30_000, 150_000) }
-    case "cut":
-      return {
-        kind,
-        at,
-        replica,
-        lasts: lasting(chance.yes(0.5) ? 200 : 20_000, 150_000),
-        how: chance.pick(["reset", "stall"])
-      }
-    case "redis-away":
-      return { kind, at, lasts: lasting(chance.yes(0.5) ? 300 : 15_000, 120_000) }
-    case "lost-replies":
-      return { kind, at, lasts: lasting(8_000, 60_000), chance: 0.005 + 0.1 * chance.next() }
-    case "failover":
-      return { kind, at, loses: Math.round(chance.exponential(700)), lasts: lasting(3_000, 30_000) }
-    case "flush":
-      return { kind, at }
-    case "trim":
-      return { kind, at, stream: chance.pick([streams.transcribe, streams.process]), keep: chance.int(0, 50) }
-    case "skew":
-      return { kind, at, replica, by: Math.round((chance.next() - 0.5) * 180_000), lasts: lasting(60_000, 300_000) }
-    case "host":
-      return { kind, at, change: chance.pick(["next", "next", "next", "lower", "other", "broken"]) }
-    case "storm":
-      return { kind, at, lasts: lasting(chance.yes(0.7) ? 10_000 : 60_000, 200_000), conditions: storm(chance) }
-  }
-}
-
-const faultsOf = (
-  chance: Chance,
-  durationMs: number,
-  replicas: ReadonlyArray<string>,
-  meanMs: (chance: Chance) => number
-): ReadonlyArray<Fault> => {
-  // A few sorts at a time find more than all at once: some mistakes show only where nothing else goes wrong.
-  const enabled = kinds.filter(() => chance.yes(0.35))
-  const [first, ...rest] = enabled
-  if (first === undefined || chance.yes(0.1)) return []
-  const last = Math.max(settlingMs, durationMs * 0.9)
-  const everyMs = meanMs(chance)
-  const faults: Array<Fault> = []
-  let flushes = 0
-  for (let at = settlingMs + 500 + chance.exponential(everyMs); at < last; at += chance.exponential(everyMs)) {
-    const kind = chance.pick([first, ...rest])
-    // Where Redis loses data all the time there is little left to judge.
-    if ((kind === "flush" || kind === "failover" || kind === "trim") && flushes++ >= 3) continue
-    const replica = replicas[chance.int(0, replicas.length - 1)] ?? ""
-    faults.push(fault(kind, Math.round(at), durationMs - at, replica, chance))
-  }
-  const [gone, ...others] = replicas
-  // Its entries are the others' from then on: it never comes back.
-  if (gone !== undefined && others.length > 0 && chance.yes(0.15)) {
-    faults.push({ kind: "crash", at: chance.int(settlingMs + 500, last), replica: gone, downFor: 1e9 })
-  }
-  return faults
-}
-
-const busyFaults = (chance: Chance): number => 4_000 + chance.exponential(30_000)
-
-/** The scenario of a seed at a pace. */
-export const scenarioOf = (seed: number, durationMs: number, pace: Pace = "busy"): Scenario =>
-  pace === "busy" ? busyScenario(seed, durationMs) : trickleScenario(seed, durationMs)
-
-/** One replica with an event every few minutes, a fault every few hours, and everything that goes by the clock. */
-const trickleScenario = (seed: number, durationMs: number): Scenario => {
-  const busy = busyScenario(seed, settlingMs)
-  const chance = new Chance(`trickle ${seed}`)
-  const replicas = busy.replicas.slice(0, 1)
-  const faults = faultsOf(
-    chance.fork("faults"),
-    durationMs,
-    replicas.map(({ name }) => name),
-    () => chance.int(2, 12) * 3_600_000
-  )
-  return {
-    ...busy,
-    pace: "trickle",
-    durationMs,
-    replicas,
-    settings: {
-      ...busy.settings,
-      deliveryConcurrency: 64,
-      claimIdle: Duration.minutes(10),
-      healthInterval: Duration.minutes(5)
-    },
-    traffic: { ...busy.traffic, perSecond: 1 / 300 },
-    configEveryMs: 300_000,
-    usualConditions: { statuses: { 500: 0.15 } },
-    faults
-  }
-}
-
-const busyScenario = (seed: number, durationMs: number): Scenario => {
-  const chance = new Chance(`scenario ${seed}`)
-  const count = chance.pick([1, 2, 2, 2, 3, 3, 4])
-  const names = Array.from({ length: count }, (_, index) => `replica-${index + 1}`)
-  const sameName = chance.yes(0.1)
-  const replicas = names.map((name) => ({ name, consumer: sameName ? "replica" : name }))
-  const faults = faultsOf(chance.fork("faults"), durationMs, names, busyFaults)
-  const loses = faults.some(({ kind }) => kind === "flush" || kind === "failover")
-  return {
-    seed,
-    pace: "busy",
-    durationMs,
-    replicas,
-    streams,
-    settings: {
-      deliveryConcurrency: chance.pick([1, 2, 4, 8, 16, 64, 64]),
-      dlqHold: chance.pick([5, 50, 10_000, 10_000]),
-      claimIdle: Duration.seconds(chance.pick([5, 15, 30, 60, 60])),
-      maxDeliveries: chance.pick([5, 10, 10]),
-      sourceRetention: chance.yes(0.5) ? "acknowledged" : "none",
-      apiTimeout: Duration.seconds(chance.pick([2, 10, 10])),
-      shutdownTimeout: Duration.seconds(chance.pick([3, 25])),
-      // A replica that starts after a flush, and remembers nothing, would pass over what came since with `$`.
-      groupStartId: loses || chance.yes(0.5) ? "0" : "$",
-      circuitBreaker: true,
-      healthInterval: Duration.seconds(15),
-      eventMaxAge: Duration.days(7)
-    },
-    traffic: {
-      perSecond: chance.pick([0.5, 2, 5, 10, 10, 20]),
-      burstChance: chance.yes(0.5) ? 0.05 : 0,
-      burst: chance.pick([10, 50, 200]),
-      shares: {
-        rejected: chance.yes(0.5) ? 0.01 : 0,
-        failing: chance.yes(0.5) ? chance.pick([0.005, 0.02]) : 0,
-        invalid: chance.yes(0.5) ? 0.02 : 0,
-        garbled: chance.yes(0.2) ? 0.003 : 0,
-        poison: chance.yes(0.15) ? 0.002 : 0
-      }
-    },
-    configEveryMs: chance.yes(0.5) ? chance.pick([5_000, 20_000, 60_000]) : undefined,
-    apiMs: chance.pick([5, 30, 30, 200]),
-    usualConditions: chance.pick<NetworkConditions>([
-      {},
-      { statuses: { 500: 0.15 } },
-      { statuses: { 500: 0.03 } },
-      { statuses: { 500: 0.03 } },
-      { statuses: { 429: 0.01 }, retryAfter: 7 }
-    ]),
-    faults,
-    visits: []
-  }
-}

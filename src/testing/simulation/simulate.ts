@@ -23,7 +23,8 @@ import { EventRecords, jsonOf } from "./eventRecords.ts"
 import { SimulatedJobsApi } from "./jobsApi.ts"
 import { Operator } from "./operator.ts"
 import { attended } from "./operatorPlan.ts"
-import { type Pace, type Scenario, scenarioOf, settlingMs } from "./scenario.ts"
+import { type Pace, type Scenario, settlingMs } from "./scenario.ts"
+import { scenarioOf } from "./seededScenario.ts"
 import { Reader, type StreamEvent } from "./streamEvents.ts"
 import type { Outcomes } from "./tally.ts"
 import { produce } from "./workload.ts"
@@ -150,7 +151,7 @@ const observe = ({ api, records, world }: Scene, checkers: ReadonlyArray<Checker
     update(records, streamEvent)
     for (const look of onRecords) look(streamEvent, process)
   })
-  const factOf = ({ request }: Exchange) => records.ofEvent(request.headers["idempotency-key"] ?? "")
+  const recordOf = ({ request }: Exchange) => records.ofEvent(request.headers["idempotency-key"] ?? "")
   world.watch({
     onCommand: (_process, name, args) => {
       count()
@@ -158,7 +159,7 @@ const observe = ({ api, records, world }: Scene, checkers: ReadonlyArray<Checker
     },
     onExecuted: (executed) => reader.after(executed),
     onEnd: (exchange, status, body) => {
-      const record = factOf(exchange)
+      const record = recordOf(exchange)
       if (record === undefined) return
       const success = isSuccess(status, body)
       if (success) record.successes += 1
@@ -176,7 +177,7 @@ const observe = ({ api, records, world }: Scene, checkers: ReadonlyArray<Checker
   for (const checker of checkers) world.watch(checker)
   world.watch({
     onSent: (exchange) => {
-      const record = factOf(exchange)
+      const record = recordOf(exchange)
       if (record !== undefined) record.requests += 1
     }
   })

@@ -1,5 +1,5 @@
 /** The total queue, counted event by event, so that nothing has to be kept of an event that is over. */
-import type { EventRecord } from "./eventRecords.ts"
+import type { EventRecord } from "./eventRecord.ts"
 
 /** What became of events. */
 export interface Outcomes {

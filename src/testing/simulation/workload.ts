@@ -1,24 +1,7 @@
 /** The events of a simulation: good ones, and every sort of bad one, at a rate with bursts. */
 import type { Chance } from "../world/chance.ts"
 import type { World } from "../world/world.ts"
-import type { Scenario } from "./scenario.ts"
-
-/**
- * What an event is made to come to: `good` is delivered; `rejected` the API refuses for good, `failing` it never manages;
- * `invalid` breaks a rule; `garbled` is an entry of the DLQ that nobody can read; `poison` kills who sends it.
- */
-export type Nature = "good" | "rejected" | "failing" | "invalid" | "garbled" | "poison"
-
-/** An event as it was produced. */
-export interface Produced {
-  readonly eventId: string
-  readonly nature: Nature
-  readonly stream: string
-  readonly entryId: string
-  readonly fields: ReadonlyArray<string>
-  /** Invalid for its time alone, which is looked at when it is read first: a replay is the way to have it sent. */
-  readonly untimely: boolean
-}
+import type { Nature, Produced, Scenario } from "./scenario.ts"
 
 type Fields = Record<string, string>
 

@@ -2,8 +2,31 @@
 import { Effect } from "effect"
 import { type Reply, ReplyError } from "../../layers/redis/memory/MemoryRedis.ts"
 import { RedisError } from "../../services/Redis.ts"
+import type { Chance } from "./chance.ts"
+import type { Kernel } from "./kernel.ts"
 import type { Process } from "./process.ts"
-import type { RedisNetwork } from "./redis.ts"
+
+/** What a connection runs through, and the server at its other end. */
+export interface RedisLine {
+  readonly kernel: Kernel
+  readonly chance: Chance
+  /** One way through the network, in microseconds. */
+  readonly latency: () => number
+  readonly reaches: (process: Process) => boolean
+  /** Whether the next answer gets lost, and its connection with it. */
+  readonly losesReply: () => boolean
+  /** Runs a command that arrived; where it waits, what is returned ends the waiting. */
+  readonly execute: (
+    process: Process,
+    name: string,
+    args: ReadonlyArray<string>,
+    done: (outcome: Reply | ReplyError) => void
+  ) => (() => void) | undefined
+  /** Told that the connection ended. */
+  readonly broken: (process: Process) => void
+  /** Told of a command that was done for a client that is gone. */
+  readonly unheard: (process: Process, name: string, reply: unknown) => void
+}
 
 type Resume = (effect: Effect.Effect<unknown, RedisError>) => void
 
@@ -38,7 +61,7 @@ const nothing = () => {}
 export class Connection {
   private state: "connecting" | "up" | "down" = "connecting"
   private stalled = false
-  private readonly network: RedisNetwork
+  private readonly network: RedisLine
   private readonly process: Process
   private readonly shared: boolean
   /** Sent and not answered, oldest first. */
@@ -51,7 +74,7 @@ export class Connection {
   private watchedAt = Number.POSITIVE_INFINITY
   private unwatch: () => void = nothing
 
-  constructor(network: RedisNetwork, process: Process, shared: boolean) {
+  constructor(network: RedisLine, process: Process, shared: boolean) {
     this.network = network
     this.process = process
     this.shared = shared

@@ -1,15 +1,24 @@
 /** Does to a world what its faults say. Faults of one sort may overlap: the last to end ends it. */
 import type { Fault } from "./faults.ts"
-import type { NetworkConditions } from "./http.ts"
+import type { HttpNetwork, NetworkConditions } from "./http.ts"
+import type { Kernel } from "./kernel.ts"
+import type { RedisNetwork } from "./redis.ts"
 import type { Replica } from "./replica.ts"
-import type { World } from "./world.ts"
+
+/** What of a world faults befall. */
+export interface Disturbed {
+  readonly kernel: Kernel
+  readonly redis: RedisNetwork
+  readonly http: HttpNetwork
+  readonly replica: (name: string) => Replica
+}
 
 export class Disturbances {
-  private readonly world: World
+  private readonly world: Disturbed
   private readonly storms = new Set<NetworkConditions>()
   private readonly active = new Map<string, number>()
 
-  constructor(world: World) {
+  constructor(world: Disturbed) {
     this.world = world
   }
 
@@ -69,9 +78,6 @@ export class Disturbances {
       case "storm":
         this.storms.add(fault.conditions)
         this.blow()
-        break
-      case "own":
-        fault.apply(this.world)
         break
       case "host":
     }

@@ -1,7 +1,6 @@
 /** What goes wrong in a world, as data: a failing list of faults can be shrunk, printed and run again. */
 import type { CrashKind } from "../SimulatedDisk.ts"
 import type { NetworkConditions } from "./http.ts"
-import type { World } from "./world.ts"
 
 interface At {
   /** Milliseconds after the world's start. */
@@ -69,7 +68,7 @@ export interface Skew extends Lasting, OnReplica {
   /** Milliseconds ahead of the world; negative: behind. */
   readonly by: number
 }
-/** NetworkConditions on the way to the host. */
+/** Network conditions on the way to the host. */
 export interface Storm extends Lasting {
   readonly kind: "storm"
   readonly conditions: NetworkConditions
@@ -79,13 +78,6 @@ export interface HostChange extends At {
   readonly kind: "host"
   readonly change: string
 }
-/** Anything else, in a test's own words. */
-export interface Own extends At {
-  readonly kind: "own"
-  readonly name: string
-  readonly apply: (world: World) => void
-}
-
 export type Fault =
   | Crash
   | Stop
@@ -99,7 +91,6 @@ export type Fault =
   | Skew
   | Storm
   | HostChange
-  | Own
 
 /** When a fault's cause is over, in milliseconds after the world's start. */
 export const endOf = (fault: Fault): number => {
@@ -108,7 +99,7 @@ export const endOf = (fault: Fault): number => {
 }
 
 /** A fault in one line. */
-export const describe = (fault: Fault): string => {
+export const describe = (fault: At & { readonly kind: string }): string => {
   const { at, kind, ...rest } = fault
   const words = Object.entries(rest)
     .filter(([, value]) => typeof value !== "function")

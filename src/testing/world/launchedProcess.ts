@@ -27,11 +27,11 @@ export class LaunchedProcess<A, E> {
   ) {
     this.kernel = kernel
     this.process = new Process(kernel, name, kernel.chance.fork(`${name} launched ${serial}`))
-    const bend = overrides?.(this.process).redis ?? ((service: Redis["Service"]) => service)
+    const override = overrides?.(this.process).redis ?? ((service: Redis["Service"]) => service)
     kernel.note(name, "starts")
     this.fiber = this.process.fork(
       redis.service(this.process).pipe(
-        Effect.flatMap((service) => Effect.provideService(program, Redis, bend(service))),
+        Effect.flatMap((service) => Effect.provideService(program, Redis, override(service))),
         Effect.scoped
       )
     )

@@ -96,13 +96,13 @@ export class Replica {
   private given(process: Process): Layer.Layer<Given> {
     const { overrides, http, redis } = this.parts
     const overridden = overrides?.(process)
-    const bendRedis = overridden?.redis ?? ((service: Redis["Service"]) => service)
-    const bendHttp = overridden?.http ?? ((client: HttpClient.HttpClient) => client)
-    const bendFiles = overridden?.files ?? ((files: FileSystem.FileSystem) => files)
+    const overrideRedis = overridden?.redis ?? ((service: Redis["Service"]) => service)
+    const overrideHttp = overridden?.http ?? ((client: HttpClient.HttpClient) => client)
+    const overrideFiles = overridden?.files ?? ((files: FileSystem.FileSystem) => files)
     return Layer.mergeAll(
-      Layer.effect(Redis, Effect.map(redis.service(process), bendRedis)),
-      Layer.succeed(HttpClient.HttpClient, bendHttp(http.service(process))),
-      Layer.succeed(FileSystemKey, bendFiles(slowFileSystem(makeFileSystem(this.disk), process))),
+      Layer.effect(Redis, Effect.map(redis.service(process), overrideRedis)),
+      Layer.succeed(HttpClient.HttpClient, overrideHttp(http.service(process))),
+      Layer.succeed(FileSystemKey, overrideFiles(slowFileSystem(makeFileSystem(this.disk), process))),
       SimulatedSigner.layer,
       Layer.succeed(CollectorInspection, (look) => {
         this.look = look

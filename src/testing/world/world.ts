@@ -11,10 +11,19 @@ import type { Process } from "./process.ts"
 import { RedisNetwork, type RedisWatcher } from "./redis.ts"
 import { type Given, type Overrides, type ProcessWatcher, Replica } from "./replica.ts"
 
+/** A fault in a test's own words. */
+export interface OwnFault {
+  readonly kind: "own"
+  readonly name: string
+  /** Milliseconds after the world's start. */
+  readonly at: number
+  readonly apply: (world: World) => void
+}
+
 /** Looks on at a world; a checker of a test's own is one. */
 export interface Watcher extends RedisWatcher, HttpWatcher, ProcessWatcher {
   /** A fault begins, or its cause is over. */
-  readonly onFault?: (fault: Fault, phase: "begins" | "ends") => void
+  readonly onFault?: (fault: Fault | OwnFault, phase: "begins" | "ends") => void
 }
 
 export interface WorldOptions {
@@ -27,13 +36,13 @@ export interface WorldOptions {
   readonly app: (replica: Replica) => Layer.Layer<never, unknown, Given>
   /** What answers the app's HTTP requests. */
   readonly host: Host
-  readonly faults?: ReadonlyArray<Fault>
+  readonly faults?: ReadonlyArray<Fault | OwnFault>
   readonly watchers?: ReadonlyArray<Watcher>
   /** Keeps a readable trace. */
   readonly trace?: boolean
   /** Requests that a process does not live to send: it is killed by them, and started again after so many milliseconds. */
   readonly poison?: (request: SimulatedRequest) => number | undefined
-  /** Bends what a process is given, to see whether a mistake would be found. */
+  /** Overrides what a process is given, to see whether a mistake would be found. */
   readonly overrides?: (process: Process) => Overrides
 }
 
@@ -176,10 +185,18 @@ export class World {
     this.kernel.after(downFor * 1_000, undefined, () => replica.start())
   }
 
-  private plan(fault: Fault): void {
+  private plan(fault: Fault | OwnFault): void {
     const tell = (phase: "begins" | "ends") => {
       this.kernel.note("fault", phase, describe(fault))
       for (const look of this.hooks.onFault) look(fault, phase)
+    }
+    if (fault.kind === "own") {
+      this.at(fault.at, () => {
+        fault.apply(this)
+        tell("begins")
+        tell("ends")
+      })
+      return
     }
     if (fault.kind === "failover") {
       this.at(Math.max(0, fault.at - fault.loses), () => {

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { EventKind, JobCollector } from "job-collector"
-import { type Fault, type Host, World } from "job-collector/testing"
+import { type Host, type OwnFault, World, type WorldOptions } from "job-collector/testing"
 import { expect, it } from "vitest"
 
 const refunds = EventKind.make({
@@ -10,7 +10,7 @@ const refunds = EventKind.make({
   request: (event) => ({ path: "/api/refunds", body: event, idempotencyKey: event.event_id })
 })
 
-const shop = (seed: number, faults: ReadonlyArray<Fault.Fault> = []) => {
+const shop = (seed: number, faults: WorldOptions["faults"] = []) => {
   const paid = new Map<string, number>()
   const host: Host = (request) => {
     // The collector asks for its configurations as well, to see whether the API is there.
@@ -79,7 +79,7 @@ it("tries again after 5, 15 and 45 seconds, to the millisecond", () => {
 
 it("does not care that the shop is rebuilt every ten seconds", () => {
   let version = 1
-  const rebuild = (at: number): Fault.Fault => ({
+  const rebuild = (at: number): OwnFault => ({
     kind: "own",
     name: "rebuild",
     at,

@@ -2,7 +2,8 @@
 
 import type { Process } from "../../world/process.ts"
 import type { Watcher, World } from "../../world/world.ts"
-import type { EventRecord, EventRecords, Round } from "../eventRecords.ts"
+import type { EventRecord, Round } from "../eventRecord.ts"
+import type { EventRecords } from "../eventRecords.ts"
 import type { SimulatedJobsApi } from "../jobsApi.ts"
 import type { Scenario } from "../scenario.ts"
 import type { StreamEvent } from "../streamEvents.ts"

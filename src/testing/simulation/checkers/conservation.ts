@@ -1,5 +1,6 @@
 /** Nothing is lost, doubled or made up: the total-queue check, at every step and at the end. */
-import { isAfter, type Round } from "../eventRecords.ts"
+import type { Round } from "../eventRecord.ts"
+import { isAfter } from "../eventRecords.ts"
 
 import { isPending, type StreamEvent } from "../streamEvents.ts"
 import type { Checker, Scene } from "./checker.ts"

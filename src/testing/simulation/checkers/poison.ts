@@ -1,5 +1,5 @@
 /** An entry that kills every process that works on it is given up after `MAX_DELIVERIES` hand-outs. */
-import type { Round } from "../eventRecords.ts"
+import type { Round } from "../eventRecord.ts"
 import type { Checker, Scene } from "./checker.ts"
 
 export const poison = ({ records, report, scenario, world }: Scene): Checker => {

@@ -1,6 +1,7 @@
 /** Attempts: counted truly, set for the scheduled instants, never early, and on time where nothing is in the way. */
 import type { Process } from "../../world/process.ts"
-import { jsonOf, place, type Round } from "../eventRecords.ts"
+import type { Round } from "../eventRecord.ts"
+import { jsonOf, place } from "../eventRecords.ts"
 import type { StreamEvent } from "../streamEvents.ts"
 import { type Checker, isSuccess, isUndisturbed, type Scene } from "./checker.ts"
 
