@@ -144,6 +144,18 @@ describe("the layout", () => {
     )
   })
 
+  it("only the layer reads what a driver says of a failure: whoever handles it goes by its reason", () => {
+    const knows = (from: string) => from === "services/Redis.ts" || from === "layers/redis/classify.ts"
+    const readers = modules.filter(
+      ({ imports, path }) => /^(?:programs|cli)\//.test(path) && imports.some(({ from }) => knows(from))
+    )
+    // What a command is given as its way to Redis.
+    assert.deepStrictEqual(
+      readers.map(({ path }) => path),
+      ["cli/operator.ts"]
+    )
+  })
+
   it("a planted upward import is found, a type's too, and so is a folder that is new", () => {
     const planted = (path: string, source: string) => importProblems([moduleOf(path, source)])
     assert.deepStrictEqual(planted("domain/events/up.ts", 'import type { Redis } from "../../services/Redis.ts"\n'), [

@@ -16,7 +16,7 @@ import {
   replay as replayAll,
   scan
 } from "../programs/operator/redrive.ts"
-import type { RedisError } from "../services/Redis.ts"
+import type { EventStreamsError } from "../services/EventStreamsError.ts"
 import { json } from "./flags.ts"
 import {
   boundsOf,
@@ -164,7 +164,9 @@ const undone = (verb: string, flags: Selection, missing: ReadonlySet<string>, pr
 }
 
 /** Counts an entry as the work would, without doing it. */
-type Counted = (operated: Operated) => (progress: Progress, item: AbandonedItem) => Effect.Effect<Progress, RedisError>
+type Counted = (
+  operated: Operated
+) => (progress: Progress, item: AbandonedItem) => Effect.Effect<Progress, EventStreamsError>
 
 /** Replay and drop differ in what they do to each entry. */
 const redrive = (

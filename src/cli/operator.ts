@@ -7,8 +7,8 @@ import * as IoRedis from "../layers/redis/ioredis/IoRedis.ts"
 import * as Environment from "../layers/settings/Environment.ts"
 import type { Bounds } from "../programs/operator/redrive.ts"
 import { EventStreams } from "../services/EventStreams.ts"
-import { type Redis, RedisError } from "../services/Redis.ts"
-import { redisFailure, redisFailureMessage } from "../services/RedisFailure.ts"
+import { EventStreamsError } from "../services/EventStreamsError.ts"
+import type { Redis, RedisError } from "../services/Redis.ts"
 import { DurationFlag } from "./flags.ts"
 
 /** Redis cannot be asked, or refuses. */
@@ -25,16 +25,14 @@ export class Misused extends Schema.TaggedError<Misused>()("Misused", { problem:
   }
 }
 
-export const unusable = (error: RedisError): RedisUnusable => new RedisUnusable({ problem: redisFailureMessage(error) })
-
 /** Says why a command cannot use the engine that lives in the service's own process. */
 export const memoryProblem = "memory: lives inside the service's process; this command needs redis:// or rediss://"
 
 /** Waits up to five seconds for the first answer; a refusal is final. */
-export const awaitAnswer = (streams: EventStreams["Service"]): Effect.Effect<void, RedisError> =>
+export const awaitAnswer = (streams: EventStreams["Service"]): Effect.Effect<void, EventStreamsError> =>
   Effect.retry(streams.ping, {
     schedule: Schedule.max([Schedule.spaced("100 millis"), Schedule.recurs(50)]),
-    while: (error) => redisFailure(error) !== "refused"
+    while: (error) => error.reason._tag !== "Refused"
   })
 
 export interface Operated {
@@ -50,8 +48,8 @@ export const ServerRedis = Context.Reference<(options: IoRedis.IoRedisOptions) =
 )
 
 /** The layer of a server's Redis, from its settings. */
-export const redisLayer = (options: IoRedis.IoRedisOptions): Layer.Layer<EventStreams, RedisError> =>
-  EventStreamsLayer.layer.pipe(Layer.provide(Layer.unwrap(Effect.map(ServerRedis, (make) => make(options)))))
+export const redisLayer = (options: IoRedis.IoRedisOptions): Layer.Layer<EventStreams, EventStreamsError> =>
+  EventStreamsLayer.layerOver(Layer.unwrap(Effect.map(ServerRedis, (make) => make(options))))
 
 /** All that a command on Redis needs: `REDIS_*`, `STREAM_*` and `CONSUMER_GROUP`. */
 export const redisSettings = Environment.all({ redis: Environment.redis, streams: Environment.streams })
@@ -71,7 +69,11 @@ export const operating = <A, E, R>(command: (operated: Operated) => Effect.Effec
       return yield* command({ streams: service, sets: streams.streams, group: streams.consumerGroup })
     })
     return yield* Effect.provide(run, redisLayer(redis.options))
-  }).pipe(Effect.mapError((error) => (error instanceof RedisError ? unusable(error) : error)))
+  }).pipe(
+    Effect.mapError((error) =>
+      error instanceof EventStreamsError ? new RedisUnusable({ problem: error.message }) : error
+    )
+  )
 
 export const dryRun = Flag.Boolean("dry-run").pipe(
   Flag.withDescription("Say what would be done, and do nothing"),

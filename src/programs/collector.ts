@@ -2,10 +2,9 @@
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, FiberSet, Schema, type Scope } from "effect"
 import type { CollectorOptions } from "../domain/options/options.ts"
 import { EventStreams } from "../services/EventStreams.ts"
+import type { EventStreamsError } from "../services/EventStreamsError.ts"
 import { JobsApi } from "../services/JobsApi.ts"
 import * as Metrics from "../services/Metrics.ts"
-import type { RedisError } from "../services/Redis.ts"
-import { redisFailure, redisFailureMessage } from "../services/RedisFailure.ts"
 import { Signer } from "../services/Signer.ts"
 import { makeAcknowledge } from "./delivery/acknowledge.ts"
 import * as ClaimIdle from "./delivery/claimIdle.ts"
@@ -41,7 +40,7 @@ export class RedisRefused extends Schema.TaggedError<RedisRefused>()("RedisRefus
   }
 }
 
-const refused = (error: RedisError): RedisRefused => new RedisRefused({ problem: redisFailureMessage(error) })
+const refused = (error: EventStreamsError): RedisRefused => new RedisRefused({ problem: error.message })
 
 export type CollectorError = RedisRefused | TooManyDefects
 
@@ -164,7 +163,7 @@ const createGroups = (run: CollectorRun): Effect.Effect<void, RedisRefused> =>
     run.consumedStreams,
     (stream) =>
       Effect.catch(ensureGroup(run, stream), (error) =>
-        redisFailure(error) === "refused"
+        error.reason._tag === "Refused"
           ? Effect.fail(refused(error))
           : noteFailure(run.availability, "create-groups", error)
       ),

@@ -12,7 +12,7 @@
  */
 import { Context, type Effect, type Scope } from "effect"
 import type { FlatFields } from "../domain/events/entry.ts"
-import type { RedisError } from "./Redis.ts"
+import type { EventStreamsError } from "./EventStreamsError.ts"
 
 /** A consumer of a group: who reads, and in whose name entries are pending. */
 export interface Consumer {
@@ -75,7 +75,7 @@ export interface StreamReader {
     consumer: Consumer,
     count: number,
     blockMs: number
-  ) => Effect.Effect<ReadonlyArray<StreamEntry>, RedisError>
+  ) => Effect.Effect<ReadonlyArray<StreamEntry>, EventStreamsError>
 }
 
 export interface Move {
@@ -97,29 +97,36 @@ export type Taken =
 export class EventStreams extends Context.Service<
   EventStreams,
   {
-    readonly ping: Effect.Effect<void, RedisError>
+    readonly ping: Effect.Effect<void, EventStreamsError>
     /** What the server says of itself (INFO), by name; in a Cluster that of any one node. */
-    readonly serverInfo: Effect.Effect<ReadonlyMap<string, string>, RedisError>
+    readonly serverInfo: Effect.Effect<ReadonlyMap<string, string>, EventStreamsError>
     /** Opens a reader with a connection of its own; the scope closes it. */
-    readonly reader: Effect.Effect<StreamReader, RedisError, Scope.Scope>
+    readonly reader: Effect.Effect<StreamReader, EventStreamsError, Scope.Scope>
     /** XGROUP CREATE … MKSTREAM: false where the group exists. */
-    readonly createGroup: (stream: string, group: string, startId: string) => Effect.Effect<boolean, RedisError>
+    readonly createGroup: (stream: string, group: string, startId: string) => Effect.Effect<boolean, EventStreamsError>
     /** XACK: how many were pending. */
     readonly acknowledge: (
       stream: string,
       group: string,
       ids: ReadonlyArray<string>
-    ) => Effect.Effect<number, RedisError>
+    ) => Effect.Effect<number, EventStreamsError>
     /** XACK and XDEL in one step: how many were pending. */
-    readonly finish: (stream: string, group: string, ids: ReadonlyArray<string>) => Effect.Effect<number, RedisError>
+    readonly finish: (
+      stream: string,
+      group: string,
+      ids: ReadonlyArray<string>
+    ) => Effect.Effect<number, EventStreamsError>
     /** Moves an owned entry to another stream in one step; false (and nothing changed) where it is not owned. */
-    readonly move: (move: Move) => Effect.Effect<boolean, RedisError>
+    readonly move: (move: Move) => Effect.Effect<boolean, EventStreamsError>
     /** Keep-alive of owned entries: ids not owned any more, and ids Redis no longer has. */
     readonly renew: (
       stream: string,
       consumer: Consumer,
       ids: ReadonlyArray<string>
-    ) => Effect.Effect<{ readonly lost: ReadonlyArray<string>; readonly deleted: ReadonlyArray<string> }, RedisError>
+    ) => Effect.Effect<
+      { readonly lost: ReadonlyArray<string>; readonly deleted: ReadonlyArray<string> },
+      EventStreamsError
+    >
     /**
      * Makes entries pending for this consumer again after their group was lost, unless another has them by now: those
      * that the stream no longer has.
@@ -128,30 +135,34 @@ export class EventStreams extends Context.Service<
       stream: string,
       consumer: Consumer,
       entries: ReadonlyArray<PendingEntry>
-    ) => Effect.Effect<ReadonlyArray<string>, RedisError>
+    ) => Effect.Effect<ReadonlyArray<string>, EventStreamsError>
     /** Takes up an owned entry for work, counting one more hand-out if asked. */
     readonly take: (
       stream: string,
       consumer: Consumer,
       id: string,
       countHandOut: boolean
-    ) => Effect.Effect<Taken, RedisError>
+    ) => Effect.Effect<Taken, EventStreamsError>
     /** Gives owned entries up, idle for `idleMs` from now on: how many were owned. */
     readonly release: (
       stream: string,
       consumer: Consumer,
       idleMs: number,
       entries: ReadonlyArray<PendingEntry>
-    ) => Effect.Effect<number, RedisError>
+    ) => Effect.Effect<number, EventStreamsError>
     /** The consumer's own pending entries after an id (`-` for the first), in order of id. */
     readonly pendingOf: (
       stream: string,
       consumer: Consumer,
       after: string,
       count: number
-    ) => Effect.Effect<ReadonlyArray<PendingEntry>, RedisError>
+    ) => Effect.Effect<ReadonlyArray<PendingEntry>, EventStreamsError>
     /** Who holds an entry of a group; undefined where it is not pending, or there is no such group. */
-    readonly holding: (stream: string, group: string, id: string) => Effect.Effect<Holding | undefined, RedisError>
+    readonly holding: (
+      stream: string,
+      group: string,
+      id: string
+    ) => Effect.Effect<Holding | undefined, EventStreamsError>
     /** Takes over entries idle for `minIdleMs`, from a cursor on (XAUTOCLAIM … JUSTID: delivery counts stay). */
     readonly claimIdle: (
       stream: string,
@@ -161,47 +172,51 @@ export class EventStreams extends Context.Service<
       count: number
     ) => Effect.Effect<
       { readonly cursor: string; readonly ids: ReadonlyArray<string>; readonly deleted: ReadonlyArray<string> },
-      RedisError
+      EventStreamsError
     >
     /** Undefined where there is no such stream. */
-    readonly streamInfo: (stream: string) => Effect.Effect<StreamInfo | undefined, RedisError>
+    readonly streamInfo: (stream: string) => Effect.Effect<StreamInfo | undefined, EventStreamsError>
     /** Undefined where there is no such stream or group. */
-    readonly groupInfo: (stream: string, group: string) => Effect.Effect<GroupInfo | undefined, RedisError>
-    readonly consumers: (stream: string, group: string) => Effect.Effect<ReadonlyArray<ConsumerInfo>, RedisError>
+    readonly groupInfo: (stream: string, group: string) => Effect.Effect<GroupInfo | undefined, EventStreamsError>
+    readonly consumers: (stream: string, group: string) => Effect.Effect<ReadonlyArray<ConsumerInfo>, EventStreamsError>
     /** The id of the group's oldest pending entry. */
-    readonly oldestPending: (stream: string, group: string) => Effect.Effect<string | undefined, RedisError>
+    readonly oldestPending: (stream: string, group: string) => Effect.Effect<string | undefined, EventStreamsError>
     /** Removes a consumer without pending entries that has been idle for a while; false where it was left alone. */
-    readonly retireConsumer: (stream: string, consumer: Consumer, idleMs: number) => Effect.Effect<boolean, RedisError>
+    readonly retireConsumer: (
+      stream: string,
+      consumer: Consumer,
+      idleMs: number
+    ) => Effect.Effect<boolean, EventStreamsError>
     /** Takes a lease, or prolongs it; false where another token holds it. */
     readonly renewLease: (
       stream: string,
       consumer: Consumer,
       token: string,
       ttlMs: number
-    ) => Effect.Effect<boolean, RedisError>
-    readonly releaseLease: (stream: string, consumer: Consumer, token: string) => Effect.Effect<void, RedisError>
+    ) => Effect.Effect<boolean, EventStreamsError>
+    readonly releaseLease: (stream: string, consumer: Consumer, token: string) => Effect.Effect<void, EventStreamsError>
     /** Trims what every group has acknowledged, and of that only what is before `floorId` where given: how many. */
-    readonly trim: (stream: string, floorId: string | undefined) => Effect.Effect<number, RedisError>
+    readonly trim: (stream: string, floorId: string | undefined) => Effect.Effect<number, EventStreamsError>
     /** Entries in order of id, both ends inclusive (`(` before an id excludes it). */
     readonly range: (
       stream: string,
       from: string,
       to: string,
       count: number
-    ) => Effect.Effect<ReadonlyArray<StreamEntry>, RedisError>
+    ) => Effect.Effect<ReadonlyArray<StreamEntry>, EventStreamsError>
     /** The last entries, the latest first (XREVRANGE). */
-    readonly latest: (stream: string, count: number) => Effect.Effect<ReadonlyArray<StreamEntry>, RedisError>
+    readonly latest: (stream: string, count: number) => Effect.Effect<ReadonlyArray<StreamEntry>, EventStreamsError>
     /** XDEL: how many there were. */
-    readonly remove: (stream: string, ids: ReadonlyArray<string>) => Effect.Effect<number, RedisError>
+    readonly remove: (stream: string, ids: ReadonlyArray<string>) => Effect.Effect<number, EventStreamsError>
     /** Puts an abandoned event back at its origin stream's end; undefined where the abandoned entry is gone. */
     readonly replay: (
       abandonedStream: string,
       abandonedId: string,
       originStream: string,
       fields: FlatFields
-    ) => Effect.Effect<string | undefined, RedisError>
+    ) => Effect.Effect<string | undefined, EventStreamsError>
     /** Whether a replay put this entry where it stands. */
-    readonly isReplayed: (stream: string, id: string) => Effect.Effect<boolean, RedisError>
+    readonly isReplayed: (stream: string, id: string) => Effect.Effect<boolean, EventStreamsError>
   }
 >()("job-collector/services/EventStreams") {}
 

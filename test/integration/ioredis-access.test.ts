@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { afterAll, beforeAll } from "vitest"
-import { redisFailureMessage } from "../../src/services/RedisFailure.ts"
+import { classify } from "../../src/layers/redis/classify.ts"
 import { atOnce, eventually, failureOf, withRedis } from "../support/redis-checks.ts"
 import { redisCommand } from "../support/redis-command.ts"
 import { freePort, RedisServer } from "../support/redis-server.ts"
@@ -53,9 +53,9 @@ describe("a password", () => {
             const reserved = Effect.scoped(Effect.flatMap(redis.reserve, (c) => c.send("PING")))
             for (const command of [redis.send("PING"), redis.send("GET", "k"), reserved]) {
               const { kind, error, took } = yield* failureOf(command)
-              assert.strictEqual(kind, "refused")
-              assert.match(redisFailureMessage(error), says)
-              assert.notInclude(redisFailureMessage(error), "hunter2")
+              assert.strictEqual(kind, "Refused")
+              assert.match(classify(error).message, says)
+              assert.notInclude(classify(error).message, "hunter2")
               assert.isBelow(took, atOnce)
             }
           })
@@ -83,7 +83,7 @@ describe("a password", () => {
         yield* Effect.promise(() => redisCommand(changing.port, "ACL", "SETUSER", "collector", "on", ">old", "+@all"))
         yield* withRedis({ url: `redis://collector:new@127.0.0.1:${changing.port}` }, (redis) =>
           Effect.gen(function* () {
-            assert.strictEqual((yield* failureOf(redis.send("PING"))).kind, "refused")
+            assert.strictEqual((yield* failureOf(redis.send("PING"))).kind, "Refused")
             yield* Effect.promise(() => redisCommand(changing.port, "ACL", "SETUSER", "collector", ">new"))
             assert.strictEqual(yield* eventually(redis.send("PING")), "PONG")
           })
@@ -101,10 +101,10 @@ describe("a password", () => {
         Effect.gen(function* () {
           assert.strictEqual(yield* redis.send("XACK", "events:a", "g", "1-1"), 0)
           const lacking = yield* failureOf(redis.send("XADD", "events:a", "*", "field", "secret-value"))
-          assert.strictEqual(lacking.kind, "refused")
-          assert.match(redisFailureMessage(lacking.error), /NOPERM/)
-          assert.notInclude(redisFailureMessage(lacking.error), "secret-value")
-          assert.strictEqual((yield* failureOf(redis.send("XACK", "other", "g", "1-1"))).kind, "refused")
+          assert.strictEqual(lacking.kind, "Refused")
+          assert.match(classify(lacking.error).message, /NOPERM/)
+          assert.notInclude(classify(lacking.error).message, "secret-value")
+          assert.strictEqual((yield* failureOf(redis.send("XACK", "Other", "g", "1-1"))).kind, "Refused")
           assert.strictEqual(yield* redis.send("XACK", "events:a", "g", "1-1"), 0)
         })
       )
@@ -149,7 +149,7 @@ describe("TLS", () => {
         { url: `rediss://127.0.0.1:${server.port}`, tlsCa: authority.ca, connectTimeout: "1 second" } as const
       ]) {
         const { kind, took } = yield* failureOf(withRedis(options, (redis) => redis.send("PING")))
-        assert.strictEqual(kind, "unavailable")
+        assert.strictEqual(kind, "Unavailable")
         assert.isBelow(took, atOnce)
       }
     })

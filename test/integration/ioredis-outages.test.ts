@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { afterAll, beforeAll } from "vitest"
-import { redisFailureMessage } from "../../src/services/RedisFailure.ts"
+import { classify } from "../../src/layers/redis/classify.ts"
 import { atOnce, eventually, failureOf, withRedis } from "../support/redis-checks.ts"
 import { redisCommand } from "../support/redis-command.ts"
 import { freePort, RedisServer, waitUntil } from "../support/redis-server.ts"
@@ -24,10 +24,10 @@ describe("a server that is away", () => {
       yield* withRedis({ url: late.url }, (redis) =>
         Effect.gen(function* () {
           const first = yield* failureOf(redis.send("PING"))
-          assert.strictEqual(first.kind, "unavailable")
+          assert.strictEqual(first.kind, "Unavailable")
           assert.isBelow(first.took, atOnce)
           const reserved = yield* failureOf(Effect.scoped(Effect.flatMap(redis.reserve, (c) => c.send("PING"))))
-          assert.strictEqual(reserved.kind, "unavailable")
+          assert.strictEqual(reserved.kind, "Unavailable")
           yield* Effect.promise(() => late.up())
           assert.strictEqual(yield* eventually(redis.send("PING")), "PONG")
           assert.strictEqual(yield* Effect.scoped(Effect.flatMap(redis.reserve, (c) => c.send("PING"))), "PONG")
@@ -68,7 +68,7 @@ describe("a server that is away", () => {
           ).pipe(Effect.forkChild)
           yield* Effect.promise(() => waitUntil("traffic", () => acknowledged > 500))
           yield* Effect.promise(() => killed.down())
-          assert.strictEqual((yield* Fiber.join(blocked)).kind, "unavailable")
+          assert.strictEqual((yield* Fiber.join(blocked)).kind, "Unavailable")
           yield* Effect.promise(() => waitUntil("failures", () => failed > 16))
           yield* Effect.promise(() => killed.up())
           const before = acknowledged
@@ -86,7 +86,7 @@ describe("a server that is away", () => {
       const port = yield* Effect.promise(freePort)
       for (const url of [`redis://127.0.0.1:${port}`, "redis://no-such-host.invalid"]) {
         const { kind } = yield* failureOf(withRedis({ url }, (redis) => redis.send("PING")))
-        assert.strictEqual(kind, "unavailable")
+        assert.strictEqual(kind, "Unavailable")
       }
     })
   )
@@ -118,14 +118,14 @@ describe("a dead connection", () => {
             concurrency: "unbounded"
           })
           for (const one of several) {
-            assert.strictEqual(one.kind, "unavailable")
+            assert.strictEqual(one.kind, "Unavailable")
             assert.isAtLeast(one.took, 490)
-            assert.match(redisFailureMessage(one.error), /no answer within 500 ms/)
+            assert.match(classify(one.error).message, /no answer within 500 ms/)
           }
           const read = yield* Fiber.join(blocking)
-          assert.strictEqual(read.kind, "unavailable")
+          assert.strictEqual(read.kind, "Unavailable")
           assert.isAtLeast(read.took, 1_290)
-          assert.match(redisFailureMessage(read.error), /no answer within 1300 ms/)
+          assert.match(classify(read.error).message, /no answer within 1300 ms/)
           proxy.set("pass")
           proxy.cut()
           assert.strictEqual(yield* eventually(redis.send("PING")), "PONG")
@@ -156,7 +156,7 @@ describe("a dead connection", () => {
       yield* withRedis(options, (redis) =>
         Effect.gen(function* () {
           const { kind, took } = yield* failureOf(redis.send("PING"))
-          assert.strictEqual(kind, "unavailable")
+          assert.strictEqual(kind, "Unavailable")
           assert.isBelow(took, atOnce)
         })
       )
@@ -172,7 +172,7 @@ describe("a dead connection", () => {
           proxy.set(100)
           assert.strictEqual(yield* redis.send("CLIENT", "ID"), id)
           proxy.set("drop")
-          assert.strictEqual((yield* failureOf(redis.send("PING"))).kind, "unavailable")
+          assert.strictEqual((yield* failureOf(redis.send("PING"))).kind, "Unavailable")
           proxy.set("pass")
           assert.notStrictEqual(yield* eventually(redis.send("CLIENT", "ID")), id)
         })
@@ -191,7 +191,7 @@ describe("a master that was demoted", () => {
           assert.strictEqual(yield* redis.send("SET", "k", "old"), "OK")
           yield* Effect.promise(() => redisCommand(old.port, "REPLICAOF", "127.0.0.1", `${next.port}`))
           proxy.retarget(next.port)
-          assert.strictEqual((yield* failureOf(redis.send("SET", "k", "refused"))).kind, "read-only")
+          assert.strictEqual((yield* failureOf(redis.send("SET", "k", "Refused"))).kind, "ReadOnly")
           yield* eventually(redis.send("SET", "k", "new"))
           assert.strictEqual(yield* Effect.promise(() => redisCommand(next.port, "GET", "k")), "new")
         })

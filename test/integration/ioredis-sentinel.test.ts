@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { afterAll, beforeAll } from "vitest"
-import { redisFailureMessage } from "../../src/services/RedisFailure.ts"
+import { classify } from "../../src/layers/redis/classify.ts"
 import { eventually, failureOf, withRedis } from "../support/redis-checks.ts"
 import { failoverDeadline, RedisSentinel } from "../support/redis-sentinel.ts"
 
@@ -37,8 +37,8 @@ describe("Sentinels", () => {
           redis.send("PING")
         )
       )
-      assert.strictEqual(kind, "unavailable")
-      assert.match(redisFailureMessage(error), /no Sentinel knows a master "nobody"/)
+      assert.strictEqual(kind, "Unavailable")
+      assert.match(classify(error).message, /no Sentinel knows a master "nobody"/)
     })
   )
 
@@ -79,7 +79,7 @@ describe("Sentinels", () => {
           yield* Effect.promise(() => group.healthy())
           const killed = group.servers.find((server) => server.port === second)
           yield* Effect.promise(() => killed?.down() ?? Promise.reject(new Error("no such server")))
-          assert.strictEqual((yield* failureOf(redis.send("PING"))).kind, "unavailable")
+          assert.strictEqual((yield* failureOf(redis.send("PING"))).kind, "Unavailable")
           yield* Effect.promise(() => group.declareDown())
           yield* expectMaster(second)
         })

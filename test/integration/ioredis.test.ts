@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { afterAll, beforeAll } from "vitest"
+import { classify } from "../../src/layers/redis/classify.ts"
 import { textOfBytes } from "../../src/services/Redis.ts"
-import { redisFailureMessage } from "../../src/services/RedisFailure.ts"
 import { atOnce, eventually, failureOf, withRedis } from "../support/redis-checks.ts"
 import { RedisServer, waitUntil } from "../support/redis-server.ts"
 import { TcpProxy } from "../support/tcp-proxy.ts"
@@ -65,11 +65,11 @@ describe("commands", () => {
           ] as const,
           ([name, ...args]) =>
             Effect.map(failureOf(redis.send(name, ...args)), ({ kind, error }) => {
-              assert.notInclude(redisFailureMessage(error), "secret-argument")
+              assert.notInclude(classify(error).message, "secret-argument")
               return kind
             })
         )
-        assert.deepStrictEqual(kinds, ["wrong-type", "no-group", "busy-group", "wrong-type", "other"])
+        assert.deepStrictEqual(kinds, ["WrongType", "NoGroup", "BusyGroup", "WrongType", "Other"])
       })
     )
   )
@@ -80,15 +80,15 @@ describe("commands", () => {
         const writing = Effect.map(failureOf(redis.send("XADD", "states", "*", "a", "1")), ({ kind }) => kind)
         const script = "return redis.call('XADD', KEYS[1], '*', 'a', '1')"
         yield* redis.send("CONFIG", "SET", "maxmemory", "1")
-        assert.strictEqual(yield* writing, "out-of-memory")
-        assert.strictEqual((yield* failureOf(redis.send("EVAL", script, "1", "states"))).kind, "out-of-memory")
+        assert.strictEqual(yield* writing, "OutOfMemory")
+        assert.strictEqual((yield* failureOf(redis.send("EVAL", script, "1", "states"))).kind, "OutOfMemory")
         yield* redis.send("CONFIG", "SET", "maxmemory", "0")
         yield* redis.send("REPLICAOF", "127.0.0.1", "1")
-        assert.strictEqual(yield* writing, "read-only")
-        assert.strictEqual((yield* failureOf(redis.send("EVAL", script, "1", "states"))).kind, "read-only")
+        assert.strictEqual(yield* writing, "ReadOnly")
+        assert.strictEqual((yield* failureOf(redis.send("EVAL", script, "1", "states"))).kind, "ReadOnly")
         // A connection that takes no writes is made anew meanwhile.
         yield* eventually(redis.send("CONFIG", "SET", "replica-serve-stale-data", "no"))
-        assert.strictEqual((yield* failureOf(redis.send("XLEN", "states"))).kind, "unavailable")
+        assert.strictEqual((yield* failureOf(redis.send("XLEN", "states"))).kind, "Unavailable")
         yield* redis.send("REPLICAOF", "NO", "ONE")
         assert.isString(yield* redis.send("XADD", "states", "*", "a", "1"))
       })
@@ -144,8 +144,8 @@ describe("commands", () => {
     Effect.gen(function* () {
       for (const url of ["http://user:hunter2@host", "nonsense hunter2", "redis://:hunter2@host/abc"]) {
         const { error } = yield* failureOf(withRedis({ url }, (redis) => redis.send("PING")))
-        assert.match(redisFailureMessage(error), /Redis url/)
-        assert.notInclude(redisFailureMessage(error), "hunter2")
+        assert.match(classify(error).message, /Redis url/)
+        assert.notInclude(classify(error).message, "hunter2")
       }
     })
   )

@@ -1,7 +1,7 @@
 import { Effect, Redacted } from "effect"
+import { classify } from "../../src/layers/redis/classify.ts"
 import { type IoRedisOptions, layer } from "../../src/layers/redis/ioredis/IoRedis.ts"
 import { Redis, type RedisError } from "../../src/services/Redis.ts"
-import { redisFailure } from "../../src/services/RedisFailure.ts"
 
 /**
  * What happens at once takes less than this, in ms, on any machine, and any wait for a deadline more: the deadlines of
@@ -30,7 +30,7 @@ export const failureOf = <A>(effect: Effect.Effect<A, RedisError>) =>
   Effect.gen(function* () {
     const start = performance.now()
     const error = yield* Effect.flip(effect)
-    return { kind: redisFailure(error), error, took: performance.now() - start }
+    return { kind: classify(error).reason._tag, error, took: performance.now() - start }
   })
 
 /** Repeats a command every 20 ms until it succeeds; fails with what it said last when the time is up. */

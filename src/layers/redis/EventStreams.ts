@@ -8,9 +8,10 @@ import {
   type StreamEntry,
   type Taken
 } from "../../services/EventStreams.ts"
-import { Redis, RedisError } from "../../services/Redis.ts"
-import { redisFailure } from "../../services/RedisFailure.ts"
+import { EventStreamsError, Other } from "../../services/EventStreamsError.ts"
+import { Redis, type RedisError } from "../../services/Redis.ts"
 import * as Scripts from "../../services/Scripts.ts"
+import { classify } from "./classify.ts"
 
 const Entry = Schema.Tuple([Schema.String, Schema.NullOr(Schema.Array(Schema.String))])
 const Entries = Schema.Array(Entry)
@@ -21,12 +22,13 @@ const PendingSummary = Schema.TupleWithRest(Schema.Tuple([Schema.Finite, Schema.
   Schema.Unknown
 ])
 
-const unexpected = (command: string) => new RedisError({ cause: new Error(`Unexpected reply to ${command}`) })
+const unexpected = (command: string) =>
+  new EventStreamsError({ reason: new Other({ message: `Unexpected reply to ${command}` }) })
 
 /** Reads a reply by its schema; a reply of another shape is an error of the driver or server, never a defect. */
 const readReply = <A>(schema: Schema.Codec<A, A>, command: string) => {
   const decode = Schema.decodeUnknownResult(schema)
-  return (reply: unknown): Effect.Effect<A, RedisError> =>
+  return (reply: unknown): Effect.Effect<A, EventStreamsError> =>
     Effect.fromResult(Result.mapError(decode(reply), () => unexpected(command)))
 }
 
@@ -62,7 +64,7 @@ const isClaimed = (reply: unknown): reply is ClaimReply =>
  */
 const readIf =
   <A>(fits: (reply: unknown) => reply is A, command: string) =>
-  (reply: unknown): Effect.Effect<A, RedisError> =>
+  (reply: unknown): Effect.Effect<A, EventStreamsError> =>
     fits(reply) ? Effect.succeed(reply) : Effect.fail(unexpected(command))
 
 const readRead = readIf(isReadReply, "XREADGROUP")
@@ -86,7 +88,7 @@ const presentEntries = (entries: typeof Entries.Type): ReadonlyArray<StreamEntry
   entries.map(([id, fields]) => ({ id, fields: fields ?? [] }))
 
 /** Redis answers nil where there is nothing new. */
-const readNewEntries = (reply: unknown): Effect.Effect<ReadonlyArray<StreamEntry>, RedisError> =>
+const readNewEntries = (reply: unknown): Effect.Effect<ReadonlyArray<StreamEntry>, EventStreamsError> =>
   reply === null
     ? noEntries
     : Effect.map(readRead(reply), (found) => found.flatMap(([, entries]) => presentEntries(entries)))
@@ -100,8 +102,11 @@ const byName = (flat: ReadonlyArray<unknown>): ReadonlyMap<unknown, unknown> => 
 const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 const countOf = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined)
 
-const saysIn = (error: RedisError, word: string): boolean =>
-  (error.cause instanceof Error ? error.cause.message : String(error.cause)).includes(word)
+/** What a connection of the driver answers, its errors classified: the one way from here to Redis. */
+const sendOver =
+  (connection: Pick<Redis["Service"], "send">) =>
+  <A = unknown>(command: string, ...args: ReadonlyArray<string>): Effect.Effect<A, EventStreamsError> =>
+    Effect.mapError(connection.send<A>(command, ...args), classify)
 
 const replayedTtlSeconds = 30 * 24 * 60 * 60
 
@@ -110,27 +115,27 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
   EventStreams,
   Effect.gen(function* () {
     const redis = yield* Redis
+    const send = sendOver(redis)
 
     const run = (script: Scripts.Script, keys: ReadonlyArray<string>, args: ReadonlyArray<string>) =>
-      redis.send("EVAL", script.lua, String(keys.length), ...keys, ...args)
+      send("EVAL", script.lua, String(keys.length), ...keys, ...args)
 
-    const number = (effect: Effect.Effect<unknown, RedisError>): Effect.Effect<number, RedisError> =>
+    const number = (effect: Effect.Effect<unknown, EventStreamsError>): Effect.Effect<number, EventStreamsError> =>
       Effect.map(effect, Number)
 
-    const yes = (effect: Effect.Effect<unknown, RedisError>): Effect.Effect<boolean, RedisError> =>
+    const yes = (effect: Effect.Effect<unknown, EventStreamsError>): Effect.Effect<boolean, EventStreamsError> =>
       Effect.map(effect, (reply) => Number(reply) === 1)
 
     const pendingRange = (stream: string, consumer: Consumer, from: string, to: string, count: number) =>
-      redis
-        .send("XPENDING", stream, consumer.group, from, to, String(count), consumer.name)
-        .pipe(Effect.flatMap(readPending))
+      send("XPENDING", stream, consumer.group, from, to, String(count), consumer.name).pipe(Effect.flatMap(readPending))
 
     const range = (stream: string, from: string, to: string, count: number) =>
-      redis
-        .send("XRANGE", stream, from, to, "COUNT", String(count))
-        .pipe(Effect.flatMap(readEntries), Effect.map(presentEntries))
+      send("XRANGE", stream, from, to, "COUNT", String(count)).pipe(
+        Effect.flatMap(readEntries),
+        Effect.map(presentEntries)
+      )
 
-    const xadd = (stream: string, fields: FlatFields) => redis.send<string>("XADD", stream, "*", ...fields)
+    const xadd = (stream: string, fields: FlatFields) => send<string>("XADD", stream, "*", ...fields)
 
     // The two streams lie in different slots of a Cluster: no script spans them, so the copy comes first.
     const moveAcrossSlots = ({ consumer, fields, from, id, remove, to }: Move) =>
@@ -138,8 +143,8 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
         const owned = yield* pendingRange(from, consumer, id, id, 1)
         if (owned.length === 0) return false
         yield* xadd(to, fields)
-        yield* redis.send("XACK", from, consumer.group, id)
-        if (remove) yield* redis.send("XDEL", from, id)
+        yield* send("XACK", from, consumer.group, id)
+        if (remove) yield* send("XDEL", from, id)
         return true
       })
 
@@ -148,25 +153,24 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
         if ((yield* range(abandonedStream, id, id, 1)).length === 0) return null
         const args = [String(replayedTtlSeconds), ...fields]
         const newId = yield* run(Scripts.putBack, [origin, companionKey(origin, "replayed")], args)
-        yield* redis.send("XDEL", abandonedStream, id)
+        yield* send("XDEL", abandonedStream, id)
         return newId
       })
 
     const leaseKey = (stream: string, { group, name }: Consumer) => companionKey(stream, `lease:${group}:${name}`)
 
     const groups = (stream: string) =>
-      redis.send("XINFO", "GROUPS", stream).pipe(
+      send("XINFO", "GROUPS", stream).pipe(
         Effect.flatMap(readInfos),
-        Effect.catchIf(
-          (error) => saysIn(error, "no such key"),
-          () => Effect.succeed<ReadonlyArray<ReadonlyArray<unknown>>>([])
+        Effect.catchReason("EventStreamsError", "NoGroup", () =>
+          Effect.succeed<ReadonlyArray<ReadonlyArray<unknown>>>([])
         )
       )
 
     return EventStreams.of({
-      ping: Effect.asVoid(redis.send("PING")),
+      ping: Effect.asVoid(send("PING")),
       serverInfo: Effect.map(
-        redis.send("INFO").pipe(Effect.flatMap(readText)),
+        send("INFO").pipe(Effect.flatMap(readText)),
         (text) =>
           new Map(
             text.split("\r\n").flatMap((line): ReadonlyArray<readonly [string, string]> => {
@@ -175,43 +179,33 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
             })
           )
       ),
-      reader: Effect.map(redis.reserve, (connection) => ({
+      reader: Effect.map(redis.reserve.pipe(Effect.mapError(classify), Effect.map(sendOver)), (ask) => ({
         readNew: (stream, consumer, count, blockMs) =>
-          connection
-            .send(
-              "XREADGROUP",
-              "GROUP",
-              consumer.group,
-              consumer.name,
-              "COUNT",
-              String(count),
-              ...(blockMs > 0 ? ["BLOCK", String(blockMs)] : []),
-              "STREAMS",
-              stream,
-              ">"
-            )
-            .pipe(Effect.flatMap(readNewEntries))
+          ask(
+            "XREADGROUP",
+            "GROUP",
+            consumer.group,
+            consumer.name,
+            "COUNT",
+            String(count),
+            ...(blockMs > 0 ? ["BLOCK", String(blockMs)] : []),
+            "STREAMS",
+            stream,
+            ">"
+          ).pipe(Effect.flatMap(readNewEntries))
       })),
       createGroup: (stream, group, startId) =>
-        redis.send("XGROUP", "CREATE", stream, group, startId, "MKSTREAM").pipe(
+        send("XGROUP", "CREATE", stream, group, startId, "MKSTREAM").pipe(
           Effect.as(true),
-          Effect.catchIf(
-            (error) => saysIn(error, "BUSYGROUP"),
-            () => Effect.succeed(false)
-          )
+          Effect.catchReason("EventStreamsError", "BusyGroup", () => Effect.succeed(false))
         ),
-      acknowledge: (stream, group, ids) => number(redis.send("XACK", stream, group, ...ids)),
+      acknowledge: (stream, group, ids) => number(send("XACK", stream, group, ...ids)),
       finish: (stream, group, ids) => number(run(Scripts.finish, [stream], [group, ...ids])),
       move: (move) => {
         const { consumer, fields, from, id, remove, to } = move
         return yes(
           run(Scripts.move, [from, to], [consumer.group, consumer.name, id, remove ? "1" : "0", ...fields])
-        ).pipe(
-          Effect.catchIf(
-            (error) => saysIn(error, "CROSSSLOT"),
-            () => moveAcrossSlots(move)
-          )
-        )
+        ).pipe(Effect.catchReason("EventStreamsError", "CrossSlot", () => moveAcrossSlots(move)))
       },
       renew: (stream, consumer, ids) =>
         run(Scripts.renew, [stream], [consumer.group, consumer.name, ...ids]).pipe(
@@ -227,7 +221,7 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
       take: (stream, consumer, id, countHandOut) =>
         run(Scripts.take, [stream], [consumer.group, consumer.name, id, countHandOut ? "1" : "0"]).pipe(
           Effect.flatMap(readTaken),
-          Effect.flatMap(([deliveries, fields]): Effect.Effect<Taken, RedisError> => {
+          Effect.flatMap(([deliveries, fields]): Effect.Effect<Taken, EventStreamsError> => {
             if (deliveries === undefined) return notOwned
             if (fields === undefined) return deletedMeanwhile
             return Effect.map(readFields(fields), (read) => ({
@@ -255,25 +249,22 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
           pending.map(([id, , , deliveries]) => ({ id, deliveries }))
         ),
       holding: (stream, group, id) =>
-        redis.send("XPENDING", stream, group, id, id, "1").pipe(
+        send("XPENDING", stream, group, id, id, "1").pipe(
           Effect.flatMap(readPending),
           Effect.map(([first]) => {
             if (first === undefined) return undefined
             const [, consumer, idle, deliveries] = first
             return { consumer, idle, deliveries }
           }),
-          Effect.catchIf(
-            (error) => redisFailure(error) === "no-group",
-            () => Effect.undefined
-          )
+          Effect.catchReason("EventStreamsError", "NoGroup", () => Effect.undefined)
         ),
       claimIdle: (stream, { group, name }, minIdleMs, cursor, count) =>
-        redis.send("XAUTOCLAIM", stream, group, name, String(minIdleMs), cursor, "COUNT", String(count), "JUSTID").pipe(
+        send("XAUTOCLAIM", stream, group, name, String(minIdleMs), cursor, "COUNT", String(count), "JUSTID").pipe(
           Effect.flatMap(readClaimed),
           Effect.map(([next, ids, deleted]) => ({ cursor: next, ids, deleted: deleted ?? [] }))
         ),
       streamInfo: (stream) =>
-        redis.send("XINFO", "STREAM", stream).pipe(
+        send("XINFO", "STREAM", stream).pipe(
           Effect.flatMap(readInfo),
           Effect.map((flat) => {
             const info = byName(flat)
@@ -286,10 +277,7 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
               groups: countOf(info.get("groups")) ?? 0
             }
           }),
-          Effect.catchIf(
-            (error) => saysIn(error, "no such key"),
-            () => Effect.undefined
-          )
+          Effect.catchReason("EventStreamsError", "NoGroup", () => Effect.undefined)
         ),
       groupInfo: (stream, group) =>
         Effect.map(groups(stream), (infos) => {
@@ -305,7 +293,7 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
               }
         }),
       consumers: (stream, group) =>
-        redis.send("XINFO", "CONSUMERS", stream, group).pipe(
+        send("XINFO", "CONSUMERS", stream, group).pipe(
           Effect.flatMap(readInfos),
           Effect.map((infos) =>
             infos.map(byName).map((info) => ({
@@ -316,7 +304,7 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
           )
         ),
       oldestPending: (stream, group) =>
-        redis.send("XPENDING", stream, group).pipe(
+        send("XPENDING", stream, group).pipe(
           Effect.flatMap(readSummary),
           Effect.map(([, smallest]) => smallest ?? undefined)
         ),
@@ -329,24 +317,28 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
       trim: (stream, floorId) => number(run(Scripts.trim, [stream], [floorId ?? ""])),
       range,
       latest: (stream, count) =>
-        redis
-          .send("XREVRANGE", stream, "+", "-", "COUNT", String(count))
-          .pipe(Effect.flatMap(readEntries), Effect.map(presentEntries)),
-      remove: (stream, ids) => number(redis.send("XDEL", stream, ...ids)),
+        send("XREVRANGE", stream, "+", "-", "COUNT", String(count)).pipe(
+          Effect.flatMap(readEntries),
+          Effect.map(presentEntries)
+        ),
+      remove: (stream, ids) => number(send("XDEL", stream, ...ids)),
       replay: (abandonedStream, abandonedId, originStream, fields) =>
         run(
           Scripts.replay,
           [abandonedStream, originStream, companionKey(originStream, "replayed")],
           [abandonedId, String(replayedTtlSeconds), ...fields]
         ).pipe(
-          Effect.catchIf(
-            (error) => saysIn(error, "CROSSSLOT"),
-            () => replayAcrossSlots(abandonedStream, abandonedId, originStream, fields)
+          Effect.catchReason("EventStreamsError", "CrossSlot", () =>
+            replayAcrossSlots(abandonedStream, abandonedId, originStream, fields)
           ),
           Effect.flatMap(readId),
           Effect.map((id) => id ?? undefined)
         ),
-      isReplayed: (stream, id) => yes(redis.send("SISMEMBER", companionKey(stream, "replayed"), id))
+      isReplayed: (stream, id) => yes(send("SISMEMBER", companionKey(stream, "replayed"), id))
     })
   })
 )
+
+/** {@link layer} over a driver that may itself fail for what it was given. */
+export const layerOver = (redis: Layer.Layer<Redis, RedisError>): Layer.Layer<EventStreams, EventStreamsError> =>
+  Layer.provide(layer, redis).pipe(Layer.catch((error) => Layer.effect(EventStreams, Effect.fail(classify(error)))))

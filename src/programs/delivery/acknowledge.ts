@@ -1,7 +1,7 @@
 /** Acknowledgements of one stream that come due together go to Redis as one command. */
 import { Cause, Effect, Exit } from "effect"
 import type { Consumer, EventStreams } from "../../services/EventStreams.ts"
-import type { RedisError } from "../../services/Redis.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
 import { retryUntilDone } from "../redis/retryRedis.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
@@ -32,7 +32,7 @@ export const makeAcknowledge = (context: {
   const batches = new Map<ConsumedStream, Batch>()
   const { consumer, fork, availability, streams } = context
 
-  const send = (stream: ConsumedStream, ids: ReadonlyArray<string>): Effect.Effect<number, RedisError> =>
+  const send = (stream: ConsumedStream, ids: ReadonlyArray<string>): Effect.Effect<number, EventStreamsError> =>
     isDlq(stream)
       ? streams.finish(stream.key, consumer.group, ids)
       : streams.acknowledge(stream.key, consumer.group, ids)

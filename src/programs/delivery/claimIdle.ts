@@ -1,8 +1,7 @@
 /** Takes over entries that nobody works on: idle for `CLAIM_IDLE`, whoever owns them (contract section 6). */
 import { Clock, Duration, Effect, Metric } from "effect"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
-import type { RedisError } from "../../services/Redis.ts"
-import { redisFailure } from "../../services/RedisFailure.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { holdPending, roomFor } from "./pendingRecovery.ts"
 import { lostByRedis, noteDeleted } from "./settle.ts"
@@ -46,7 +45,7 @@ const takeOn = (
   run: CollectorRun,
   stream: ConsumedStream,
   { deleted, ids }: Claimed
-): Effect.Effect<void, RedisError> =>
+): Effect.Effect<void, EventStreamsError> =>
   Effect.gen(function* () {
     const { consumer, owned, streams } = run
     yield* takeIn(run, stream, deleted)
@@ -72,7 +71,7 @@ const claim = (
   stream: ConsumedStream,
   cursor: string,
   count: number
-): Effect.Effect<string, RedisError> => {
+): Effect.Effect<string, EventStreamsError> => {
   const { consumer, streams } = run
   const minIdle = Duration.toMillis(run.options.claimIdle)
   return Effect.flatMap(streams.claimIdle(stream.key, consumer, minIdle, cursor, count), (claimed) =>
@@ -99,7 +98,7 @@ const makeScan = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void
   }).pipe(
     Effect.catch((error) => {
       cursor = "0-0"
-      if (redisFailure(error) === "no-group") return Effect.void
+      if (error.reason._tag === "NoGroup") return Effect.void
       streamState(run, stream).needsReread = true
       return noteFailure(run.availability, loopName, error)
     })

@@ -2,9 +2,8 @@
 import { Clock, Effect, Metric, Result } from "effect"
 import { decodeDlqEntry } from "../../domain/delivery/dlq.ts"
 import type { StreamEntry, StreamReader } from "../../services/EventStreams.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
-import type { RedisError } from "../../services/Redis.ts"
-import { redisFailure, redisFailureMessage } from "../../services/RedisFailure.ts"
 import { backoff, noteFailure } from "../redis/retryRedis.ts"
 import { ensureGroup, noteSeen } from "./groups.ts"
 import { awaitRoom, fromFirst, rereadOwn, roomFor } from "./pendingRecovery.ts"
@@ -40,7 +39,7 @@ type Manner = "all" | "wait" | "one"
  * A read in each manner: whether there may be more to be read at once. They are made once and run again and again, since
  * each new generator function has V8 make a hidden class of its own.
  */
-type Reads = Readonly<Record<Manner, Effect.Effect<boolean, RedisError>>>
+type Reads = Readonly<Record<Manner, Effect.Effect<boolean, EventStreamsError>>>
 
 /** Reads new source entries and starts the work on them; each has its permit before it is read. */
 const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader): Reads => {
@@ -67,7 +66,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
     return false
   }
 
-  const readOnce = (most: number, block: boolean): Effect.Effect<boolean, RedisError> => {
+  const readOnce = (most: number, block: boolean): Effect.Effect<boolean, EventStreamsError> => {
     const takeSome = Effect.interruptible(permits.take(most))
     return Effect.uninterruptible(
       Effect.gen(function* () {
@@ -109,7 +108,7 @@ const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader
     return freshEntry(stream, id, undefined, Result.isSuccess(decoded) ? decoded.success.retry.not_before : now)
   }
 
-  const readIn = (manner: Manner): Effect.Effect<boolean, RedisError> =>
+  const readIn = (manner: Manner): Effect.Effect<boolean, EventStreamsError> =>
     Effect.gen(function* () {
       yield* awaitRoom(run, stream, loop)
       yield* run.beat(loop)
@@ -129,7 +128,7 @@ const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader
 }
 
 /** Reads as long as Redis answers. An idle reader waits with a permit or two; a busy one takes all that are free. */
-const read = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never, RedisError> =>
+const read = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never, EventStreamsError> =>
   Effect.gen(function* () {
     const reader = yield* run.streams.reader
     const loop = loopName(stream)
@@ -166,12 +165,12 @@ export const consume = (run: CollectorRun, stream: ConsumedStream): Effect.Effec
       const error = yield* Effect.flip(read(run, stream))
       const state = streamState(run, stream)
       state.ready = false
-      state.problem = redisFailureMessage(error)
-      if (redisFailure(error) === "no-group") state.groupAdopted = false
+      state.problem = error.message
+      if (error.reason._tag === "NoGroup") state.groupAdopted = false
       yield* noteFailure(run.availability, loopName(stream), error)
       const lasted = (yield* Clock.currentTimeMillis) - started
       // A group that is gone is created again at once; after that, and for anything else, the wait grows.
-      if (redisFailure(error) !== "no-group" || failures > 0) yield* backoff(failures)
+      if (error.reason._tag !== "NoGroup" || failures > 0) yield* backoff(failures)
       return lasted > 10_000 ? 0 : failures + 1
     }).pipe(Effect.flatMap(attempt))
   return attempt(0)

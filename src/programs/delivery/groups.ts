@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { greaterId, smallerId } from "../../domain/events/streamId.ts"
 import type { GroupInfo } from "../../services/EventStreams.ts"
-import type { RedisError } from "../../services/Redis.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { lostByRedis } from "./settle.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
@@ -17,13 +17,17 @@ export const noteSeen = (run: CollectorRun, stream: ConsumedStream, id: string):
 }
 
 /** Where a group that is gone starts again: nothing that nobody has read may be passed over. */
-const restartId = (run: CollectorRun, stream: ConsumedStream, lastSeenId: string): Effect.Effect<string, RedisError> =>
+const restartId = (
+  run: CollectorRun,
+  stream: ConsumedStream,
+  lastSeenId: string
+): Effect.Effect<string, EventStreamsError> =>
   Effect.map(run.streams.streamInfo(stream.key), (info) =>
     info === undefined ? "0" : smallerId(lastSeenId, info.lastGeneratedId)
   )
 
 /** A group that was lost took with it who owns what: what this process works on or holds becomes its own again. */
-const adoptOwn = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, RedisError> =>
+const adoptOwn = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
   Effect.gen(function* () {
     const { consumer, owned, streams } = run
     const entries = owned.entries(stream)
@@ -36,7 +40,7 @@ const adoptOwn = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void
     }
   })
 
-const create = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<GroupInfo | undefined, RedisError> =>
+const create = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<GroupInfo | undefined, EventStreamsError> =>
   Effect.gen(function* () {
     const { options, streams } = run
     const group = options.consumerGroup
@@ -66,7 +70,7 @@ const create = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<GroupI
 export const ensureGroup = (
   run: CollectorRun,
   stream: ConsumedStream
-): Effect.Effect<GroupInfo | undefined, RedisError> =>
+): Effect.Effect<GroupInfo | undefined, EventStreamsError> =>
   Effect.gen(function* () {
     const state = streamState(run, stream)
     let group = yield* run.streams.groupInfo(stream.key, run.options.consumerGroup)

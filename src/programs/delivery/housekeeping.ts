@@ -1,7 +1,6 @@
 /** Housekeeping: trims what every group has acknowledged (where asked for), and removes consumers that are long gone. */
 import { Clock, Duration, Effect } from "effect"
-import type { RedisError } from "../../services/Redis.ts"
-import { redisFailure } from "../../services/RedisFailure.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import type { CollectorRun } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
@@ -16,7 +15,7 @@ const retireEveryMs = 60 * 60 * 1_000
 /** A consumer that has not even tried to read for so long is gone. */
 const goneAfterMs = 24 * 60 * 60 * 1_000
 
-const trim = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, RedisError> =>
+const trim = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
   Effect.gen(function* () {
     yield* run.beat(loopName)
     const retention = run.options.sourceRetention
@@ -29,7 +28,7 @@ const trim = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, Re
     }
   })
 
-const retire = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, RedisError> =>
+const retire = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
   Effect.gen(function* () {
     yield* run.beat(loopName)
     const { consumer, streams } = run
@@ -46,8 +45,8 @@ const retire = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, 
 export const keepHouse = (run: CollectorRun): Effect.Effect<never> =>
   Effect.gen(function* () {
     // The stream's reader creates a group that is not there.
-    const forgive = Effect.catch((error: RedisError) =>
-      redisFailure(error) === "no-group" ? Effect.void : noteFailure(run.availability, loopName, error)
+    const forgive = Effect.catch((error: EventStreamsError) =>
+      error.reason._tag === "NoGroup" ? Effect.void : noteFailure(run.availability, loopName, error)
     )
     const trims = run.consumedStreams.map((stream) => forgive(trim(run, stream)))
     const retires = run.consumedStreams.map((stream) => forgive(retire(run, stream)))

@@ -1,7 +1,6 @@
 /** Keeps everything this process owns from being taken over, and finds out what it owns no more. */
 import { Clock, Duration, Effect } from "effect"
-import type { RedisError } from "../../services/Redis.ts"
-import { redisFailure } from "../../services/RedisFailure.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { Waiter } from "../redis/changeSignal.ts"
 import { backoff, noteFailure } from "../redis/retryRedis.ts"
 import { drop, lostByRedis } from "./settle.ts"
@@ -14,7 +13,7 @@ export const loopName = "keep-alive"
 const batch = 256
 
 /** Renews what is owned of a stream: made once for each stream, run again and again. */
-const renewStream = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, RedisError> =>
+const renewStream = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
   Effect.gen(function* () {
     const { consumer, owned, streams } = run
     yield* run.beat(loopName)
@@ -44,7 +43,7 @@ export const keepAlive = (run: CollectorRun): Effect.Effect<never> =>
         onSuccess: () => Effect.succeed(false),
         onFailure: (error) =>
           // The stream's reader creates a group that is gone.
-          redisFailure(error) === "no-group"
+          error.reason._tag === "NoGroup"
             ? Effect.succeed(false)
             : Effect.as(noteFailure(run.availability, loopName, error), true)
       })

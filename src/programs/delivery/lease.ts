@@ -1,7 +1,7 @@
 /** The consumer name's lease: two processes under one name would settle each other's entries. */
 import { Clock, Effect, Random, Schema } from "effect"
 import type { Consumer, EventStreams } from "../../services/EventStreams.ts"
-import type { RedisError } from "../../services/Redis.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { ChangeSignal } from "../redis/changeSignal.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
 import { backoff, noteFailure, retryUntilDoneOrRefused } from "../redis/retryRedis.ts"
@@ -40,10 +40,10 @@ export const acquire = (
   availability: RedisAvailability,
   key: string,
   wanted: Consumer
-): Effect.Effect<Held, RedisError> =>
+): Effect.Effect<Held, EventStreamsError> =>
   Effect.gen(function* () {
     const token = yield* newToken
-    const tryName = (name: string): Effect.Effect<Held | undefined, RedisError> =>
+    const tryName = (name: string): Effect.Effect<Held | undefined, EventStreamsError> =>
       Effect.gen(function* () {
         const consumer = { group: wanted.group, name }
         const asked = yield* Clock.currentTimeMillis

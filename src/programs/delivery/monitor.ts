@@ -2,9 +2,8 @@
 import { Clock, Duration, Effect, Metric, type Scope } from "effect"
 import { compareIds, timeOfId } from "../../domain/events/streamId.ts"
 import type { GroupInfo, StreamInfo } from "../../services/EventStreams.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
-import type { RedisError } from "../../services/Redis.ts"
-import { redisFailureMessage } from "../../services/RedisFailure.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { ensureGroup } from "./groups.ts"
 import { type CollectorRun, type StreamFigures, streamState } from "./state/collectorRun.ts"
@@ -37,7 +36,7 @@ const noteTrimmed = (run: CollectorRun, stream: ConsumedStream, trimmedUnread: n
         )
   })
 
-const look = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<StreamFigures | undefined, RedisError> =>
+const look = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<StreamFigures | undefined, EventStreamsError> =>
   Effect.gen(function* () {
     const { options, streams } = run
     // The stream first: what is read between the two looks must not seem to have been trimmed away.
@@ -118,7 +117,7 @@ export const monitor = (run: CollectorRun): Effect.Effect<never> =>
           if (state.ready) state.problem = undefined
         } else {
           state.figures = undefined
-          state.problem = redisFailureMessage(looked.failure)
+          state.problem = looked.failure.message
           yield* noteFailure(run.availability, loopName, looked.failure)
         }
       }

@@ -2,7 +2,7 @@
 import { Clock, Effect, Result } from "effect"
 import { decodeDlqEntry } from "../../domain/delivery/dlq.ts"
 import type { PendingEntry } from "../../services/EventStreams.ts"
-import type { RedisError } from "../../services/Redis.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { Waiter } from "../redis/changeSignal.ts"
 import type { CollectorRun } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
@@ -21,7 +21,7 @@ const dueAt = (
   stream: ConsumedStream,
   id: string,
   now: number
-): Effect.Effect<number, RedisError> =>
+): Effect.Effect<number, EventStreamsError> =>
   isDlq(stream)
     ? Effect.map(run.streams.range(stream.key, id, id, 1), ([entry]) => {
         const decoded = entry === undefined ? undefined : decodeDlqEntry(entry.fields)
@@ -34,7 +34,7 @@ export const holdPending = (
   run: CollectorRun,
   stream: ConsumedStream,
   pending: ReadonlyArray<PendingEntry>
-): Effect.Effect<number, RedisError> =>
+): Effect.Effect<number, EventStreamsError> =>
   Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const unknown = pending.filter(({ id }) => !run.owned.has(stream, id))
@@ -68,7 +68,7 @@ export const rereadOwn = (
   run: CollectorRun,
   stream: ConsumedStream,
   from: string
-): Effect.Effect<string | undefined, RedisError> =>
+): Effect.Effect<string | undefined, EventStreamsError> =>
   Effect.gen(function* () {
     let after: string | undefined = from
     let found = 0

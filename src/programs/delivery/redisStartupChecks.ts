@@ -2,7 +2,6 @@
 import { Effect } from "effect"
 import { shareSlot } from "../../domain/delivery/hashSlot.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
-import { redisFailureMessage } from "../../services/RedisFailure.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
 
 /** Streams are data, not a cache: whatever is evicted is lost. */
@@ -44,7 +43,7 @@ export const checkRedisAtStart = (
 ): Effect.Effect<void> =>
   Effect.matchEffect(streams.serverInfo, {
     onFailure: (error) =>
-      Effect.logDebug("redis.info_unavailable").pipe(Effect.annotateLogs({ problem: redisFailureMessage(error) })),
+      Effect.logDebug("redis.info_unavailable").pipe(Effect.annotateLogs({ problem: error.message })),
     onSuccess: (info) =>
       Effect.andThen(
         adviseEviction(info.get("maxmemory_policy")),

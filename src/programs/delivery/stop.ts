@@ -1,7 +1,7 @@
 /** A clean stop: finish what is in flight, then give up the rest so that another replica can take it at once. */
 import { Duration, Effect, FiberSet } from "effect"
 import type { PendingEntry } from "../../services/EventStreams.ts"
-import type { RedisError } from "../../services/Redis.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { leaseStream, leaseTtlMs } from "./lease.ts"
 import type { CollectorRun } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
@@ -19,10 +19,15 @@ const restored = (entry: OwnedEntry | undefined, deliveries: number): number => 
 }
 
 /** Whether the name is this process's own still; another's entries under it are not ours to release. */
-const holdsName = ({ consumer, consumedStreams, lease, streams }: CollectorRun): Effect.Effect<boolean, RedisError> =>
+const holdsName = ({
+  consumer,
+  consumedStreams,
+  lease,
+  streams
+}: CollectorRun): Effect.Effect<boolean, EventStreamsError> =>
   streams.renewLease(leaseStream(consumedStreams), consumer, lease.token, leaseTtlMs)
 
-const releaseLane = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<number, RedisError> =>
+const releaseLane = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<number, EventStreamsError> =>
   Effect.gen(function* () {
     const { consumer, owned, options, streams } = run
     let after = "-"

@@ -14,7 +14,6 @@ import {
 import type { CollectorOptions } from "../../domain/options/options.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import type { JobsApi } from "../../services/JobsApi.ts"
-import { redisFailureMessage } from "../../services/RedisFailure.ts"
 import type { Signer } from "../../services/Signer.ts"
 import type { CollectorRun, StreamState } from "../delivery/state/collectorRun.ts"
 import type { ConsumedStream } from "../delivery/state/consumedStream.ts"
@@ -139,7 +138,7 @@ export const makeHealth = (
       return
     }
     yield* noteFailure(availability, loopName, answer.failure)
-    redis = { status: "down", problem: redisFailureMessage(answer.failure), checked_at }
+    redis = { status: "down", problem: answer.failure.message, checked_at }
   })
 
   const checkKey = Effect.gen(function* () {

@@ -4,9 +4,8 @@ import { Hex } from "effect/encoding"
 import { shareSlot } from "../../domain/delivery/hashSlot.ts"
 import type { StreamSet } from "../../domain/options/options.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import type { ConfigurationsAnswer, JobsApi } from "../../services/JobsApi.ts"
-import type { RedisError } from "../../services/Redis.ts"
-import { redisFailure, redisFailureMessage } from "../../services/RedisFailure.ts"
 import type { Signer } from "../../services/Signer.ts"
 import { parseBundleResponse } from "../gatewayConfig/parseBundleResponse.ts"
 import { keyProblem } from "../health/keyCheck.ts"
@@ -35,8 +34,8 @@ const refusedRemedy =
   "check the user, password and database of REDIS_URL, REDIS_PASSWORD_FILE, and the user's permissions"
 const awayRemedy = "check REDIS_URL (host, port, TLS), that the server runs, and the firewall"
 
-export const redisAway = (error: RedisError): Finding =>
-  bad("redis connection", redisFailureMessage(error), redisFailure(error) === "refused" ? refusedRemedy : awayRemedy)
+export const redisAway = (error: EventStreamsError): Finding =>
+  bad("redis connection", error.message, error.reason._tag === "Refused" ? refusedRemedy : awayRemedy)
 
 const versionFinding = (server: ReadonlyMap<string, string>): Finding => {
   const valkey = server.get("valkey_version")
@@ -89,7 +88,7 @@ const slotFindings = (sets: ReadonlyArray<StreamSet>): ReadonlyArray<Finding> =>
 export const checkRedis = (
   streams: EventStreams["Service"],
   sets: ReadonlyArray<StreamSet>
-): Effect.Effect<ReadonlyArray<Finding>, RedisError> =>
+): Effect.Effect<ReadonlyArray<Finding>, EventStreamsError> =>
   Effect.gen(function* () {
     const asked = yield* Clock.currentTimeNanos
     yield* streams.ping
@@ -98,7 +97,7 @@ export const checkRedis = (
     const told = yield* Effect.result(streams.serverInfo)
     if (told._tag === "Failure") {
       const remedy = "let the user run INFO, or ask the server's operator"
-      return [connection, bad("redis settings", redisFailureMessage(told.failure), remedy)]
+      return [connection, bad("redis settings", told.failure.message, remedy)]
     }
     const info = told.success
     return [
@@ -123,8 +122,8 @@ const groupFinding = (streams: EventStreams["Service"], stream: string, group: s
       Effect.succeed(
         bad(
           check,
-          redisFailureMessage(error),
-          redisFailure(error) === "wrong-type"
+          error.message,
+          error.reason._tag === "WrongType"
             ? "another program uses this key: set STREAM_… to another name"
             : "give the user XINFO and XGROUP on this key"
         )

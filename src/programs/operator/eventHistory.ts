@@ -5,7 +5,7 @@ import { claimedEventId } from "../../domain/events/entry.ts"
 import { compareIds } from "../../domain/events/streamId.ts"
 import type { StreamSet } from "../../domain/options/options.ts"
 import type { EventStreams, Holding } from "../../services/EventStreams.ts"
-import type { RedisError } from "../../services/Redis.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { abandonedItem, type Bounds, dlqItem, scan } from "./redrive.ts"
 
 /** What was found of an event in one place. */
@@ -107,11 +107,11 @@ export const tell = (
   sets: ReadonlyArray<StreamSet>,
   eventId: string,
   bounds: Bounds
-): Effect.Effect<Story, RedisError> =>
+): Effect.Effect<Story, EventStreamsError> =>
   Effect.gen(function* () {
     const chapters = yield* Stream.fromIterable(sets).pipe(
       Stream.flatMap(
-        (set): Stream.Stream<Chapter, RedisError> =>
+        (set): Stream.Stream<Chapter, EventStreamsError> =>
           inSource(streams, group, set.transcribe, eventId, bounds).pipe(
             Stream.concat(inSource(streams, group, set.process, eventId, bounds)),
             Stream.concat(inDlq(streams, group, set.dlq, eventId)),

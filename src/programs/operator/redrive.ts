@@ -5,8 +5,7 @@ import { claimedEventId, type FlatFields } from "../../domain/events/entry.ts"
 import { compareIds } from "../../domain/events/streamId.ts"
 import type { StreamSet } from "../../domain/options/options.ts"
 import type { EventStreams, StreamEntry } from "../../services/EventStreams.ts"
-import type { RedisError } from "../../services/Redis.ts"
-import { redisFailure } from "../../services/RedisFailure.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 
 type Streams = EventStreams["Service"]
 
@@ -26,7 +25,7 @@ export const scan = (
   streams: Streams,
   key: string,
   { from, to }: Bounds = {}
-): Stream.Stream<StreamEntry, RedisError> =>
+): Stream.Stream<StreamEntry, EventStreamsError> =>
   Stream.unwrap(
     Effect.map(streams.streamInfo(key), (info) => {
       if (info === undefined) return Stream.empty
@@ -111,11 +110,11 @@ export type Fate = { readonly _tag: "PutBack"; readonly item: Readable } | { rea
 export const makeFateOf = (
   streams: Streams,
   sets: ReadonlyArray<StreamSet>
-): ((item: AbandonedItem) => Effect.Effect<Fate, RedisError>) => {
+): ((item: AbandonedItem) => Effect.Effect<Fate, EventStreamsError>) => {
   const known = new Map(
     sets.flatMap(({ dlq, process, transcribe }) => [transcribe, process, dlq].map((key) => [key, true]))
   )
-  const isRead = (key: string): Effect.Effect<boolean, RedisError> =>
+  const isRead = (key: string): Effect.Effect<boolean, EventStreamsError> =>
     Effect.suspend(() => {
       const told = known.get(key)
       if (told !== undefined) return Effect.succeed(told)
@@ -123,7 +122,7 @@ export const makeFateOf = (
         Effect.map((info) => info !== undefined && info.groups > 0),
         // A key that holds something else has no reader either; failing here would hold up all that come after.
         Effect.catchIf(
-          (error) => redisFailure(error) === "wrong-type",
+          (error) => error.reason._tag === "WrongType",
           () => Effect.succeed(false)
         )
       )
@@ -154,7 +153,7 @@ export const replay = <E>(
   rate: number,
   fateOf: ReturnType<typeof makeFateOf>,
   onStep: (progress: Progress) => Effect.Effect<void>
-): Effect.Effect<Progress, E | RedisError> =>
+): Effect.Effect<Progress, E | EventStreamsError> =>
   Effect.gen(function* () {
     const started = yield* Clock.currentTimeMillis
     let progress = noProgress
@@ -189,7 +188,7 @@ export const drop = <E>(
   streams: Streams,
   items: Stream.Stream<Pick<AbandonedItem, "stream" | "id">, E>,
   onStep: (progress: Progress) => Effect.Effect<void>
-): Effect.Effect<Progress, E | RedisError> =>
+): Effect.Effect<Progress, E | EventStreamsError> =>
   Effect.gen(function* () {
     let progress = noProgress
     yield* Stream.runForEach(items, ({ id, stream }) =>

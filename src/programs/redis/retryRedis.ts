@@ -1,7 +1,6 @@
 /** How loops wait out a Redis that is away: typed errors are no reason to give up, defects are (see `supervise`). */
 import { Clock, Duration, Effect, Random } from "effect"
-import type { RedisError } from "../../services/Redis.ts"
-import { redisFailure, redisFailureMessage } from "../../services/RedisFailure.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import type { RedisAvailability } from "./redisAvailability.ts"
 
 const firstDelay = 100
@@ -13,32 +12,30 @@ export const backoff = (failures: number): Effect.Effect<void> =>
     Effect.sleep(Duration.millis(Math.min(longestDelay, firstDelay * 2 ** Math.min(failures, 10)) * (0.5 + chance)))
   )
 
-/** Whether a failure says that Redis is away; any other (a wrong type, say) is no outage. */
-const isOutage = (error: RedisError): boolean => {
-  const kind = redisFailure(error)
-  return kind === "unavailable" || kind === "loading" || kind === "read-only"
-}
-
 /**
  * Says that Redis failed: once when it begins and then ever more rarely, so that an outage does not flood the log. All
  * that fails in one outage is one thing; other failures are told apart by what they kept from being done.
  */
-const report = (availability: RedisAvailability, what: string, error: RedisError): Effect.Effect<void> =>
+const report = (availability: RedisAvailability, what: string, error: EventStreamsError): Effect.Effect<void> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const times = availability.logThrottle.ongoing(isOutage(error) ? "outage" : `${redisFailure(error)} ${what}`, now)
+    const times = availability.logThrottle.ongoing(error.isOutage ? "outage" : `${error.reason._tag} ${what}`, now)
     return (times > 0 ? Effect.logWarning("redis.failed") : Effect.logDebug("redis.failed")).pipe(
-      Effect.annotateLogs({ doing: what, problem: redisFailureMessage(error), times: Math.max(1, times) })
+      Effect.annotateLogs({ doing: what, problem: error.message, times: Math.max(1, times) })
     )
   })
 
 /** Takes in a failure of Redis: what the link knows, and the log. */
-export const noteFailure = (availability: RedisAvailability, what: string, error: RedisError): Effect.Effect<void> =>
-  Effect.andThen(isOutage(error) ? availability.failed : Effect.void, report(availability, what, error))
+export const noteFailure = (
+  availability: RedisAvailability,
+  what: string,
+  error: EventStreamsError
+): Effect.Effect<void> =>
+  Effect.andThen(error.isOutage ? availability.failed : Effect.void, report(availability, what, error))
 
 const waitOut = (
   availability: RedisAvailability,
   what: string,
-  error: RedisError,
+  error: EventStreamsError,
   failures: number
 ): Effect.Effect<void> => Effect.andThen(noteFailure(availability, what, error), backoff(failures))
 
@@ -46,7 +43,7 @@ const waitOut = (
 export const retryUntilDone = <A>(
   availability: RedisAvailability,
   what: string,
-  effect: Effect.Effect<A, RedisError>
+  effect: Effect.Effect<A, EventStreamsError>
 ): Effect.Effect<A> => {
   const attempt = (failures: number): Effect.Effect<A> =>
     Effect.catch(effect, (error) => Effect.andThen(waitOut(availability, what, error, failures), attempt(failures + 1)))
@@ -57,12 +54,12 @@ export const retryUntilDone = <A>(
 export const retryUntilDoneOrRefused = <A>(
   availability: RedisAvailability,
   what: string,
-  effect: Effect.Effect<A, RedisError>
-): Effect.Effect<A, RedisError> => {
-  const attempt = (failures: number): Effect.Effect<A, RedisError> =>
+  effect: Effect.Effect<A, EventStreamsError>
+): Effect.Effect<A, EventStreamsError> => {
+  const attempt = (failures: number): Effect.Effect<A, EventStreamsError> =>
     Effect.catchIf(
       effect,
-      (error) => redisFailure(error) !== "refused",
+      (error) => error.reason._tag !== "Refused",
       (error) => Effect.andThen(waitOut(availability, what, error, failures), attempt(failures + 1))
     )
   return attempt(0)

@@ -4,7 +4,7 @@
  * - Building the layer never waits for Redis and does not fail when it is away: commands fail until it is there.
  * - A command fails at once while there is no connection, and after `commandDeadline` when nobody answers; the socket is
  *   destroyed then. Nothing is queued and nothing is sent twice. Lost connections are made anew, with backoff.
- * - A refused password is the failure of every command: `redisFailure(error) === "refused"`.
+ * - A refused password is the failure of every command, in Redis's words.
  * - `reserve` gives a private connection. A blocking command on it has until a second past its BLOCK time. One that
  *   failed or was interrupted is closed; reserve another.
  * - Replies are text with escaped bytes (see `services/Redis`), arguments likewise.
