@@ -12,7 +12,6 @@ import * as EventStreamsLayer from "./layers/redis/EventStreams.ts"
 import * as Environment from "./layers/settings/Environment.ts"
 import { type Collector, makeCollector } from "./programs/collector.ts"
 import * as ConfigSync from "./programs/gatewayConfig/configSync.ts"
-import type { Pulse } from "./programs/supervision/heartbeats.ts"
 import { Gateway } from "./services/Gateway.ts"
 import type { Redis } from "./services/Redis.ts"
 import type { Signer } from "./services/Signer.ts"
@@ -23,20 +22,16 @@ export type JobCollectorOptions = Partial<CollectorOptions> & Pick<CollectorOpti
 /** What every collector needs; configuration sync needs a `FileSystem` as well. */
 type Needs = Redis | HttpClient.HttpClient | Signer
 
-const syncOf = (options: ConfigSyncOptions) => (pulse: Pulse) =>
-  Effect.gen(function* () {
-    const gateway = Option.getOrElse(yield* Effect.serviceOption(Gateway), () => Gateway.none)
-    return yield* Effect.provideService(ConfigSync.make(options, pulse), Gateway, gateway)
-  })
+const syncOf = Effect.fnUntraced(function* (options: ConfigSyncOptions) {
+  const gateway = Option.getOrElse(yield* Effect.serviceOption(Gateway), () => Gateway.none)
+  return yield* Effect.provideService(ConfigSync.make(options), Gateway, gateway)
+})
 
 const collectorOf = (options: CollectorOptions): Layer.Layer<JobCollector, never, Needs | FileSystem.FileSystem> => {
   const { apiBaseUrl: baseUrl, apiTimeout: timeout, configSync, serviceId } = options
   const collector =
     configSync === undefined
-      ? Layer.effect(
-          JobCollector,
-          makeCollector(options, () => Effect.undefined)
-        )
+      ? Layer.effect(JobCollector, makeCollector(options, Effect.undefined))
       : Layer.effect(JobCollector, makeCollector(options, syncOf(configSync))).pipe(
           Layer.provide(FileConfigStore.layer(configSync))
         )

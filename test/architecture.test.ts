@@ -42,7 +42,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   "layers/telemetry": [...model, "effect/http", "effect/observability"],
 
   programs: [...model, "programs/"],
-  "programs/delivery": [...model, "programs/redis/", "programs/health/"],
+  "programs/delivery": [...model, "programs/redis/", "programs/health/", "programs/supervision/"],
   "programs/gatewayConfig": [...model, "programs/supervision/"],
   "programs/health": [
     ...model,

@@ -30,7 +30,8 @@ import * as Health from "./health/health.ts"
 import { CollectorInspection } from "./inspection.ts"
 import { RedisAvailability } from "./redis/redisAvailability.ts"
 import { noteFailure, retryUntilDoneOrRefused } from "./redis/retryRedis.ts"
-import { Heartbeats, type Pulse } from "./supervision/heartbeats.ts"
+import { Heartbeats } from "./supervision/heartbeats.ts"
+import { step } from "./supervision/loop.ts"
 import { makeSupervisor, type Supervisor, type TooManyDefects } from "./supervision/supervise.ts"
 
 /** Redis refuses the credentials: waiting will not help. */
@@ -94,7 +95,6 @@ interface Lasting {
   readonly apiRecord: ApiRecord
   readonly availability: RedisAvailability
   readonly supervisor: Supervisor
-  readonly heartbeats: Heartbeats
 }
 
 const openRun = (
@@ -105,8 +105,7 @@ const openRun = (
   Services | Scope.Scope
 > =>
   Effect.gen(function* () {
-    const { api, apiRecord, gate, heartbeats, consumedStreams, streamStates, availability, options, supervisor } =
-      lasting
+    const { api, apiRecord, gate, consumedStreams, streamStates, availability, options, supervisor } = lasting
     const streams = yield* EventStreams
     const { sha256 } = yield* Signer
     const wanted = { group: options.consumerGroup, name: options.consumerName }
@@ -147,9 +146,7 @@ const openRun = (
             return supervisor.defect("deliver", exit.cause)
           })
         )
-      },
-      beat: heartbeats.beat,
-      rest: heartbeats.rest
+      }
     }
     return { run, workers }
   })
@@ -222,20 +219,20 @@ const loopNames = (consumedStreams: ReadonlyArray<ConsumedStream>): ReadonlyArra
   ConfigSync.loopName
 ]
 
-/** Makes the configuration sync that runs beside the deliveries; undefined where it is off. */
-export type MakeConfigSync<R> = (pulse: Pulse) => Effect.Effect<ConfigSync.ConfigSync | undefined, never, R>
-
-/** Starts a collector; the scope's end is a clean stop. */
+/**
+ * Starts a collector; the scope's end is a clean stop. `makeConfigSync` makes the configuration sync that runs beside the
+ * deliveries: undefined where it is off.
+ */
 export const makeCollector = <R>(
   options: CollectorOptions,
-  makeConfigSync: MakeConfigSync<R>
+  makeConfigSync: Effect.Effect<ConfigSync.ConfigSync | undefined, never, R>
 ): Effect.Effect<Collector, never, Services | Scope.Scope | Exclude<R, JobsApi>> =>
   Effect.gen(function* () {
     const streams = yield* EventStreams
-    const supervisor = yield* makeSupervisor
+    const heartbeats = new Heartbeats()
+    const supervisor = yield* makeSupervisor(heartbeats)
     const consumedStreams = consumedStreamsOf(options)
     const availability = new RedisAvailability()
-    const heartbeats = new Heartbeats()
     const gate = new DeliveryGate(options.circuitBreaker)
     const streamStates = freshStreamStates(consumedStreams)
     const apiRecord = new ApiRecord(Duration.toMillis(options.healthInterval), options.rejectStatuses)
@@ -248,15 +245,14 @@ export const makeCollector = <R>(
       api: apiRecord.watch(jobsApi),
       apiRecord,
       availability,
-      supervisor,
-      heartbeats
+      supervisor
     }
-    const syncPulse: Pulse = {
-      beat: heartbeats.beat(ConfigSync.loopName),
-      asking: heartbeats.beat(ConfigSync.loopName, Duration.toMillis(options.apiTimeout)),
-      rest: heartbeats.rest(ConfigSync.loopName)
+    // A request may take as long as `API_TIMEOUT` lets it.
+    const apiOfSync: JobsApi["Service"] = {
+      ...lasting.api,
+      configurations: (etag) => step(lasting.api.configurations(etag), Duration.toMillis(options.apiTimeout))
     }
-    const configSync = yield* Effect.provideService(makeConfigSync(syncPulse), JobsApi, lasting.api)
+    const configSync = yield* Effect.provideService(makeConfigSync, JobsApi, apiOfSync)
     const configLoop = configSync === undefined ? Effect.never : supervisor.watch(ConfigSync.loopName, configSync.run)
     let current: CollectorRun | undefined
     /** How many were opened so far. */

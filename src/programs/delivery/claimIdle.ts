@@ -3,6 +3,7 @@ import { Clock, Duration, Effect, Metric } from "effect"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
+import { repeatSteps } from "../supervision/loop.ts"
 import { holdPending, roomFor } from "./pendingRecovery.ts"
 import { lostByRedis, noteDeleted } from "./settle.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
@@ -81,6 +82,12 @@ const claim = (
   )
 }
 
+/** After Redis was away, every replica is given the time to renew its own before anything is taken over. */
+const mayTake = (run: CollectorRun, now: number): boolean => {
+  const since = run.availability.upAgainSince
+  return run.availability.up && (since === undefined || now >= since + Duration.toMillis(run.options.claimIdle))
+}
+
 /**
  * Goes on through a stream's pending entries for as long as there is room, its cursor kept for the next time: made once
  * for each stream, run again and again.
@@ -88,7 +95,7 @@ const claim = (
 const makeScan = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void> => {
   let cursor = "0-0"
   return Effect.gen(function* () {
-    yield* run.beat(loopName)
+    if (!mayTake(run, yield* Clock.currentTimeMillis)) return
     for (let steps = 0; steps < mostSteps; steps++) {
       const count = Math.min(batch, roomFor(run, stream))
       if (count <= 0) return
@@ -105,20 +112,10 @@ const makeScan = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void
   )
 }
 
-/** After Redis was away, every replica is given the time to renew its own before anything is taken over. */
-const mayTake = (run: CollectorRun, now: number): boolean => {
-  const since = run.availability.upAgainSince
-  return run.availability.up && (since === undefined || now >= since + Duration.toMillis(run.options.claimIdle))
-}
-
 /** Scans each stream's pending entries again and again, thirty times within `CLAIM_IDLE`. */
 export const claimIdle = (run: CollectorRun): Effect.Effect<never> =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     const everyMs = Math.min(10_000, Duration.toMillis(run.options.claimIdle) / 30)
     const scans = run.consumedStreams.map((stream) => makeScan(run, stream))
-    for (;;) {
-      yield* run.beat(loopName)
-      if (mayTake(run, yield* Clock.currentTimeMillis)) for (const scan of scans) yield* scan
-      yield* Effect.sleep(everyMs)
-    }
+    return repeatSteps(...scans, Effect.sleep(everyMs))
   })

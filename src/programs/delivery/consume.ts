@@ -5,6 +5,7 @@ import type { StreamEntry, StreamReader } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { backoff, noteFailure } from "../redis/retryRedis.ts"
+import { repeatSteps, waiting } from "../supervision/loop.ts"
 import { ensureGroup, noteSeen } from "./groups.ts"
 import { awaitRoom, fromFirst, rereadOwn, roomFor } from "./pendingRecovery.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
@@ -44,7 +45,6 @@ type Reads = Readonly<Record<Manner, Effect.Effect<boolean, EventStreamsError>>>
 /** Reads new source entries and starts the work on them; each has its permit before it is read. */
 const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader): Reads => {
   const { gate, owned, permits } = run
-  const loop = loopName(stream)
   const sources = run.consumedStreams.filter((candidate) => !isDlq(candidate)).length
   const scarce = permits.total < 2 * sources
   // One that waits with two permits and gets one entry knows that there was no more, and need not look again.
@@ -67,11 +67,10 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
   }
 
   const readOnce = (most: number, block: boolean): Effect.Effect<boolean, EventStreamsError> => {
-    const takeSome = Effect.interruptible(permits.take(most))
+    const takeSome = waiting(Effect.interruptible(permits.take(most)))
     return Effect.uninterruptible(
       Effect.gen(function* () {
         const granted = permits.tryTake(most) || (yield* takeSome)
-        yield* run.beat(loop)
         const reading = reader.readNew(stream.key, run.consumer, granted, block ? blockMs : 0)
         const read = receiving(run, stream, reading)
         // A read that does not wait is seen to its end, so that a stop leaves nothing handed out unread.
@@ -94,15 +93,14 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
   }
 
   // With few permits an idle reader must not wait with one of them in hand: it looks in now and then.
-  const waiting = (most: number) =>
+  const readPatiently = (most: number) =>
     scarce ? Effect.andThen(Effect.sleep(pollMs), readOnce(most, false)) : readOnce(most, true)
 
-  return { all: readOnce(Number.MAX_SAFE_INTEGER, false), wait: waiting(idle), one: waiting(1) }
+  return { all: readOnce(Number.MAX_SAFE_INTEGER, false), wait: readPatiently(idle), one: readPatiently(1) }
 }
 
 /** Reads new DLQ entries and holds them until they are due; holding takes no permit. */
 const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader): Reads => {
-  const loop = loopName(stream)
   const dueEntry = ({ fields, id }: StreamEntry, now: number): OwnedEntry => {
     const decoded = decodeDlqEntry(fields)
     return freshEntry(stream, id, undefined, Result.isSuccess(decoded) ? decoded.success.retry.not_before : now)
@@ -110,8 +108,7 @@ const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader
 
   const readIn = (manner: Manner): Effect.Effect<boolean, EventStreamsError> =>
     Effect.gen(function* () {
-      yield* awaitRoom(run, stream, loop)
-      yield* run.beat(loop)
+      yield* awaitRoom(run, stream)
       const count = manner === "one" ? 1 : Math.min(roomFor(run, stream), dlqBatch)
       const read = reader.readNew(stream.key, run.consumer, count, manner === "all" ? 0 : blockMs)
       const entries = yield* receiving(run, stream, read)
@@ -131,7 +128,6 @@ const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader
 const read = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never, EventStreamsError> =>
   Effect.gen(function* () {
     const reader = yield* run.streams.reader
-    const loop = loopName(stream)
     yield* ensureGroup(run, stream)
     let unread = yield* rereadOwn(run, stream, fromFirst)
     const state = streamState(run, stream)
@@ -140,28 +136,28 @@ const read = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never, E
     yield* run.availability.succeeded
     const reads = isDlq(stream) ? readDlq(run, stream, reader) : readSource(run, stream, reader)
     let more = true
-    for (;;) {
+    const readable = waiting(run.gate.readable)
+    const readMore = Effect.gen(function* () {
       // Not elsewhere: what this reader is being given just now would seem to be unknown.
       if (state.needsReread) unread = fromFirst
       state.needsReread = false
-      while (unread !== undefined) {
-        yield* awaitRoom(run, stream, loop)
-        yield* run.beat(loop)
+      if (unread !== undefined) {
+        yield* awaitRoom(run, stream)
         unread = yield* rereadOwn(run, stream, unread)
+        return
       }
-      // The circuit, a pause, or work in hand may keep it from reading for as long as it takes.
-      yield* run.rest(loop)
-      const allowed = yield* run.gate.readable
+      const allowed = yield* readable
       more = yield* reads[allowed === "one" ? "one" : more ? "all" : "wait"]
-    }
+    })
+    return yield* repeatSteps(readMore)
   }).pipe(Effect.scoped)
 
 /** The reader of one stream: waits out a Redis that is away, and heals a group that is gone. */
-export const consume = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never> => {
-  const attempt = (failures: number): Effect.Effect<never> =>
-    Effect.gen(function* () {
+export const consume = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never> =>
+  Effect.suspend(() => {
+    let failures = 0
+    const readUntilFailure = Effect.gen(function* () {
       const started = yield* Clock.currentTimeMillis
-      yield* run.beat(loopName(stream))
       const error = yield* Effect.flip(read(run, stream))
       const state = streamState(run, stream)
       state.ready = false
@@ -171,7 +167,7 @@ export const consume = (run: CollectorRun, stream: ConsumedStream): Effect.Effec
       const lasted = (yield* Clock.currentTimeMillis) - started
       // A group that is gone is created again at once; after that, and for anything else, the wait grows.
       if (error.reason._tag !== "NoGroup" || failures > 0) yield* backoff(failures)
-      return lasted > 10_000 ? 0 : failures + 1
-    }).pipe(Effect.flatMap(attempt))
-  return attempt(0)
-}
+      failures = lasted > 10_000 ? 0 : failures + 1
+    })
+    return repeatSteps(readUntilFailure)
+  })

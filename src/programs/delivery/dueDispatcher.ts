@@ -1,6 +1,7 @@
 /** Starts held entries when they are due: retries, entries found pending, and the probes of an open circuit. */
 import { Clock, Effect } from "effect"
 import { Waiter } from "../redis/changeSignal.ts"
+import { repeatSteps, waiting } from "../supervision/loop.ts"
 import type { CollectorRun } from "./state/collectorRun.ts"
 import { isSuspect, type OwnedEntry, untried } from "./state/ownedEntry.ts"
 
@@ -8,6 +9,9 @@ export const loopName = "dispatch"
 
 /** How long to look out for something to probe with before looking again, in milliseconds. */
 const probePatience = 1_000
+
+/** How long to wait for anything before looking again, in milliseconds. */
+const longestWait = 10_000
 
 /** What to do next: wait for a change (or until a time), or start the entry that is due first. */
 type Next =
@@ -44,14 +48,19 @@ const permitsFor = ({ permits }: CollectorRun, entry: OwnedEntry): number => (is
 /** Starts the entry that is due first once it has its permits: made once, run for every entry. */
 const makeStart = (run: CollectorRun): Effect.Effect<void> => {
   const { gate, owned, permits } = run
-  const takePermits = Effect.clockWith((clock) => {
-    const plan = next(run, clock.currentTimeMillisUnsafe())
-    const count = plan._tag === "Start" ? permitsFor(run, plan.entry) : 1
-    return permits.take(count, count)
-  })
+  // Permits come back when deliveries end, which takes as long as Redis or the API is away.
+  const takePermits = waiting(
+    Effect.interruptible(
+      Effect.clockWith((clock) => {
+        const plan = next(run, clock.currentTimeMillisUnsafe())
+        const count = plan._tag === "Start" ? permitsFor(run, plan.entry) : 1
+        return permits.take(count, count)
+      })
+    )
+  )
   return Effect.uninterruptible(
     Effect.gen(function* () {
-      const granted = yield* Effect.interruptible(takePermits)
+      const granted = yield* takePermits
       const now = yield* Clock.currentTimeMillis
       // Much may have changed while it waited for its turn.
       const still = next(run, now)
@@ -65,22 +74,18 @@ const makeStart = (run: CollectorRun): Effect.Effect<void> => {
 }
 
 export const dispatchDue = (run: CollectorRun): Effect.Effect<never> =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     const { gate, owned } = run
     const start = makeStart(run)
-    for (;;) {
-      yield* run.beat(loopName)
-      const waiter = new Waiter(gate.changed, owned.changed)
-      const now = yield* Clock.currentTimeMillis
-      const plan = next(run, now)
-      if (plan._tag === "Start") {
-        // Permits come back when deliveries end, which takes as long as Redis or the API is away.
-        yield* run.rest(loopName)
-        yield* start
-        continue
-      }
-      // Wakes at least this often to show that it is alive.
-      const alive = now + 10_000
-      yield* waiter.wait(Math.min(plan.until ?? alive, alive))
-    }
+    return repeatSteps(
+      Effect.clockWith((clock) => {
+        const waiter = new Waiter(gate.changed, owned.changed)
+        const now = clock.currentTimeMillisUnsafe()
+        const plan = next(run, now)
+        if (plan._tag === "Start") return start
+        // The clock may be set meanwhile.
+        const latest = now + longestWait
+        return waiter.wait(Math.min(plan.until ?? latest, latest))
+      })
+    )
   })

@@ -2,6 +2,7 @@
 import { Clock, Duration, Effect } from "effect"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
+import { repeatSteps } from "../supervision/loop.ts"
 import type { CollectorRun } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
 
@@ -17,7 +18,6 @@ const goneAfterMs = 24 * 60 * 60 * 1_000
 
 const trim = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
   Effect.gen(function* () {
-    yield* run.beat(loopName)
     const retention = run.options.sourceRetention
     if (retention === "none" || isDlq(stream)) return
     const now = yield* Clock.currentTimeMillis
@@ -30,7 +30,6 @@ const trim = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, Ev
 
 const retire = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
   Effect.gen(function* () {
-    yield* run.beat(loopName)
     const { consumer, streams } = run
     const gone = (yield* streams.consumers(stream.key, consumer.group)).filter(
       ({ idle, name, pending }) => name !== consumer.name && pending === 0 && idle >= goneAfterMs
@@ -43,7 +42,7 @@ const retire = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, 
   })
 
 export const keepHouse = (run: CollectorRun): Effect.Effect<never> =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     // The stream's reader creates a group that is not there.
     const forgive = Effect.catch((error: EventStreamsError) =>
       error.reason._tag === "NoGroup" ? Effect.void : noteFailure(run.availability, loopName, error)
@@ -51,13 +50,10 @@ export const keepHouse = (run: CollectorRun): Effect.Effect<never> =>
     const trims = run.consumedStreams.map((stream) => forgive(trim(run, stream)))
     const retires = run.consumedStreams.map((stream) => forgive(retire(run, stream)))
     let retireAt = 0
-    for (;;) {
-      const now = yield* Clock.currentTimeMillis
-      for (const each of trims) yield* each
-      if (now >= retireAt) {
-        retireAt = now + retireEveryMs
-        for (const each of retires) yield* each
-      }
-      yield* Effect.sleep(everyMs)
-    }
+    let retiring = false
+    const begin = Effect.map(Clock.currentTimeMillis, (now) => {
+      retiring = now >= retireAt
+      if (retiring) retireAt = now + retireEveryMs
+    })
+    return repeatSteps(begin, ...trims, ...retires.map(Effect.when(Effect.sync(() => retiring))), Effect.sleep(everyMs))
   })

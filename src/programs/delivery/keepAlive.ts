@@ -1,8 +1,9 @@
 /** Keeps everything this process owns from being taken over, and finds out what it owns no more. */
-import { Clock, Duration, Effect } from "effect"
+import { Duration, Effect } from "effect"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { Waiter } from "../redis/changeSignal.ts"
 import { backoff, noteFailure } from "../redis/retryRedis.ts"
+import { repeatSteps } from "../supervision/loop.ts"
 import { drop, lostByRedis } from "./settle.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
@@ -16,7 +17,6 @@ const batch = 256
 const renewStream = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
   Effect.gen(function* () {
     const { consumer, owned, streams } = run
-    yield* run.beat(loopName)
     // In a group just created again nothing is this process's own until it has been adopted.
     if (!streamState(run, stream).groupAdopted) return
     const ids = owned.entries(stream).map(({ id }) => id)
@@ -36,30 +36,31 @@ const renewStream = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<v
 
 /** Renews every owned entry, four times within `CLAIM_IDLE`, and at once when Redis is back. */
 export const keepAlive = (run: CollectorRun): Effect.Effect<never> =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     const everyMs = Math.min(15_000, Duration.toMillis(run.options.claimIdle) / 4)
     const renewals = run.consumedStreams.map((stream) =>
       Effect.matchEffect(renewStream(run, stream), {
-        onSuccess: () => Effect.succeed(false),
+        onSuccess: () => Effect.void,
         onFailure: (error) =>
           // The stream's reader creates a group that is gone.
           error.reason._tag === "NoGroup"
-            ? Effect.succeed(false)
-            : Effect.as(noteFailure(run.availability, loopName, error), true)
+            ? Effect.void
+            : Effect.map(noteFailure(run.availability, loopName, error), () => {
+                failed = true
+              })
       })
     )
+    let waiter = new Waiter()
+    let failed = false
     let failures = 0
-    for (;;) {
-      yield* run.beat(loopName)
-      const waiter = new Waiter(run.availability.changed)
-      let failed = false
-      for (const renewal of renewals) if (yield* renewal) failed = true
-      if (failed) {
-        yield* backoff(failures)
-        failures += 1
-      } else {
-        failures = 0
-        yield* waiter.wait((yield* Clock.currentTimeMillis) + everyMs)
-      }
-    }
+    const begin = Effect.sync(() => {
+      waiter = new Waiter(run.availability.changed)
+      failed = false
+    })
+    const pause = Effect.clockWith((clock) => {
+      if (failed) return backoff(failures++)
+      failures = 0
+      return waiter.wait(clock.currentTimeMillisUnsafe() + everyMs)
+    })
+    return repeatSteps(begin, ...renewals, pause)
   })

@@ -5,6 +5,7 @@ import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { ChangeSignal } from "../redis/changeSignal.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
 import { backoff, noteFailure, retryUntilDoneOrRefused } from "../redis/retryRedis.ts"
+import { repeatSteps } from "../supervision/loop.ts"
 import type { CollectorRun, LeaseState } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
 
@@ -78,21 +79,20 @@ export const leaseStream = (consumedStreams: ReadonlyArray<ConsumedStream>): str
 
 /** Renews the lease; fails when another process has taken the name. */
 export const keepLease = (run: CollectorRun): Effect.Effect<never, LeaseLost> =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     const { consumer, lease, availability, streams } = run
     const renewal = Effect.result(
       streams.renewLease(leaseStream(run.consumedStreams), consumer, lease.token, leaseTtlMs)
     )
     let failures = 0
-    for (;;) {
-      yield* run.beat(loopName)
+    const renew = Effect.gen(function* () {
       const asked = yield* Clock.currentTimeMillis
       const renewed = yield* renewal
       if (renewed._tag === "Failure") {
         yield* noteFailure(availability, loopName, renewed.failure)
         yield* backoff(failures)
         failures += 1
-        continue
+        return
       }
       if (!renewed.success) return yield* new LeaseLost({ name: consumer.name })
       failures = 0
@@ -100,5 +100,6 @@ export const keepLease = (run: CollectorRun): Effect.Effect<never, LeaseLost> =>
       lease.validUntil = asked + leaseTtlMs
       lease.changed.notify()
       yield* Effect.sleep(renewEveryMs)
-    }
+    })
+    return repeatSteps(renew)
   })

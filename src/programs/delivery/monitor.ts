@@ -5,6 +5,7 @@ import type { GroupInfo, StreamInfo } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
+import { repeatSteps, waiting } from "../supervision/loop.ts"
 import { ensureGroup } from "./groups.ts"
 import { type CollectorRun, type StreamFigures, streamState } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
@@ -100,29 +101,24 @@ export const observeRun = (run: CollectorRun): Effect.Effect<void, never, Scope.
   )
 
 export const monitor = (run: CollectorRun): Effect.Effect<never> =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     const everyMs = Duration.toMillis(run.options.healthInterval)
     const labels = new Set(run.consumedStreams.map(({ label }) => label))
-    const looks = run.consumedStreams.map((stream) => ({
-      state: streamState(run, stream),
-      looking: Effect.result(look(run, stream))
-    }))
-    const publications = [...labels].map((label) => publish(run, label))
-    for (;;) {
-      for (const { looking, state } of looks) {
-        yield* run.beat(loopName)
-        const looked = yield* looking
-        if (looked._tag === "Success") {
-          state.figures = looked.success
+    const looks = run.consumedStreams.map((stream) => {
+      const state = streamState(run, stream)
+      return Effect.matchEffect(look(run, stream), {
+        onSuccess: (figures) => {
+          state.figures = figures
           if (state.ready) state.problem = undefined
-        } else {
+          return Effect.void
+        },
+        onFailure: (error) => {
           state.figures = undefined
-          state.problem = looked.failure.message
-          yield* noteFailure(run.availability, loopName, looked.failure)
+          state.problem = error.message
+          return noteFailure(run.availability, loopName, error)
         }
-      }
-      for (const publication of publications) yield* publication
-      yield* run.rest(loopName)
-      yield* Effect.sleep(everyMs)
-    }
+      })
+    })
+    const publications = [...labels].map((label) => publish(run, label))
+    return repeatSteps(...looks, ...publications, waiting(Effect.sleep(everyMs)))
   })

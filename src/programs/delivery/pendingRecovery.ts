@@ -4,6 +4,7 @@ import { decodeDlqEntry } from "../../domain/delivery/dlq.ts"
 import type { PendingEntry } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { Waiter } from "../redis/changeSignal.ts"
+import { waiting } from "../supervision/loop.ts"
 import type { CollectorRun } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
 import { recoveredEntry } from "./state/ownedEntry.ts"
@@ -46,14 +47,11 @@ export const holdPending = (
   })
 
 /** Waits until a stream has room for one more entry. */
-export const awaitRoom = (run: CollectorRun, stream: ConsumedStream, loop: string): Effect.Effect<void> =>
+export const awaitRoom = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void> =>
   Effect.suspend(() => {
     const waiter = new Waiter(run.owned.changed)
     if (roomFor(run, stream) > 0) return Effect.void
-    return Effect.andThen(
-      run.rest(loop),
-      Effect.flatMap(waiter.wait(), () => awaitRoom(run, stream, loop))
-    )
+    return Effect.flatMap(waiting(waiter.wait()), () => awaitRoom(run, stream))
   })
 
 /** Where a re-read of the own pending entries begins. */

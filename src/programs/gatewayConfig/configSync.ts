@@ -15,10 +15,10 @@ import { ConfigStore, type ConfigStoreError, type Installation, type Installed }
 import { Gateway } from "../../services/Gateway.ts"
 import { JobsApi } from "../../services/JobsApi.ts"
 import * as Metrics from "../../services/Metrics.ts"
-import type { Pulse } from "../supervision/heartbeats.ts"
-import { withPulse } from "./configPulse.ts"
+import { repeatSteps, waiting } from "../supervision/loop.ts"
 import { type Heard, isPending, lookAtGateway, type Reload, tellGateway } from "./configReload.ts"
 import { type ConfigSyncStatus, initialStatus, type Memory, statusOf } from "./configStatus.ts"
+import { inSteps } from "./configSteps.ts"
 import { parseBundleResponse } from "./parseBundleResponse.ts"
 
 export const loopName = "config_sync"
@@ -147,14 +147,10 @@ const reloadNote = (reload: Reload): Record<string, unknown> => {
 
 /** Builds configuration sync. Nothing is read or written before the first tick. */
 export const make = Effect.fnUntraced(function* (
-  options: Pick<ConfigSyncOptions, "interval" | "drift">,
-  pulse: Pulse = { beat: Effect.void, asking: Effect.void, rest: Effect.void }
+  options: Pick<ConfigSyncOptions, "interval" | "drift">
 ): Effect.fn.Return<ConfigSync, never, ConfigStore | JobsApi | Gateway> {
-  const { api, gateway, store } = withPulse(pulse, {
-    store: yield* ConfigStore,
-    api: yield* JobsApi,
-    gateway: yield* Gateway
-  })
+  const api = yield* JobsApi
+  const { gateway, store } = inSteps({ store: yield* ConfigStore, gateway: yield* Gateway })
   const memory: Memory = initialStatus(gateway.configured)
   let recovered = false
   /** The ETag of the installed content, where the API changed it without changing the content. */
@@ -376,13 +372,12 @@ export const make = Effect.fnUntraced(function* (
         })
       )
     }
-    for (;;) {
-      yield* tick
-      yield* pulse.rest
+    const pause = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       const next = start + (Math.floor((now - start) / interval) + 1 + JITTER * (yield* Random.next)) * interval
       yield* Effect.sleep(Math.ceil(next - now))
-    }
+    })
+    return yield* repeatSteps(tick, waiting(pause))
   })
 
   return { run, tick, status: Effect.map(Clock.currentTimeMillis, (now) => statusOf(memory, now)) }

@@ -23,6 +23,7 @@ import { Waiter } from "../redis/changeSignal.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import type { Heartbeats } from "../supervision/heartbeats.ts"
+import { repeatSteps, waiting } from "../supervision/loop.ts"
 import type { ApiRecord } from "./apiRecord.ts"
 import { keyProblem } from "./keyCheck.ts"
 
@@ -212,18 +213,16 @@ export const makeHealth = (
       return now.status
     })
 
-  const watchOver = Effect.gen(function* () {
-    const since = yield* Clock.currentTimeMillis
+  const watchOver = Effect.flatMap(Clock.currentTimeMillis, (since) => {
     let status: HealthReport["status"] | "starting" = "starting"
-    for (;;) {
-      yield* heartbeats.beat(loopName)
+    const look = Effect.gen(function* () {
       const waiter = new Waiter(availability.changed, gate.changed)
       yield* probeRedis
       yield* checkKey
       status = yield* announce(status, since)
-      yield* heartbeats.rest(loopName)
-      yield* waiter.wait((yield* Clock.currentTimeMillis) + everyMs)
-    }
+      yield* waiting(waiter.wait((yield* Clock.currentTimeMillis) + everyMs))
+    })
+    return repeatSteps(look)
   })
 
   const probe = Effect.gen(function* () {

@@ -1,4 +1,3 @@
-import { Effect } from "effect"
 import type { Liveness } from "../../domain/options/health.ts"
 
 /** A loop that does not rest shows itself within 35 seconds, waits on a Redis that does not answer included. */
@@ -6,10 +5,10 @@ const patienceMs = 120_000
 
 /** The signs of life of one loop. */
 export interface Pulse {
-  readonly beat: Effect.Effect<void>
-  /** As `beat`, before a request to the API: it may take as long as `API_TIMEOUT` lets it. */
-  readonly asking: Effect.Effect<void>
-  readonly rest: Effect.Effect<void>
+  /** Lives at `now`. `stepMs`: how long it may take until the next sign; it counts where it is more than usual. */
+  readonly beat: (now: number, stepMs: number) => void
+  /** Waits from here on for as long as it takes: no sign of life is expected. */
+  readonly rest: () => void
 }
 
 interface Sign {
@@ -26,16 +25,12 @@ export class Heartbeats {
   /** Of one that waits for something from outside nothing is overdue. Never deleted from: a Map is slow to forget. */
   private readonly seen = new Map<string, Sign>()
 
-  /** `stepMs`: how long the loop may take until the next one; it counts where it is more than usual. */
-  readonly beat = (loop: string, stepMs = 0): Effect.Effect<void> =>
-    Effect.clockWith((clock) => {
-      const at = clock.currentTimeMillisUnsafe()
-      this.seen.set(loop, { at, until: at + Math.max(patienceMs, 2 * stepMs) })
-      return Effect.void
-    })
-
-  /** From here on a loop waits for as long as it takes (for a permit, for the circuit): no sign of life is expected. */
-  readonly rest = (loop: string): Effect.Effect<void> => Effect.sync(() => void this.seen.set(loop, resting))
+  pulse(loop: string): Pulse {
+    return {
+      beat: (at, stepMs) => void this.seen.set(loop, { at, until: at + Math.max(patienceMs, 2 * stepMs) }),
+      rest: () => void this.seen.set(loop, resting)
+    }
+  }
 
   /** Between two runs only the loops that outlive them are expected to live. */
   clear(outliving: ReadonlyArray<string>): void {

@@ -2,6 +2,8 @@
 import { Cause, Clock, Deferred, Effect, Metric, Schema } from "effect"
 import * as Metrics from "../../services/Metrics.ts"
 import { backoff } from "../redis/retryRedis.ts"
+import type { Heartbeats } from "./heartbeats.ts"
+import { CurrentPulse } from "./loop.ts"
 
 /** So many defects within a minute that going on would be pretence. */
 export class TooManyDefects extends Schema.TaggedError<TooManyDefects>()("TooManyDefects", {
@@ -18,7 +20,7 @@ const withinMs = 60_000
 
 /** Where the defects of all loops of a process are counted. */
 export interface Supervisor {
-  /** Runs a loop for ever; restarts it with backoff when it dies. Typed failures pass through. */
+  /** Runs a loop for ever, its signs of life noted; restarts it with backoff when it dies. Typed failures pass through. */
   readonly watch: <E>(name: string, loop: Effect.Effect<never, E>) => Effect.Effect<never, E>
   /** Notes a defect that ended no loop. */
   readonly defect: (name: string, cause: Cause.Cause<unknown>) => Effect.Effect<void>
@@ -26,7 +28,7 @@ export interface Supervisor {
   readonly exhausted: Effect.Effect<never, TooManyDefects>
 }
 
-export const makeSupervisor: Effect.Effect<Supervisor> = Effect.gen(function* () {
+export const makeSupervisor = Effect.fnUntraced(function* (heartbeats: Heartbeats): Effect.fn.Return<Supervisor> {
   const exhausted = yield* Deferred.make<never, TooManyDefects>()
   let recent: ReadonlyArray<number> = []
 
@@ -51,7 +53,7 @@ export const makeSupervisor: Effect.Effect<Supervisor> = Effect.gen(function* ()
           Effect.andThen(attempt(failures + 1))
         )
       )
-    return attempt(0)
+    return Effect.provideService(attempt(0), CurrentPulse, heartbeats.pulse(name))
   }
 
   return { watch, defect, exhausted: Deferred.await(exhausted) }

@@ -72,10 +72,6 @@ export interface CollectorRun {
   readonly acknowledge: (entry: OwnedEntry) => Effect.Effect<void>
   /** Works on a entry in the background; its permits come back when it ends. */
   readonly start: (entry: OwnedEntry, permits: number) => void
-  /** Notes that a loop is alive. */
-  readonly beat: (loop: string) => Effect.Effect<void>
-  /** Notes that a loop waits for something that may take any time. */
-  readonly rest: (loop: string) => Effect.Effect<void>
 }
 
 export const streamState = (run: CollectorRun, stream: ConsumedStream): StreamState => {
