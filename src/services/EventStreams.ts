@@ -136,12 +136,12 @@ export class EventStreams extends Context.Service<
       consumer: Consumer,
       entries: ReadonlyArray<PendingEntry>
     ) => Effect.Effect<ReadonlyArray<string>, EventStreamsError>
-    /** Takes up an owned entry for work, counting one more hand-out if asked. */
+    /** Takes up an owned entry for work, as its hand-out of this number if one is to be counted. */
     readonly take: (
       stream: string,
       consumer: Consumer,
       id: string,
-      countHandOut: boolean
+      handOut: number | undefined
     ) => Effect.Effect<Taken, EventStreamsError>
     /** Gives owned entries up, idle for `idleMs` from now on: how many were owned. */
     readonly release: (

@@ -4,6 +4,11 @@
  * its twin by it, and the contract suite holds the twin to the Lua.
  *
  * Each script touches keys of one hash slot only: those given as KEYS.
+ *
+ * A script does not roll back: what it wrote before a command that Redis refuses stays written. So a script that writes
+ * more than once asks first whether the user may run each of its commands (`redis.acl_check_cmd`, Redis 7.0) and whether
+ * each key is of the right type, and changes nothing where one would be refused. (Redis checks its memory limit only
+ * before a script's first write.)
  */
 export interface Script {
   readonly name: string
@@ -12,8 +17,18 @@ export interface Script {
 
 const names = new Map<string, string>()
 
+/** `denied(command, key, …)`: the error to answer with where the user may not run a command on a key, else nil. */
+const deniedFunction = `
+local function denied(...)
+  if redis.acl_check_cmd(...) then return nil end
+  local command, key = ...
+  return {err = "NOPERM this user has no permissions to run the '" .. string.lower(command) .. "' command on '" .. key .. "'"}
+end
+`.trim()
+
 const script = (name: string, body: string): Script => {
-  const lua = `-- job-collector:${name}\n${body.trim()}\n`
+  const prelude = body.includes("denied(") ? `${deniedFunction}\n` : ""
+  const lua = `-- job-collector:${name}\n${prelude}${body.trim()}\n`
   names.set(lua, name)
   return { name, lua }
 }
@@ -23,8 +38,8 @@ export const scriptName = (lua: string): string | undefined =>
   names.get(lua) ?? /^-- job-collector:([a-z-]+)\n/.exec(lua)?.[1]
 
 /**
- * Moves an entry to another stream, only while this consumer owns it: XADD, then XACK, then XDEL (if asked). A refused
- * XADD raises its error and changes nothing.
+ * Moves an entry to another stream, only while this consumer owns it: XADD, then XACK, then XDEL (if asked). Where any of
+ * them is refused nothing has changed.
  *
  * KEYS: from, to. ARGV: group, consumer, id, "1" to delete the old entry else "0", then the new entry's fields.
  * Returns 1, or 0 if the entry is not pending for this consumer.
@@ -33,6 +48,9 @@ export const move = script(
   "move",
   `
 if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2]) == 0 then return 0 end
+local no = denied('XADD', KEYS[2], '*', 'f', 'v') or denied('XACK', KEYS[1], ARGV[1], ARGV[3])
+if not no and ARGV[4] == '1' then no = denied('XDEL', KEYS[1], ARGV[3]) end
+if no then return no end
 redis.call('XADD', KEYS[2], '*', unpack(ARGV, 5))
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
 if ARGV[4] == '1' then redis.call('XDEL', KEYS[1], ARGV[3]) end
@@ -48,6 +66,8 @@ return 1
 export const finish = script(
   "finish",
   `
+local no = denied('XACK', KEYS[1], ARGV[1], ARGV[2]) or denied('XDEL', KEYS[1], ARGV[2])
+if no then return no end
 local n = redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 2))
 redis.call('XDEL', KEYS[1], unpack(ARGV, 2))
 return n
@@ -97,9 +117,10 @@ return gone
 )
 
 /**
- * Takes an owned entry up for work: its delivery count and its fields.
+ * Takes an owned entry up for work: its delivery count and its fields. The hand-out is named by its number, so that a
+ * call whose answer was lost counts it once however often it is sent.
  *
- * KEYS: stream. ARGV: group, consumer, id, "1" to count one hand-out more else "0".
+ * KEYS: stream. ARGV: group, consumer, id, the number of this hand-out or "0" to leave the count as it is.
  * Returns an empty list if this consumer does not own the entry; {count} if it was deleted from the stream; else
  * {count, fields}. The idle time starts again at 0.
  */
@@ -108,7 +129,7 @@ export const take = script(
   `
 local p = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])
 if #p == 0 then return {} end
-local count = p[1][4] + tonumber(ARGV[4])
+local count = math.max(p[1][4], tonumber(ARGV[4]))
 local entry = redis.call('XRANGE', KEYS[1], ARGV[3], ARGV[3])
 redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'RETRYCOUNT', count, 'JUSTID')
 if #entry == 0 then return {count} end
@@ -183,7 +204,7 @@ return 0
 
 /**
  * Puts an abandoned event back at the end of its origin stream, remembers that a replay put it there, and removes the
- * abandoned entry.
+ * abandoned entry. Where any of these is refused nothing has changed.
  *
  * KEYS: abandoned, origin, set of replayed ids. ARGV: id of the abandoned entry, seconds the set is kept, then the
  * event's fields. Returns the new entry's id, or nil if the abandoned entry is gone.
@@ -192,6 +213,10 @@ export const replay = script(
   "replay",
   `
 if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return false end
+local no = denied('XADD', KEYS[2], '*', 'f', 'v') or denied('SADD', KEYS[3], ARGV[1])
+  or denied('EXPIRE', KEYS[3], ARGV[2]) or denied('XDEL', KEYS[1], ARGV[1])
+if no then return no end
+redis.call('SISMEMBER', KEYS[3], ARGV[1])
 local id = redis.call('XADD', KEYS[2], '*', unpack(ARGV, 3))
 redis.call('SADD', KEYS[3], id)
 redis.call('EXPIRE', KEYS[3], ARGV[2])
@@ -209,6 +234,9 @@ return id
 export const putBack = script(
   "put-back",
   `
+local no = denied('XADD', KEYS[1], '*', 'f', 'v') or denied('SADD', KEYS[2], ARGV[1]) or denied('EXPIRE', KEYS[2], ARGV[1])
+if no then return no end
+redis.call('SISMEMBER', KEYS[2], ARGV[1])
 local id = redis.call('XADD', KEYS[1], '*', unpack(ARGV, 2))
 redis.call('SADD', KEYS[2], id)
 redis.call('EXPIRE', KEYS[2], ARGV[1])
@@ -218,18 +246,38 @@ return id
 
 /**
  * Trims a stream to what some group still needs: entries below every group's oldest pending entry and not past any
- * group's last-delivered id, and (if given) below a floor id.
+ * group's last-delivered id, and (if given) below a floor id. Ids are compared as text and counted on by hand: Lua's
+ * numbers are doubles, which hold no id part beyond 2^53 exactly.
  *
  * KEYS: stream. ARGV: floor id or "". Returns how many entries were removed.
  */
 export const trim = script(
   "trim",
   `
+local function halves(id)
+  local ms, seq = string.match(id, '^(%d+)%-(%d+)$')
+  return ms or id, seq or '0'
+end
+local function smaller(a, b)
+  if #a ~= #b then return #a < #b end
+  return a < b
+end
 local function less(a, b)
-  local am, as = string.match(a, '^(%d+)%-(%d+)$')
-  local bm, bs = string.match(b, '^(%d+)%-(%d+)$')
-  am, as, bm, bs = tonumber(am), tonumber(as), tonumber(bm), tonumber(bs)
-  return am < bm or (am == bm and as < bs)
+  local am, as = halves(a)
+  local bm, bs = halves(b)
+  if am ~= bm then return smaller(am, bm) end
+  return smaller(as, bs)
+end
+local function plusOne(digits)
+  local head, last, nines = string.match(digits, '^(%d-)([0-8]?)(9*)$')
+  if last == '' then return '1' .. string.rep('0', #nines) end
+  return head .. tostring(tonumber(last) + 1) .. string.rep('0', #nines)
+end
+local function after(id)
+  local ms, seq = halves(id)
+  if seq ~= '18446744073709551615' then return ms .. '-' .. plusOne(seq) end
+  if ms ~= seq then return plusOne(ms) .. '-0' end
+  return id
 end
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local least = nil
@@ -241,8 +289,7 @@ for _, flat in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   if pending[1] > 0 then
     need = pending[2]
   else
-    local ms, seq = string.match(g['last-delivered-id'], '^(%d+)%-(%d+)$')
-    need = ms .. '-' .. string.format('%.0f', tonumber(seq) + 1)
+    need = after(g['last-delivered-id'])
   end
   if not least or less(need, least) then least = need end
 end

@@ -353,7 +353,7 @@ export class RandomCommands {
       case 4:
         return run(Scripts.renew, [key], [...owner, ...ids])
       case 5:
-        return run(Scripts.take, [key], [...owner, id, chance.pick(["0", "1"])])
+        return run(Scripts.take, [key], [...owner, id, chance.pick(["0", "1", "3", "7"])])
       case 6: {
         const pairs = ids.flatMap((released) => [released, `${chance.between(0, 5)}`])
         return run(Scripts.release, [key], [...owner, chance.pick(["0", TWO_HOURS]), ...pairs])

@@ -141,6 +141,8 @@ export const scriptsContract = (it: Vitest.MethodsNonLive<Redis>): void => {
       yield* steps(
         ["XCLAIM s g a 0 1-1 IDLE 7200000 JUSTID", ["1-1"]],
         [take("g a 1-1 0"), [1, ["n", "1"]]],
+        [take("g a 1-1 2"), [2, ["n", "1"]]],
+        [take("g a 1-1 2"), [2, ["n", "1"]]],
         [take("g a 1-1 1"), [2, ["n", "1"]]],
         [take("g b 1-1 1"), []],
         [take("g a 9-9 1"), []],
@@ -228,7 +230,7 @@ export const scriptsContract = (it: Vitest.MethodsNonLive<Redis>): void => {
     })
   )
 
-  it.effect("replay: an error on the way leaves the abandoned entry", () =>
+  it.effect("replay: an error on the way changes nothing", () =>
     Effect.gen(function* () {
       yield* empty
       yield* farFuture("s")
@@ -239,7 +241,7 @@ export const scriptsContract = (it: Vitest.MethodsNonLive<Redis>): void => {
         [replay("text"), WRONG_TYPE],
         ["XLEN s", 1],
         [replay("s"), WRONG_TYPE],
-        ["XLEN s", 2],
+        ["XLEN s", 1],
         ["XLEN abandoned", 1]
       )
     })
@@ -255,7 +257,9 @@ export const scriptsContract = (it: Vitest.MethodsNonLive<Redis>): void => {
         ["SISMEMBER replayed 9999999999999-1", 1],
         ["PTTL replayed", (left) => assert.isTrue(Number(left) > 50_000)],
         ["SET text v", "OK"],
-        [call(Scripts.putBack, ["text", "replayed"], ["60", "n", "1"]), WRONG_TYPE]
+        [call(Scripts.putBack, ["text", "replayed"], ["60", "n", "1"]), WRONG_TYPE],
+        [call(Scripts.putBack, ["s", "text"], ["60", "n", "1"]), WRONG_TYPE],
+        ["XLEN s", 2]
       )
     })
   )
@@ -283,6 +287,52 @@ export const scriptsContract = (it: Vitest.MethodsNonLive<Redis>): void => {
         [trim(""), 2],
         ["XLEN s", 0]
       )
+    })
+  )
+
+  it.effect("trim: counts ids beyond 2^53 exactly, up to the largest there is", () =>
+    Effect.gen(function* () {
+      yield* empty
+      const nanos = "1700000000000000000"
+      yield* steps(
+        [`XADD s ${nanos}-9007199254740993 n 1`, `${nanos}-9007199254740993`],
+        [`XADD s ${nanos}-9007199254740994 n 2`, `${nanos}-9007199254740994`],
+        [`XADD s ${nanos}-18446744073709551615 n 3`, `${nanos}-18446744073709551615`],
+        ["XADD s 1700000000000000001-0 n 4", "1700000000000000001-0"],
+        ["XADD s 18446744073709551615-18446744073709551615 n 5", "18446744073709551615-18446744073709551615"],
+        [`XGROUP CREATE s g ${nanos}-9007199254740993`, "OK"],
+        [trim(""), 1],
+        [trim(""), 0],
+        [`XGROUP SETID s g ${nanos}-9007199254740994`, "OK"],
+        [trim(`${nanos}-9007199254740994`), 0],
+        [trim(""), 1],
+        [`XGROUP SETID s g ${nanos}-18446744073709551615`, "OK"],
+        [trim(""), 1],
+        ["XGROUP SETID s g 18446744073709551615-18446744073709551615", "OK"],
+        [trim(""), 1],
+        [trim(""), 0],
+        ["XLEN s", 1]
+      )
+    })
+  )
+
+  it.effect("trim: carries over nines", () =>
+    Effect.gen(function* () {
+      for (const [last, next] of [
+        ["0-9", "0-10"],
+        ["0-199", "0-200"],
+        ["0-18999", "0-19000"],
+        ["9-18446744073709551615", "10-0"]
+      ]) {
+        yield* empty
+        yield* steps(
+          [`XADD s ${last} n 1`, `${last}`],
+          [`XADD s ${next} n 2`, `${next}`],
+          [`XGROUP CREATE s g ${last}`, "OK"],
+          [trim(""), 1],
+          [`XRANGE s - +`, [[next, ["n", "2"]]]]
+        )
+      }
     })
   )
 

@@ -137,11 +137,17 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
 
     const xadd = (stream: string, fields: FlatFields) => send<string>("XADD", stream, "*", ...fields)
 
-    // The two streams lie in different slots of a Cluster: no script spans them, so the copy comes first.
+    /** An id that no entry has: a command on it changes nothing, and is refused as it would be on another. */
+    const noEntry = "0-0"
+
+    // The two streams lie in different slots of a Cluster: no script spans them, so the copy comes first. What comes after
+    // it is tried on no entry before, so that a user who may not run it leaves no copy behind.
     const moveAcrossSlots = ({ consumer, fields, from, id, remove, to }: Move) =>
       Effect.gen(function* () {
         const owned = yield* pendingRange(from, consumer, id, id, 1)
         if (owned.length === 0) return false
+        yield* send("XACK", from, consumer.group, noEntry)
+        if (remove) yield* send("XDEL", from, noEntry)
         yield* xadd(to, fields)
         yield* send("XACK", from, consumer.group, id)
         if (remove) yield* send("XDEL", from, id)
@@ -151,6 +157,7 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
     const replayAcrossSlots = (abandonedStream: string, id: string, origin: string, fields: FlatFields) =>
       Effect.gen(function* () {
         if ((yield* range(abandonedStream, id, id, 1)).length === 0) return null
+        yield* send("XDEL", abandonedStream, noEntry)
         const args = [String(replayedTtlSeconds), ...fields]
         const newId = yield* run(Scripts.putBack, [origin, companionKey(origin, "replayed")], args)
         yield* send("XDEL", abandonedStream, id)
@@ -218,8 +225,8 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
           [stream],
           [consumer.group, consumer.name, ...entries.flatMap(({ deliveries, id }) => [id, String(deliveries)])]
         ).pipe(Effect.flatMap(readIds)),
-      take: (stream, consumer, id, countHandOut) =>
-        run(Scripts.take, [stream], [consumer.group, consumer.name, id, countHandOut ? "1" : "0"]).pipe(
+      take: (stream, consumer, id, handOut) =>
+        run(Scripts.take, [stream], [consumer.group, consumer.name, id, String(handOut ?? 0)]).pipe(
           Effect.flatMap(readTaken),
           Effect.flatMap(([deliveries, fields]): Effect.Effect<Taken, EventStreamsError> => {
             if (deliveries === undefined) return notOwned

@@ -20,7 +20,8 @@ const outcome = (entry: OwnedEntry, name: Metrics.DeliveryOutcome) =>
 const takeUp = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<FlatFields | undefined> => {
   const { consumer, availability, options, streams } = run
   const overdrawn = entry.deliveries + (entry.countHandOut ? 1 : 0) > options.maxDeliveries
-  const take = streams.take(entry.stream.key, consumer, entry.id, entry.countHandOut && !overdrawn)
+  const handOut = entry.countHandOut && !overdrawn ? entry.deliveries + 1 : undefined
+  const take = streams.take(entry.stream.key, consumer, entry.id, handOut)
   const asked = ownershipOf(run, entry, retryUntilDone(availability, "take", take), ({ _tag }) => _tag !== "NotOwned")
   return Effect.flatMap(asked, (taken) => {
     if (taken._tag !== "Taken") {

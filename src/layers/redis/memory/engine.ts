@@ -6,7 +6,7 @@ import { infoCommands } from "./info.ts"
 import { keyCommands } from "./keys.ts"
 import { type Command, Keyspace } from "./keyspace.ts"
 import { Blocked, readCommands } from "./reads.ts"
-import { checkArity, type Reply, ReplyError } from "./replies.ts"
+import { checkArity, noPermission, type Reply, ReplyError } from "./replies.ts"
 import { evaluate } from "./scripts.ts"
 import { serverCommands } from "./server.ts"
 import { streamCommands } from "./streams.ts"
@@ -47,6 +47,8 @@ export interface MemoryEngine {
   ) => WaitingRead | undefined
   /** Keeps the keys as they stand now; running what it gives brings them back: a failover that lost the writes since. */
   readonly snapshot: Effect.Effect<Effect.Effect<void>>
+  /** Says which commands (by their names in capitals) the users of all connections may run from now on: Redis's ACL. */
+  readonly permit: (mayRun: (command: string, args: ReadonlyArray<string>) => boolean) => void
 }
 
 type Result = Reply | Blocked
@@ -54,10 +56,16 @@ type Result = Reply | Blocked
 const evalCommand: Command<Reply> = {
   arity: -3,
   run: (db, args, now) =>
-    evaluate((command, ...commandArgs) => {
-      const result = execute(db, command, commandArgs, now)
-      return result instanceof Blocked ? null : result
-    }, args)
+    evaluate(
+      Object.assign(
+        (command: string, ...commandArgs: ReadonlyArray<string>) => {
+          const result = execute(db, command, commandArgs, now)
+          return result instanceof Blocked ? null : result
+        },
+        { mayRun: (command: string, ...commandArgs: ReadonlyArray<string>) => db.mayRun(command, commandArgs) }
+      ),
+      args
+    )
 }
 
 const commands: ReadonlyMap<string, Command<Result>> = new Map(
@@ -81,6 +89,7 @@ const execute = (db: Keyspace, name: string, args: ReadonlyArray<string>, now: n
   const command = commands.get(name) ?? commands.get(name.toUpperCase())
   if (command === undefined) throw unknownCommand(name, args)
   checkArity(name, command.arity, args.length + 1)
+  if (!db.mayRun(name.toUpperCase(), args)) throw noPermission(name)
   return command.run(db, args, now)
 }
 
@@ -176,5 +185,8 @@ export const makeEngine: Effect.Effect<MemoryEngine> = Effect.sync(() => {
       })
     )
   })
-  return { connection: () => ({ send }), run, snapshot }
+  const permit: MemoryEngine["permit"] = (mayRun) => {
+    db.mayRun = mayRun
+  }
+  return { connection: () => ({ send }), run, snapshot, permit }
 })

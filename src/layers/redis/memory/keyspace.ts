@@ -26,6 +26,8 @@ export class Keyspace {
   private readonly waiting = new Map<string, Array<Waiter>>()
   private readonly changed = new Set<string>()
   private waiters = 0
+  /** Which commands the user may run (ACL): all of them, unless one says otherwise. */
+  mayRun: (command: string, args: ReadonlyArray<string>) => boolean = () => true
 
   /** Readers that wait now. */
   get blocked(): number {

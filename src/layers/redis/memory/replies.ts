@@ -23,6 +23,11 @@ export const noGroup = (key: string, group: string, where = "") =>
   new ReplyError(`NOGROUP No such key '${key}' or consumer group '${group}'${where}`)
 export const noGroupForKey = (key: string, group: string) =>
   new ReplyError(`NOGROUP No such consumer group '${group}' for key name '${key}'`)
+/** Of a command alone, as Redis says it; of a command on a key, as this project's scripts say it. */
+export const noPermission = (command: string, key?: string) =>
+  new ReplyError(
+    `NOPERM this user has no permissions to run the '${command.toLowerCase()}' command${key === undefined ? "" : ` on '${key}'`}`
+  )
 
 const INTEGER = /^(?:0|-?[1-9]\d{0,18})$/
 const MAX_INTEGER = 9_223_372_036_854_775_807n

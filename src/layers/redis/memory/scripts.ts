@@ -4,10 +4,14 @@
  * (Redis adds the script's SHA-1 and line to the error text; the twins do not.)
  */
 import { scriptName } from "../../../services/Scripts.ts"
-import { integer, type Reply, ReplyError, wrongArity } from "./replies.ts"
+import { integer, noPermission, type Reply, ReplyError, wrongArity } from "./replies.ts"
 
 /** Runs one command on behalf of a script. */
-export type Call = (command: string, ...args: ReadonlyArray<string>) => Reply
+export interface Call {
+  (command: string, ...args: ReadonlyArray<string>): Reply
+  /** Whether the user may run a command (`redis.acl_check_cmd`). */
+  readonly mayRun: (command: string, ...args: ReadonlyArray<string>) => boolean
+}
 
 type Twin = (call: Call, keys: ReadonlyArray<string>, argv: ReadonlyArray<string>) => Reply
 
@@ -27,8 +31,16 @@ const byField = (flat: Reply): ReadonlyMap<string, Reply> => {
 const owned = (call: Call, stream: string, group: string, consumer: string, id: string): Reply =>
   call("XPENDING", stream, group, id, id, "1", consumer)
 
+/** Raises what a script answers with where the user may not run a command on a key. */
+const demand = (call: Call, command: string, key: string, ...args: ReadonlyArray<string>): void => {
+  if (!call.mayRun(command, key, ...args)) throw noPermission(command, key)
+}
+
 const move: Twin = (call, [from = "", to = ""], [group = "", consumer = "", id = "", remove = "", ...fields]) => {
   if (isEmpty(owned(call, from, group, consumer, id))) return 0
+  demand(call, "XADD", to, "*", "f", "v")
+  demand(call, "XACK", from, group, id)
+  if (remove === "1") demand(call, "XDEL", from, id)
   call("XADD", to, "*", ...fields)
   call("XACK", from, group, id)
   if (remove === "1") call("XDEL", from, id)
@@ -36,6 +48,8 @@ const move: Twin = (call, [from = "", to = ""], [group = "", consumer = "", id =
 }
 
 const finish: Twin = (call, [stream = ""], [group = "", ...ids]) => {
+  demand(call, "XACK", stream, group, ids[0] ?? "")
+  demand(call, "XDEL", stream, ids[0] ?? "")
   const acknowledged = call("XACK", stream, group, ...ids)
   call("XDEL", stream, ...ids)
   return acknowledged
@@ -63,10 +77,10 @@ const adopt: Twin = (call, [stream = ""], [group = "", consumer = "", ...pairs])
   return gone
 }
 
-const take: Twin = (call, [stream = ""], [group = "", consumer = "", id = "", more = ""]) => {
+const take: Twin = (call, [stream = ""], [group = "", consumer = "", id = "", handOut = ""]) => {
   const [pending] = list(owned(call, stream, group, consumer, id))
   if (pending === undefined) return []
-  const count = Number(list(pending)[3]) + Number(more)
+  const count = Math.max(Number(list(pending)[3]), Number(handOut))
   const [entry] = list(call("XRANGE", stream, id, id))
   call("XCLAIM", stream, group, consumer, "0", id, "RETRYCOUNT", `${count}`, "JUSTID")
   return entry === undefined ? [count] : [count, list(entry)[1] ?? null]
@@ -110,6 +124,11 @@ const retire: Twin = (call, [stream = ""], [group = "", name = "", leastIdle = "
 
 const replay: Twin = (call, [abandoned = "", origin = "", replayed = ""], [id = "", seconds = "", ...fields]) => {
   if (isEmpty(call("XRANGE", abandoned, id, id))) return null
+  demand(call, "XADD", origin, "*", "f", "v")
+  demand(call, "SADD", replayed, id)
+  demand(call, "EXPIRE", replayed, seconds)
+  demand(call, "XDEL", abandoned, id)
+  call("SISMEMBER", replayed, id)
   const added = call("XADD", origin, "*", ...fields)
   call("SADD", replayed, text(added))
   call("EXPIRE", replayed, seconds)
@@ -118,17 +137,19 @@ const replay: Twin = (call, [abandoned = "", origin = "", replayed = ""], [id = 
 }
 
 const putBack: Twin = (call, [origin = "", replayed = ""], [seconds = "", ...fields]) => {
+  demand(call, "XADD", origin, "*", "f", "v")
+  demand(call, "SADD", replayed, seconds)
+  demand(call, "EXPIRE", replayed, seconds)
+  call("SISMEMBER", replayed, seconds)
   const added = call("XADD", origin, "*", ...fields)
   call("SADD", replayed, text(added))
   call("EXPIRE", replayed, seconds)
   return added
 }
 
-/** Lua's numbers are doubles: the order and the sum below are theirs. */
-const halves = (id: string): readonly [number, number] => {
-  const parts = /^(\d+)-(\d+)$/.exec(id)
-  if (parts === null) throw new ReplyError("ERR attempt to compare nil with number")
-  return [Number(parts[1]), Number(parts[2])]
+const halves = (id: string): readonly [bigint, bigint] => {
+  const [ms = "", seq = "0"] = id.split("-")
+  return [BigInt(ms), BigInt(seq)]
 }
 
 const less = (a: string, b: string): boolean => {
@@ -137,15 +158,22 @@ const less = (a: string, b: string): boolean => {
   return aMs < bMs || (aMs === bMs && aSeq < bSeq)
 }
 
+const largestHalf = 2n ** 64n - 1n
+
+/** The smallest id past this one; the largest there is has none. */
+const after = (id: string): string => {
+  const [ms, seq] = halves(id)
+  if (seq < largestHalf) return `${ms}-${seq + 1n}`
+  return ms < largestHalf ? `${ms + 1n}-0` : id
+}
+
 const trim: Twin = (call, [stream = ""], [floor = ""]) => {
   if (call("EXISTS", stream) === 0) return 0
   let least: string | undefined
   for (const flat of list(call("XINFO", "GROUPS", stream))) {
     const group = byField(flat)
     const pending = list(call("XPENDING", stream, text(group.get("name"))))
-    const last = text(group.get("last-delivered-id"))
-    const need =
-      Number(pending[0]) > 0 ? text(pending[1]) : `${last.split("-")[0]}-${BigInt(halves(last)[1] + 1).toString()}`
+    const need = Number(pending[0]) > 0 ? text(pending[1]) : after(text(group.get("last-delivered-id")))
     if (least === undefined || less(need, least)) least = need
   }
   if (least === undefined) return 0
