@@ -61,6 +61,8 @@ export class Link {
       enableOfflineQueue: false,
       enableReadyCheck: false,
       disableClientInfo: true,
+      // Every server speaks it, no HELLO needs a permission, and a reply has one shape.
+      protocol: 2,
       autoResendUnfulfilledCommands: false,
       autoResubscribe: false,
       maxRetriesPerRequest: 0,
