@@ -40,16 +40,35 @@ const collectorOf = (options: CollectorOptions): Layer.Layer<JobCollector, never
   )
 }
 
-/** A collector that runs for as long as its layer's scope. */
+/**
+ * A collector that runs for as long as its layer's scope: the service itself is a {@link Collector}, with `health`, `stop`
+ * and `join`.
+ */
 export class JobCollector extends Context.Service<JobCollector, Collector>()("job-collector/JobCollector") {
   /**
    * Runs the collector in the background of the app that composes it. It reads no environment, handles no signals, sets
-   * no logger and opens no port. Closing the scope is a clean stop. `JobCollector.join` fails if it cannot go on.
+   * no logger and opens no port. Building the layer does not wait for Redis or the API. Closing the scope is a clean stop.
    *
-   * Fails with {@link OptionsError}, which names every option that is wrong, before anything is started.
+   * Fails with {@link OptionsError}, which names every option that is wrong, before anything is started. What ends a running
+   * collector is the failure of {@link JobCollector.join}.
    *
    * With `configSync` it keeps the gateway's files as well; then it needs a `FileSystem`, and tells the `Gateway` that is
    * provided to it, if any.
+   *
+   * @example
+   * ```ts
+   * import { Layer, Redacted } from "effect"
+   * import { JobCollector, layerIoRedis, layerLeanHttpClient, layerNativeSigner } from "job-collector"
+   *
+   * export const makeCollector = (privateKey: Redacted.Redacted<string>) =>
+   *   JobCollector.layer({ apiBaseUrl: "https://api.example.com", deliveryConcurrency: 32 }).pipe(
+   *     Layer.provide([
+   *       layerIoRedis({ url: Redacted.make("redis://127.0.0.1:6379") }),
+   *       layerLeanHttpClient(),
+   *       layerNativeSigner(privateKey)
+   *     ])
+   *   )
+   * ```
    */
   static layer(
     options: JobCollectorOptions & { readonly configSync?: undefined }
@@ -63,7 +82,12 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
     return problems.length === 0 ? collectorOf(all) : Layer.effectContext(new OptionsError({ problems }))
   }
 
-  /** The same with the options read from the environment (contract section 2); fails with every setting that is wrong. */
+  /**
+   * The same with the options read from the environment (contract section 2) through the ambient `ConfigProvider`. Redis, the
+   * HTTP client and the signer are the app's to provide; {@link Environment} reads their settings.
+   *
+   * Fails with `Environment.SettingsError`, which names every variable that is wrong.
+   */
   static readonly layerConfig: Layer.Layer<JobCollector, Environment.SettingsError, Needs | FileSystem.FileSystem> =
     Layer.unwrap(
       Effect.gen(function* () {
@@ -75,14 +99,35 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
   /**
    * `GET /health`, `/health/live`, `/health/ready` and `/metrics` (contract section 8) on the host app's own `HttpRouter`.
    *
+   * @example
    * ```ts
-   * const server = HttpRouter.serve(Layer.mergeAll(HostRoutes, JobCollector.routes))
+   * import { Layer } from "effect"
+   * import { HttpRouter, HttpServerResponse } from "effect/http"
+   * import { JobCollector } from "job-collector"
+   *
+   * const ownRoutes = HttpRouter.add("GET", "/", HttpServerResponse.text("hello"))
+   *
+   * // Needs an `HttpServer`, and the `JobCollector` whose health it shows.
+   * export const server = HttpRouter.serve(Layer.mergeAll(ownRoutes, JobCollector.routes))
    * ```
    */
   static readonly routes: Layer.Layer<never, never, JobCollector | HttpRouter.HttpRouter> = Layer.unwrap(
     Effect.map(JobCollector, ({ health }) => HttpRoutes.layer(health))
   )
 
-  /** Fails when the running collector cannot go on. */
+  /**
+   * Waits for the end of the running collector; it never succeeds. Fails with `RedisRefused` where Redis refuses the
+   * credentials, with `TooManyDefects` after five defects within a minute.
+   *
+   * @example
+   * ```ts
+   * import { Effect } from "effect"
+   * import { JobCollector } from "job-collector"
+   *
+   * export const program = JobCollector.join.pipe(
+   *   Effect.tapError((error) => Effect.logFatal(`the collector has ended: ${error.message}`))
+   * )
+   * ```
+   */
   static readonly join = Effect.flatMap(JobCollector, ({ join }) => join)
 }

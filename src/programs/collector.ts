@@ -43,6 +43,7 @@ export class RedisRefused extends Schema.TaggedError<RedisRefused>()("RedisRefus
 
 const refused = (error: EventStreamsError): RedisRefused => new RedisRefused({ problem: error.message })
 
+/** What ends a running collector by itself. */
 export type CollectorError = RedisRefused | TooManyDefects
 
 /** A running collector. */

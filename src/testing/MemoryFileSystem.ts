@@ -239,11 +239,26 @@ export const make = (disk: SimulatedDisk): FileSystem.FileSystem => {
   })
 }
 
-/** A fresh disk of its own. */
+/**
+ * Effect's `FileSystem` over a {@link SimulatedDisk} of its own, empty each time the layer is built. Operations fail with
+ * `PlatformError` as Node's do.
+ *
+ * @example
+ * ```ts
+ * import { Effect, FileSystem } from "effect"
+ * import { MemoryFileSystem } from "job-collector/testing"
+ *
+ * export const example = Effect.gen(function* () {
+ *   const files = yield* FileSystem.FileSystem
+ *   yield* files.writeFileString("/note", "hello")
+ *   return (yield* files.readFileString("/note")) === "hello"
+ * }).pipe(Effect.provide(MemoryFileSystem.layer))
+ * ```
+ */
 export const layer: Layer.Layer<FileSystem.FileSystem> = Layer.sync(FileSystem.FileSystem, () =>
   make(new SimulatedDisk())
 )
 
-/** The given disk. */
+/** The same over a given disk, which the test keeps. */
 export const layerDisk = (disk: SimulatedDisk): Layer.Layer<FileSystem.FileSystem> =>
   Layer.succeed(FileSystem.FileSystem, make(disk))

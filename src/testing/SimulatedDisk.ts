@@ -72,6 +72,7 @@ const partsOf = (path: string): ReadonlyArray<string> => {
   return parts
 }
 
+/** A disk for {@link MemoryFileSystem}: it can be crashed, made to fail, counted on and looked into. */
 export class SimulatedDisk {
   root: FolderNode
   /** How many mutating operations ran. */

@@ -3,6 +3,14 @@ import { Duration, Effect, Exit, Schedule } from "effect"
 /**
  * The one definition of the retry schedule: 5 s, 15 s, 45 s, then no more (contract section 5). It can be used as any
  * Effect `Schedule`; the collector replays it to the attempt count stored with an entry, so a delay survives a restart.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { retrySchedule } from "job-collector"
+ *
+ * export const patiently = <A, E>(request: Effect.Effect<A, E>) => Effect.retry(request, retrySchedule)
+ * ```
  */
 export const retrySchedule = Schedule.exponential("5 seconds", 3).pipe(Schedule.upTo({ times: 3 }))
 

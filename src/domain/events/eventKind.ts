@@ -37,6 +37,7 @@ export interface PreparedRequest {
   readonly traceparent: string | undefined
 }
 
+/** How an entry of one stream becomes a request: made by {@link make}, or one of the two built-in kinds. */
 export interface EventKind {
   /** The `event_type` and metric label. */
   readonly name: string
@@ -114,13 +115,23 @@ const describe = (
  * object in a single field `data`) and the request that delivers it. The structural rules of contract section 3 hold
  * for it as well; what its schema refuses is abandoned as `invalid`.
  *
+ * `request` gives the path below `apiBaseUrl`, any JSON value as the body, and an idempotency key of 1 to 128 visible ASCII
+ * characters. Where it throws, the event is abandoned as `invalid`. Success is what contract section 4 says.
+ *
  * @example
+ * ```ts
+ * import { Schema } from "effect"
+ * import { EventKind, JobCollector } from "job-collector"
+ *
  * const refunds = EventKind.make({
  *   name: "refund",
  *   stream: "shop:events:refund",
  *   schema: Schema.Struct({ event_id: Schema.NonEmptyString, cents: Schema.FiniteFromString }),
- *   request: (event) => ({ path: "/api/refunds", body: event, idempotencyKey: event.event_id })
+ *   request: (refund) => ({ path: "/api/refunds", body: refund, idempotencyKey: refund.event_id })
  * })
+ *
+ * export const collector = JobCollector.layer({ apiBaseUrl: "https://api.example.com", kinds: [refunds] })
+ * ```
  */
 export const make = <A, I>(options: {
   readonly name: string

@@ -2,24 +2,24 @@ import type { Duration } from "effect"
 
 /** How configuration sync runs (contract section 2, `CONFIG_*`). */
 export interface ConfigSyncOptions {
-  /** `CONFIG_SYNC_INTERVAL`. */
+  /** From one fetch to the next; 60 seconds where the environment says nothing. `CONFIG_SYNC_INTERVAL`. */
   readonly interval: Duration.Duration
-  /** `CONFIG_DIR`. */
+  /** Where the three files are kept; `/config` where the environment says nothing. `CONFIG_DIR`. */
   readonly directory: string
-  /** `CONFIG_DRIFT`: what becomes of files that were edited or removed by hand. */
+  /** What becomes of files that were edited or removed by hand: put back, or only reported. `CONFIG_DRIFT`, default `repair`. */
   readonly drift: "repair" | "report"
-  /** `CONFIG_FILE_GROUP`: name or number of a group that may read `openai.conf`. */
+  /** Name or number of a group that may read `openai.conf` (0640); undefined: its owner alone (0600). `CONFIG_FILE_GROUP`. */
   readonly fileGroup?: string | undefined
 }
 
 /** How the Models Gateway is told and asked (contract section 2, `GATEWAY_*`); at most one of each pair is set. */
 export interface GatewayOptions {
-  /** `GATEWAY_PID_FILE`. */
+  /** A file with the pid that gets SIGHUP. `GATEWAY_PID_FILE`; not together with `reloadCommand`. */
   readonly pidFile?: string | undefined
-  /** `GATEWAY_RELOAD_COMMAND`: words apart by spaces, or a JSON array of strings; no shell. */
+  /** A command to run instead, without a shell: words with spaces between, or a JSON array of strings. `GATEWAY_RELOAD_COMMAND`. */
   readonly reloadCommand?: string | undefined
-  /** `GATEWAY_STATUS_FILE`. */
+  /** A file in which the gateway reports `{"version": n}`. `GATEWAY_STATUS_FILE`; not together with `statusUrl`. */
   readonly statusFile?: string | undefined
-  /** `GATEWAY_STATUS_URL`. */
+  /** An address at which it does. `GATEWAY_STATUS_URL`. */
   readonly statusUrl?: string | undefined
 }

@@ -1,5 +1,6 @@
 /** What `/health` says (contract section 8): pure data, and the one rule that makes a whole of its checks. */
 
+/** `off`: the check is switched off. Only `degraded` and `down` are bad. */
 export type CheckStatus = "ok" | "degraded" | "down" | "off"
 
 /** One check: its status, what is wrong and what to do about it where it is not `ok`, and its figures. */
@@ -21,6 +22,7 @@ export interface Checks {
 
 export type CheckName = keyof Checks
 
+/** What `/health` answers; `down` is a 503. */
 export interface HealthReport {
   readonly status: "ok" | "degraded" | "down"
   readonly checks: Checks

@@ -10,7 +10,7 @@ export interface OptionProblem {
   readonly problem: string
 }
 
-/** Every option that is wrong, one line each in the message. */
+/** Options that cannot be meant: `problems` has every one that is wrong with its rule, `message` one line for each. */
 export class OptionsError extends Schema.TaggedError<OptionsError>()("OptionsError", {
   problems: Schema.Array(Schema.Struct({ option: Schema.String, problem: Schema.String }))
 }) {

@@ -43,6 +43,7 @@ export const REFUSALS = [
   "ReplayGuardFull"
 ] as const
 
+/** One of {@link REFUSALS}. */
 export type RefusalReason = (typeof REFUSALS)[number]
 
 /** A refusal: safe to log and to answer, it repeats no header. */

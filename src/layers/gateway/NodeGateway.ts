@@ -9,7 +9,25 @@ import { makeCommandReload } from "./command.ts"
 import { makePidFileReload } from "./pidFile.ts"
 import { makeFileStatus, makeUrlStatus } from "./status.ts"
 
-/** `environment` is what a reload command is started with, less this program's secrets. */
+/**
+ * The Models Gateway on this machine, told by SIGHUP (kill(2)) or by a command, asked by file or URL. With neither `pidFile` nor
+ * `reloadCommand` there is nobody to tell. `environment` is what a reload command is started with, less this program's secrets.
+ *
+ * Building it does not fail; its operations fail with {@link GatewayError}, whose `reason` is `NoProcess`, `NotReady`,
+ * `CommandFailed` or `StatusUnreadable`.
+ *
+ * @example
+ * ```ts
+ * import * as NodeServices from "@effect/platform-node/NodeServices"
+ * import { Layer } from "effect"
+ * import { layerLeanHttpClient, layerNodeGateway, layerNodeProcesses } from "job-collector"
+ *
+ * export const gateway = layerNodeGateway({ pidFile: "/run/gateway.pid" }).pipe(
+ *   Layer.provide([layerLeanHttpClient(), layerNodeProcesses]),
+ *   Layer.provide(NodeServices.layer)
+ * )
+ * ```
+ */
 export const layer = (
   options: GatewayOptions & { readonly environment?: Readonly<Record<string, string | undefined>> }
 ): Layer.Layer<

@@ -17,6 +17,7 @@ import {
 import { Agent, type Dispatcher } from "undici"
 import { LeanHttpResponse } from "./LeanHttpResponse.ts"
 
+/** Options of the client; times are durations, sizes bytes. */
 export interface Options {
   /** The most connections to one origin: at least the requests wanted in flight, others wait. Default 128. */
   readonly connections?: number | undefined
@@ -261,6 +262,18 @@ const make = (agent: Agent, maxBodyBytes: number): HttpClient.HttpClient => {
  *
  * Fails with `HttpClientError`: `TransportError` (no response; the cause has undici's or the system's `code`),
  * `DecodeError` (a response whose body did not come whole, or {@link BodyTooLarge}), `InvalidUrlError`.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { HttpClient } from "effect/http"
+ * import { layerLeanHttpClient } from "job-collector"
+ *
+ * export const health = HttpClient.get("http://127.0.0.1:9464/health").pipe(
+ *   Effect.flatMap((response) => response.json),
+ *   Effect.provide(layerLeanHttpClient({ connectTimeout: "2 seconds" }))
+ * )
+ * ```
  */
 export const layer = (options: Options = {}): Layer.Layer<HttpClient.HttpClient> =>
   Layer.effect(

@@ -78,4 +78,8 @@ const make = Effect.gen(function* () {
   })
 })
 
+/**
+ * The processes of this machine by kill(2) and, on Linux, `/proc`: where there is no `/proc`, a process's start and handlers are
+ * not known. `hangUp` fails with `ProcessesError` where the signal cannot be sent (`ESRCH`, `EPERM`).
+ */
 export const layer: Layer.Layer<Processes, never, FileSystem.FileSystem> = Layer.effect(Processes, make)

@@ -163,7 +163,24 @@ export interface Loaded<A> {
   readonly warnings: ReadonlyArray<string>
 }
 
-/** Reads settings from the ambient `ConfigProvider`; fails with all that is wrong at once. */
+/**
+ * Reads settings from the ambient `ConfigProvider`. Fails with `SettingsError`: every variable that is wrong, with its rule.
+ *
+ * @example
+ * ```ts
+ * import * as NodeServices from "@effect/platform-node/NodeServices"
+ * import { ConfigProvider, Effect } from "effect"
+ * import { Environment } from "job-collector"
+ *
+ * const environment = ConfigProvider.fromEnv({ env: { REDIS_URL: "memory:" } })
+ *
+ * export const example = Environment.load(Environment.redis).pipe(
+ *   Effect.map(({ settings }) => settings._tag === "Memory"),
+ *   Effect.provideService(ConfigProvider.ConfigProvider, environment),
+ *   Effect.provide(NodeServices.layer)
+ * )
+ * ```
+ */
 export const load = <A, R>(setting: Setting<A, R>): Effect.Effect<Loaded<A>, SettingsError, R> =>
   Effect.flatMap(setting, ({ result, warnings }) =>
     Effect.fromResult(

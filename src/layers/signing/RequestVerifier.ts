@@ -12,6 +12,7 @@ import { RequestRefused, RequestVerifier, TrustedKeysError } from "../../service
 import { native } from "./native.ts"
 import { ReplayGuard } from "./ReplayGuard.ts"
 
+/** Options of both verifiers. */
 export interface RequestVerifierOptions {
   /** The public keys of each service id that may call. */
   readonly services: TrustedServices
@@ -58,6 +59,29 @@ const make = (options: RequestVerifierOptions): Result.Result<Verify, string> =>
 /**
  * A verifier as a plain function, for an API that does not use Effect: give it a request and, if it is not the system's, the time in
  * Unix milliseconds; it never throws. Making it throws `TrustedKeysError` where a key cannot be trusted.
+ *
+ * Verify before parsing, over the exact bytes of the body; then deduplicate by the body's `event_id` (contract section 4).
+ *
+ * @example
+ * ```ts
+ * import { makeRequestVerifier } from "job-collector"
+ *
+ * const verify = makeRequestVerifier({
+ *   services: { "job-collector": ["d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"] },
+ *   replayGuard: { capacity: 100_000 }
+ * })
+ *
+ * export const isGenuine = (headers: Headers, body: Uint8Array): boolean => {
+ *   const verdict = verify({
+ *     method: "POST",
+ *     authorization: headers.get("authorization") ?? undefined,
+ *     serviceId: headers.get("x-service-id") ?? undefined,
+ *     body
+ *   })
+ *   if (!verdict.ok) console.warn(`401: ${verdict.reason}, ${verdict.problem}`)
+ *   return verdict.ok
+ * }
+ * ```
  */
 export const makeRequestVerifier = (
   options: RequestVerifierOptions
@@ -70,7 +94,26 @@ export const makeRequestVerifier = (
     })
 }
 
-/** The verifier as a service, on the ambient clock; fails with `TrustedKeysError` where a key cannot be trusted. */
+/**
+ * The verifier as a service, on the ambient clock; fails with `TrustedKeysError` where a key cannot be trusted. Its `verify`
+ * fails with `RequestRefused`, whose `reason` is one of {@link RefusalReason}.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { layerRequestVerifier, RequestVerifier, type SignedRequest } from "job-collector"
+ *
+ * const verifier = layerRequestVerifier({
+ *   services: { "job-collector": ["d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"] }
+ * })
+ *
+ * export const authenticate = Effect.fn(function* (request: SignedRequest) {
+ *   const { verify } = yield* RequestVerifier
+ *   const { serviceId } = yield* verify(request)
+ *   return serviceId
+ * }, Effect.provide(verifier))
+ * ```
+ */
 export const layer = (options: RequestVerifierOptions): Layer.Layer<RequestVerifier, TrustedKeysError> =>
   Layer.effect(
     RequestVerifier,

@@ -87,6 +87,7 @@ const taken = (response: HttpClientResponse.HttpClientResponse): HttpClientRespo
   )
 }
 
+/** Deliberate mistakes, each of which some seed of {@link simulate} must find: they show that the checkers can fail. */
 export const bugs: ReadonlyArray<Bug> = [
   redisBug(
     "acknowledge-first",

@@ -4,6 +4,7 @@ import * as SimulatedSigner from "../SimulatedSigner.ts"
 import type { Host, SimulatedRequest, SimulatedResponse } from "../world/http.ts"
 import { Configurations } from "./configurations.ts"
 
+/** What the API did for one event. */
 export interface Job {
   readonly jobId: number
   readonly eventId: string
@@ -34,6 +35,7 @@ const refusal = (status: number, code: string, message: string): SimulatedRespon
   body: { error_code: code, error_message: message }
 })
 
+/** The jobs API of contract section 4 in memory: a `host` for a world, and what it has done so far. */
 export class SimulatedJobsApi {
   /** What it did, by the event, as far as it was not told to forget. */
   readonly jobs = new Map<string, Job>()

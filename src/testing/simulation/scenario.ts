@@ -55,6 +55,7 @@ export interface Traffic {
 /** `busy`: seconds between events and between faults. `trickle`: minutes and hours, so that years pass quickly. */
 export type Pace = "busy" | "trickle"
 
+/** Everything that a seed decides about a simulation, but for the order of things. */
 export interface Scenario {
   readonly seed: number
   readonly pace: Pace

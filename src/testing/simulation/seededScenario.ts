@@ -112,7 +112,7 @@ const faultsOf = (
 
 const busyFaults = (chance: Chance): number => 4_000 + chance.exponential(30_000)
 
-/** The scenario of a seed at a pace. */
+/** The scenario of a seed at a pace: replicas, settings, traffic and faults of `durationMs` milliseconds, as {@link simulate} lives through it. */
 export const scenarioOf = (seed: number, durationMs: number, pace: Pace = "busy"): Scenario =>
   pace === "busy" ? busyScenario(seed, durationMs) : trickleScenario(seed, durationMs)
 

@@ -4,7 +4,10 @@ import { type SimulateOptions, simulate } from "./simulate.ts"
 /** Runs of a world that a shrinking may take. */
 const mostTrials = 80
 
-/** Indexes of faults that still break the rule; all of them where fewer do not. */
+/**
+ * The few faults that a failing seed needs: indexes, for `SimulateOptions.faults`, of those that still break `rule`; all of the
+ * `faults` many where fewer do not. Runs the world up to 80 times.
+ */
 export const shrink = (options: SimulateOptions, rule: string, faults: number): ReadonlyArray<number> => {
   let trials = 0
   const breaks = (kept: ReadonlyArray<number>): boolean => {

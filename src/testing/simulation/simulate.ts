@@ -38,6 +38,7 @@ export interface Bug {
   readonly settings?: Partial<CollectorOptions>
 }
 
+/** What to simulate: the scenario follows from `seed`, `durationMs` and `pace`. */
 export interface SimulateOptions {
   readonly seed: number
   /** How long traffic and faults last, in milliseconds of the world. */
@@ -74,6 +75,7 @@ export interface Tally extends Outcomes {
   readonly elapsedMs: number
 }
 
+/** How a simulation ended: good where `violations` is empty. Equal hashes are equal histories. */
 export interface Verdict {
   readonly seed: number
   readonly hash: string
@@ -183,7 +185,19 @@ const observe = ({ api, records, world }: Scene, checkers: ReadonlyArray<Checker
   })
 }
 
-/** Lives through a scenario and judges it. */
+/**
+ * Draws a scenario from the seed (replicas, settings, traffic, faults, an operator), lives through it, and judges it by every
+ * guarantee of contract section 6. Throws only if the simulation itself is broken.
+ *
+ * @example
+ * ```ts
+ * import { simulate } from "job-collector/testing"
+ *
+ * const { violations } = simulate({ seed: 1, durationMs: 5_000 })
+ *
+ * export const example = violations.length === 0
+ * ```
+ */
 export const simulate = (options: SimulateOptions): Verdict => {
   const { bug, durationMs, faults: kept, onProgress, pace = "busy", seed, trace = false } = options
   const alone = scenarioOf(seed, durationMs, pace)

@@ -78,6 +78,7 @@ export interface HostChange extends At {
   readonly kind: "host"
   readonly change: string
 }
+/** What may go wrong in a world, as data; times are milliseconds after its start. */
 export type Fault =
   | Crash
   | Stop

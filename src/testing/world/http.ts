@@ -18,6 +18,7 @@ export interface SimulatedRequest {
   readonly text: string
 }
 
+/** What a host answers. */
 export interface SimulatedResponse {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>

@@ -12,6 +12,7 @@ export interface LaunchParts {
   readonly overrides: ((process: Process) => Overrides) | undefined
 }
 
+/** A running program beside the replicas: it can be interrupted, killed or paused, and keeps its exit. */
 export class LaunchedProcess<A, E> {
   readonly process: Process
   private readonly kernel: Kernel

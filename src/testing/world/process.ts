@@ -7,6 +7,7 @@ import type { Kernel } from "./kernel.ts"
 /** Operations after which a fiber lets others run: Effect's own default. */
 const opsBeforeYield = 2_048
 
+/** One process of a world: its clock, its fibers, and whether it lives, stands still or is gone. */
 export class Process implements Turn {
   readonly name: string
   readonly chance: Chance

@@ -45,6 +45,7 @@ export interface ReplicaParts {
 /** A process that ends by itself is started again after so many microseconds, as a supervisor would. */
 const restartAfter = 1_000_000
 
+/** One replica of the app: a process that is started again when it ends, with a disk that outlives it. */
 export class Replica {
   readonly name: string
   readonly index: number

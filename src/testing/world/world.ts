@@ -26,7 +26,9 @@ export interface Watcher extends RedisWatcher, HttpWatcher, ProcessWatcher {
   readonly onFault?: (fault: Fault | OwnFault, phase: "begins" | "ends") => void
 }
 
+/** What a world consists of. Times are milliseconds. */
 export interface WorldOptions {
+  /** Decides every delay and chance of the world: the same seed is the same history. */
   readonly seed: number | string
   /** When it begins, in epoch milliseconds; 1 January 2026 where not given. */
   readonly start?: number
@@ -48,6 +50,41 @@ export interface WorldOptions {
 
 const defaultStart = Date.UTC(2026, 0, 1)
 
+/**
+ * A simulated world: replicas of an app, Redis, a host that answers their requests, the network between them and faults, under
+ * one virtual clock and one seed. Everything happens inside {@link World.run}, synchronously. What a watcher throws is thrown by
+ * `run`.
+ *
+ * @example
+ * ```ts
+ * import { JobCollector } from "job-collector"
+ * import { World } from "job-collector/testing"
+ *
+ * const delivered: Array<string> = []
+ * const world = new World({
+ *   seed: 1,
+ *   app: () => JobCollector.layer({ apiBaseUrl: "http://api.test", groupStartId: "0" }),
+ *   host: ({ headers, path }) => {
+ *     if (path !== "/api/jobs/add") return { status: 404 }
+ *     delivered.push(headers["idempotency-key"] ?? "")
+ *     return { status: 200, afterMs: 20, body: { job_id: 1, credits_deducted: 56 } }
+ *   }
+ * })
+ * const at = new Date(world.now).toISOString()
+ * world.add("modelsgateway:events:transcribe", {
+ *   event_id: "evt-1",
+ *   user_id: "u-1",
+ *   device_id: "d-1",
+ *   session_id: "s-1",
+ *   started_at: at,
+ *   completed_at: at,
+ *   audio_seconds: "10"
+ * })
+ * world.run("1 minute")
+ *
+ * export const example = delivered.join() === "evt-1"
+ * ```
+ */
 export class World {
   readonly kernel: Kernel
   readonly redis: RedisNetwork

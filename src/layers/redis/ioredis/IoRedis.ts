@@ -40,7 +40,22 @@ const sendOver =
       return Effect.sync(forget)
     })
 
-/** The `Redis` service over ioredis. Fails only for options that cannot be meant, naming the rule. */
+/**
+ * The `Redis` service over ioredis: standalone, TLS, Sentinel or Cluster. Building it does not wait for Redis; it fails only for
+ * options that cannot be meant, with a `RedisError` that names the rule. A command fails with `RedisError`: Redis's own reply
+ * (`WRONGTYPE …`), or that there is no connection or no answer. Commands are sent once; repeating is the caller's decision.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { layerIoRedis, Redis } from "job-collector"
+ *
+ * export const length = Effect.gen(function* () {
+ *   const redis = yield* Redis
+ *   return yield* redis.send<number>("XLEN", "modelsgateway:events:dlq")
+ * }).pipe(Effect.provide(layerIoRedis({ url: Redacted.make("redis://127.0.0.1:6379") })))
+ * ```
+ */
 export const layer = (options: IoRedisOptions): Layer.Layer<Redis, RedisError> =>
   Layer.effect(
     Redis,
