@@ -1,8 +1,8 @@
-/** `job-collector abandoned …`: see what was given up, put it back, or delete it. */
-import { Clock, Console, Effect, Option, Stream } from "effect"
+/** `job-collector abandoned …`: see what was abandoned, put it back, or delete it. */
+import { Clock, Effect, Option, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { AbandonReason } from "../domain/delivery/dlq.ts"
-import { fieldsToObject } from "../domain/events/entry.ts"
+import { fieldsToObject, shownEventId } from "../domain/events/entry.ts"
 import { instant } from "../domain/events/instant.ts"
 import { printable } from "../domain/text/printable.ts"
 import {
@@ -17,27 +17,31 @@ import {
   scan
 } from "../programs/operator/redrive.ts"
 import type { EventStreamsError } from "../services/EventStreamsError.ts"
-import { json } from "./flags.ts"
+import { CountFlag, json } from "./flags.ts"
+import { printListing } from "./listing.ts"
 import {
   boundsOf,
   dryRun,
   type Filters,
   filters,
-  isOrigin,
   limit,
   Misused,
   type Operated,
-  operating
+  operating,
+  originsOf
 } from "./operator.ts"
+import { printAside, printJson, printLine, printLines, printRow } from "./output.ts"
 
 const reason = Flag.Literals("reason", AbandonReason.literals).pipe(
-  Flag.withDescription("Only what was given up for this reason"),
+  Flag.withDescription("Only events abandoned for this reason"),
   Flag.optional,
   Flag.map(Option.getOrUndefined)
 )
 
 const ids = Argument.variadic(
-  Argument.String("id").pipe(Argument.withDescription("Ids of abandoned entries, or event ids"))
+  Argument.String("id").pipe(
+    Argument.withDescription("Entry ids or event ids; without any, all that match the filters")
+  )
 )
 
 interface Selection extends Filters {
@@ -49,23 +53,29 @@ const isFiltered = ({ newerThan, olderThan, reason, stream }: Selection): boolea
   [reason, stream, olderThan, newerThan].some((filter) => filter !== undefined)
 
 /** What the filters and ids select, of every shard. */
-const selected = ({ sets, streams }: Operated, selection: Selection) =>
-  Effect.map(boundsOf(selection), (bounds) => {
-    const wanted = new Set(selection.ids)
-    return Stream.fromIterable(sets).pipe(
-      Stream.flatMap(({ abandoned }) =>
-        Stream.map(scan(streams, abandoned, bounds), (entry) => abandonedItem(abandoned, entry))
-      ),
-      Stream.filter(
-        ({ abandoned, eventId, id }) =>
-          (wanted.size === 0 || wanted.has(id) || (eventId !== undefined && wanted.has(eventId))) &&
-          (selection.reason === undefined || abandoned?.reason === selection.reason) &&
-          isOrigin(sets, selection.stream, abandoned?.origin_stream)
-      )
+const selected = Effect.fnUntraced(function* (
+  operated: Operated,
+  selection: Selection,
+  order: "oldest first" | "newest first" = "oldest first"
+) {
+  const { sets, streams } = operated
+  const bounds = yield* boundsOf(selection)
+  const origins = yield* originsOf(operated, selection.stream)
+  const wanted = new Set(selection.ids)
+  return Stream.fromIterable(sets).pipe(
+    Stream.flatMap(({ abandoned }) =>
+      Stream.map(scan(streams, abandoned, bounds, order), (entry) => abandonedItem(abandoned, entry))
+    ),
+    Stream.filter(
+      ({ abandoned, eventId, id }) =>
+        (wanted.size === 0 || wanted.has(id) || (eventId !== undefined && wanted.has(eventId))) &&
+        (selection.reason === undefined || abandoned?.reason === selection.reason) &&
+        (origins === undefined || (abandoned !== undefined && origins.has(abandoned.origin_stream)))
     )
-  })
+  )
+})
 
-const objectOf = ({ abandoned, event, eventId, id, stream }: AbandonedItem) => ({
+const valueOf = ({ abandoned, event, eventId, id, stream }: AbandonedItem) => ({
   stream,
   id,
   event_id: eventId ?? null,
@@ -73,54 +83,56 @@ const objectOf = ({ abandoned, event, eventId, id, stream }: AbandonedItem) => (
   event: fieldsToObject(event)
 })
 
-const lineOf = ({ abandoned, eventId, id }: AbandonedItem): string =>
+const rowOf = ({ abandoned, eventId, id }: AbandonedItem): string =>
   abandoned === undefined
     ? `${id}  unreadable: it does not decode`
-    : printable(
-        `${id}  ${eventId ?? "-"}  ${abandoned.reason} ${instant(abandoned.abandoned_at)}  attempts ${abandoned.attempts}  ` +
-          `${abandoned.origin_stream} ${abandoned.origin_id}  ${abandoned.error_code}: ${abandoned.error_message}`
-      )
+    : `${id}  ${shownEventId(eventId ?? "-")}  ${abandoned.reason} ${instant(abandoned.abandoned_at)}  attempts ${abandoned.attempts}  ` +
+      `${abandoned.origin_stream} ${abandoned.origin_id}  ${abandoned.error_code}: ${abandoned.error_message}`
 
 const list = Command.make("list", { ids, reason, ...filters, limit, json }, (flags) =>
   operating((operated) =>
-    Effect.gen(function* () {
-      let shown = 0
-      yield* Stream.runForEach(Stream.take(yield* selected(operated, flags), flags.limit), (item) => {
-        shown += 1
-        return Console.log(flags.json ? JSON.stringify(objectOf(item)) : lineOf(item))
+    Effect.flatMap(selected(operated, flags, "newest first"), (items) =>
+      printListing(items, {
+        limit: flags.limit,
+        json: flags.json,
+        value: valueOf,
+        row: rowOf,
+        none: "no abandoned event",
+        what: "abandoned"
       })
-      if (!flags.json) yield* Console.log(shown === 0 ? "nothing was given up" : `${shown} abandoned`)
-    })
+    )
   )
-).pipe(Command.withDescription("Shows what was given up, and why; with --json one object a line"))
+).pipe(Command.withDescription("List abandoned events and why they were abandoned, newest first"))
+
+const times: ReadonlySet<string> = new Set(["first_failed_at", "abandoned_at"])
+
+const detailsOf = ({ abandoned, event, id, stream }: AbandonedItem): ReadonlyArray<string> => [
+  `${stream} ${id}`,
+  ...Object.entries({ ...abandoned, ...fieldsToObject(event) }).map(
+    ([name, value]) => `  ${name.padEnd(18)} ${times.has(name) && typeof value === "number" ? instant(value) : value}`
+  )
+]
 
 const show = Command.make(
   "show",
-  { id: Argument.String("id").pipe(Argument.withDescription("Id of an abandoned entry, or an event id")), json },
+  { id: Argument.String("id").pipe(Argument.withDescription("Entry id or event id")), json },
   (flags) =>
     operating((operated) =>
       Effect.gen(function* () {
         const none = { reason: undefined, stream: undefined, olderThan: undefined, newerThan: undefined }
         const found = yield* Stream.runCollect(yield* selected(operated, { ...none, ids: [flags.id] }))
-        if (found.length === 0) return yield* new Misused({ problem: `no abandoned entry has the id ${flags.id}` })
+        if (found.length === 0)
+          return yield* new Misused({ problem: `no abandoned entry has the id ${printable(flags.id)}` })
         yield* Effect.forEach(
           found,
-          (item) => {
-            if (flags.json) return Console.log(JSON.stringify(objectOf(item), null, 2))
-            const rows = Object.entries({ ...item.abandoned, ...fieldsToObject(item.event) })
-            const times = new Set(["first_failed_at", "abandoned_at"])
-            const lines = rows.map(([name, value]) =>
-              printable(`  ${name.padEnd(18)} ${times.has(name) && typeof value === "number" ? instant(value) : value}`)
-            )
-            return Console.log([`${item.stream} ${item.id}`, ...lines].join("\n"))
-          },
+          (item) => (flags.json ? printJson(valueOf(item), 2) : printLines(detailsOf(item))),
           { discard: true }
         )
       })
     )
-).pipe(Command.withDescription("Shows one abandoned entry with its whole event"))
+).pipe(Command.withDescription("Show one abandoned entry with its whole event"))
 
-/** Says on stderr how far it is, at most once a second, and what a stop left. */
+/** Reports progress on stderr at most once a second, and what a stop left undone. */
 const reporter = (verb: string, named: boolean) => {
   let last: Progress = noProgress
   let saidAt: number | undefined
@@ -131,12 +143,12 @@ const reporter = (verb: string, named: boolean) => {
         saidAt ??= now
         if (now < saidAt + 1_000) return Effect.void
         saidAt = now
-        return Console.error(`${verb} ${progress.done} …`)
+        return printAside(`${verb} ${progress.done} …`)
       }),
     interrupted: Effect.suspend(() =>
-      Console.error(
-        `stopped: ${last.done} ${verb}, none lost or doubled; the same command again goes on with the rest${
-          named ? ", and names what is done as missing" : ""
+      printAside(
+        `stopped: ${last.done} ${verb}, none lost or duplicated; run the same command again to continue${
+          named ? " (it reports what is already done as missing)" : ""
         }`
       )
     )
@@ -146,18 +158,18 @@ const reporter = (verb: string, named: boolean) => {
 const summaryOf = (verb: string, { done, gone, noReader, unreadable }: Progress): string =>
   [
     `${done} ${verb}`,
-    ...(gone > 0 ? [`${gone} gone before their turn`] : []),
-    ...(unreadable > 0 ? [`${unreadable} unreadable, left where they are`] : []),
-    ...(noReader > 0 ? [`${noReader} of a stream that nobody reads, left where they are`] : [])
+    ...(gone > 0 ? [`${gone} already gone`] : []),
+    ...(unreadable > 0 ? [`${unreadable} unreadable, left in place`] : []),
+    ...(noReader > 0 ? [`${noReader} from a stream that nobody reads, left in place`] : [])
   ].join(", ")
 
-/** What was named on the command line and not done, a line each. */
+/** What was named on the command line but not done, a line each. */
 const undone = (verb: string, flags: Selection, missing: ReadonlySet<string>, progress: Progress) => {
   if (flags.ids.length === 0) return []
   const left = progress.gone + progress.unreadable + progress.noReader
   return [
     ...[...missing].map(
-      (id) => `no abandoned entry${isFiltered(flags) ? " that the filters select" : ""} has the id ${id}`
+      (id) => `no abandoned entry${isFiltered(flags) ? " that matches the filters" : ""} has the id ${printable(id)}`
     ),
     ...(left > 0 ? [`${left} of the entries named could not be ${verb}`] : [])
   ]
@@ -190,19 +202,15 @@ const redrive = (
       )
       const conclude = (progress: Progress) =>
         Effect.gen(function* () {
-          yield* Console.log(
-            flags.json
-              ? JSON.stringify({
-                  dry_run: flags.dryRun,
-                  [verb]: progress.done,
-                  gone: progress.gone,
-                  unreadable: progress.unreadable,
-                  no_reader: progress.noReader
-                })
-              : flags.dryRun
-                ? `would be: ${summaryOf(verb, progress)}`
-                : summaryOf(verb, progress)
-          )
+          yield* flags.json
+            ? printJson({
+                dry_run: flags.dryRun,
+                [verb]: progress.done,
+                gone: progress.gone,
+                unreadable: progress.unreadable,
+                no_reader: progress.noReader
+              })
+            : printLine(`${flags.dryRun ? "would be: " : ""}${summaryOf(verb, progress)}`)
           const problems = undone(verb, flags, missing, progress)
           if (problems.length > 0) return yield* new Misused({ problem: problems.join("\n") })
         })
@@ -212,7 +220,7 @@ const redrive = (
         yield* Stream.runForEach(items, (item) =>
           Effect.flatMap(countedBy(progress, item), (next) => {
             progress = next
-            return flags.json ? Effect.void : Console.log(lineOf(item))
+            return flags.json ? Effect.void : printRow(rowOf(item))
           })
         )
         return yield* conclude(progress)
@@ -230,14 +238,7 @@ const replay = Command.make(
     ids,
     reason,
     ...filters,
-    rate: Flag.Int("rate").pipe(
-      Flag.filter(
-        (rate) => rate >= 1,
-        () => "must be at least 1"
-      ),
-      Flag.withDescription("At most so many a second"),
-      Flag.withDefault(100)
-    ),
+    rate: CountFlag("rate", "Maximum replays per second").pipe(Flag.withDefault(100)),
     dryRun,
     json
   },
@@ -254,7 +255,7 @@ const replay = Command.make(
   }
 ).pipe(
   Command.withDescription(
-    "Puts events back at their streams' ends, their attempts starting over; may be stopped and run again"
+    "Put events back at the end of their streams with their attempts reset; can be interrupted and run again"
   )
 )
 
@@ -264,22 +265,22 @@ const drop = Command.make(
     ids,
     reason,
     ...filters,
-    all: Flag.Boolean("all").pipe(Flag.withDescription("Everything, without a filter"), Flag.withDefault(false)),
+    all: Flag.Boolean("all").pipe(Flag.withDescription("Drop everything, without a filter"), Flag.withDefault(false)),
     dryRun,
     json
   },
   (flags) =>
     flags.ids.length === 0 && !flags.all && !isFiltered(flags)
-      ? Effect.fail(new Misused({ problem: "drop deletes for good: name ids or a filter, or say --all" }))
+      ? Effect.fail(new Misused({ problem: "drop deletes permanently: name ids, give a filter, or pass --all" }))
       : redrive(
           "dropped",
           flags,
           () => (progress) => Effect.succeed(oneMore(progress)),
           ({ streams }, items, step) => dropAll(streams, items, step)
         )
-).pipe(Command.withDescription("Deletes abandoned events for good; export them first with list --json"))
+).pipe(Command.withDescription("Delete abandoned events permanently; export them first with `abandoned list --json`"))
 
 export const abandoned = Command.make("abandoned").pipe(
-  Command.withDescription("See and redrive what was given up"),
+  Command.withDescription("Inspect, replay or delete events that were abandoned"),
   Command.withSubcommands([list, show, replay, drop])
 )

@@ -1,63 +1,70 @@
 /** `job-collector dlq …`: what waits for its next attempt. */
-import { Clock, Console, Effect, Option, Stream } from "effect"
+import { Clock, Effect, Option, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
-import { fieldsToObject } from "../domain/events/entry.ts"
+import { fieldsToObject, shownEventId } from "../domain/events/entry.ts"
 import { instant } from "../domain/events/instant.ts"
-import { printable } from "../domain/text/printable.ts"
 import { type DlqItem, dlqItem, scan } from "../programs/operator/redrive.ts"
 import { json } from "./flags.ts"
-import { boundsOf, filters, isOrigin, limit, operating } from "./operator.ts"
+import { printListing } from "./listing.ts"
+import { boundsOf, filters, limit, operating, originsOf } from "./operator.ts"
 
-const dueIn = (notBefore: number, now: number): string =>
-  notBefore <= now ? "due" : `due in ${Math.ceil((notBefore - now) / 1_000)} s`
+const seconds = (millis: number): string => `${Math.ceil(millis / 1_000)} s`
 
-const lineOf = ({ eventId, id, retry }: DlqItem, now: number): string =>
+export const dueIn = (notBefore: number, now: number): string =>
+  notBefore > now ? `due in ${seconds(notBefore - now)}` : `overdue by ${seconds(now - notBefore)}`
+
+const rowOf = ({ eventId, id, retry }: DlqItem, now: number): string =>
   retry === undefined
-    ? `${id}  unreadable: it does not decode, and is abandoned as invalid when it is read`
-    : printable(
-        `${id}  ${eventId ?? "-"}  attempt ${retry.attempt} failed ${instant(retry.last_failed_at)}, ${dueIn(retry.not_before, now)}  ` +
-          `${retry.origin_stream} ${retry.origin_id}  ${retry.error_code}: ${retry.error_message}`
-      )
+    ? `${id}  unreadable: it does not decode, and will be abandoned as invalid when it is read`
+    : `${id}  ${shownEventId(eventId ?? "-")}  attempt ${retry.attempt} failed ${instant(retry.last_failed_at)}, ` +
+      `${dueIn(retry.not_before, now)}  ${retry.origin_stream} ${retry.origin_id}  ${retry.error_code}: ${retry.error_message}`
 
-const list = Command.make(
-  "list",
-  {
-    ...filters,
-    reason: Flag.String("reason").pipe(
-      Flag.withDescription("Only failures of this error code, such as HTTP_503 or TIMEOUT"),
-      Flag.optional,
-      Flag.map(Option.getOrUndefined)
-    ),
-    limit,
-    json
-  },
-  (flags) =>
-    operating(({ sets, streams }) =>
-      Effect.gen(function* () {
-        const bounds = yield* boundsOf(flags)
-        const now = yield* Clock.currentTimeMillis
-        let shown = 0
-        yield* Stream.fromIterable(sets).pipe(
-          Stream.flatMap((set) => Stream.map(scan(streams, set.dlq, bounds), (entry) => dlqItem(set.dlq, entry))),
-          Stream.filter(({ retry }) => isOrigin(sets, flags.stream, retry?.origin_stream)),
-          Stream.filter(({ retry }) => flags.reason === undefined || retry?.error_code === flags.reason),
-          Stream.take(flags.limit),
-          Stream.runForEach((item) => {
-            shown += 1
-            const { event, eventId, id, retry, stream } = item
-            return Console.log(
-              flags.json
-                ? JSON.stringify({ stream, id, event_id: eventId, retry, event: fieldsToObject(event) })
-                : lineOf(item, now)
-            )
-          })
+const reason = Flag.String("reason").pipe(
+  Flag.filter(
+    (code) => /^(?:HTTP_\d{3}|TIMEOUT|NETWORK|BAD_RESPONSE)$/.test(code),
+    () => "HTTP_<status>, TIMEOUT, NETWORK or BAD_RESPONSE"
+  ),
+  Flag.withDescription("Only failures with this error code, such as HTTP_503 or TIMEOUT"),
+  Flag.optional,
+  Flag.map(Option.getOrUndefined)
+)
+
+const list = Command.make("list", { ...filters, reason, limit, json }, (flags) =>
+  operating((operated) =>
+    Effect.gen(function* () {
+      const { sets, streams } = operated
+      const bounds = yield* boundsOf(flags)
+      const origins = yield* originsOf(operated, flags.stream)
+      const now = yield* Clock.currentTimeMillis
+      const items = Stream.fromIterable(sets).pipe(
+        Stream.flatMap((set) =>
+          Stream.map(scan(streams, set.dlq, bounds, "newest first"), (entry) => dlqItem(set.dlq, entry))
+        ),
+        Stream.filter(
+          ({ retry }) =>
+            (origins === undefined || (retry !== undefined && origins.has(retry.origin_stream))) &&
+            (flags.reason === undefined || retry?.error_code === flags.reason)
         )
-        if (!flags.json) yield* Console.log(shown === 0 ? "nothing waits" : `${shown} waiting`)
+      )
+      yield* printListing(items, {
+        limit: flags.limit,
+        json: flags.json,
+        value: ({ event, eventId, id, retry, stream }) => ({
+          stream,
+          id,
+          event_id: eventId ?? null,
+          retry: retry ?? null,
+          event: fieldsToObject(event)
+        }),
+        row: (item) => rowOf(item, now),
+        none: "no event is waiting for a retry",
+        what: "waiting"
       })
-    )
-).pipe(Command.withDescription("Shows what failed and waits for its next attempt; with --json one object a line"))
+    })
+  )
+).pipe(Command.withDescription("List the events that are waiting for a retry, newest first"))
 
 export const dlq = Command.make("dlq").pipe(
-  Command.withDescription("See what waits in the dead letter queue"),
+  Command.withDescription("Inspect the dead letter queue: failed events waiting for a retry"),
   Command.withSubcommands([list])
 )

@@ -5,11 +5,11 @@ import { formatKeyPair, KEY_FORMATS } from "../domain/signing/keyPair.ts"
 import { generateKeyPair } from "../layers/signing/KeyGenerator.ts"
 
 const format = Flag.Literals("format", KEY_FORMATS).pipe(
-  Flag.withDescription("How the keys are written; hex where none is given"),
+  Flag.withDescription("Key encoding (default: hex)"),
   Flag.withDefault("hex")
 )
 
-/** `job-collector keygen`: a fresh key pair, as lines for an environment file. */
+/** `job-collector keygen`: a new key pair, as lines for an environment file. */
 export const keygen = Command.make(
   "keygen",
   { format },
@@ -18,6 +18,6 @@ export const keygen = Command.make(
   }, Effect.provide(SecureRandom.layerWebCrypto))
 ).pipe(
   Command.withDescription(
-    "Prints a fresh Ed25519 key pair; give the public key to the API, keep the private one secret"
+    "Print a new Ed25519 key pair; register the public key with the API and keep the private key secret"
   )
 )

@@ -1,7 +1,8 @@
-/** What the operator's commands on Redis have in common: settings, connection, flags and output. */
-import { Clock, Console, Context, Duration, Effect, Layer, Option, Schedule, Schema } from "effect"
+/** What the operator's commands on Redis share: settings, connection, and the flags that select entries. */
+import { Clock, Context, Duration, Effect, Layer, Option, Schedule, Schema } from "effect"
 import { Flag } from "effect/cli"
 import type { StreamSet } from "../domain/options/options.ts"
+import { printable } from "../domain/text/printable.ts"
 import * as EventStreamsLayer from "../layers/redis/EventStreams.ts"
 import * as IoRedis from "../layers/redis/ioredis/IoRedis.ts"
 import * as Environment from "../layers/settings/Environment.ts"
@@ -9,12 +10,13 @@ import type { Bounds } from "../programs/operator/redrive.ts"
 import { EventStreams } from "../services/EventStreams.ts"
 import { EventStreamsError } from "../services/EventStreamsError.ts"
 import type { Redis, RedisError } from "../services/Redis.ts"
-import { DurationFlag } from "./flags.ts"
+import { CountFlag, DurationFlag, TextFlag } from "./flags.ts"
+import { printAside } from "./output.ts"
 
 /** Redis cannot be asked, or refuses. */
 export class RedisUnusable extends Schema.TaggedError<RedisUnusable>()("RedisUnusable", { problem: Schema.String }) {
   override get message(): string {
-    return `Redis: ${this.problem}`
+    return `Redis: ${printable(this.problem)}`
   }
 }
 
@@ -26,7 +28,8 @@ export class Misused extends Schema.TaggedError<Misused>()("Misused", { problem:
 }
 
 /** Says why a command cannot use the engine that lives in the service's own process. */
-export const memoryProblem = "memory: lives inside the service's process; this command needs redis:// or rediss://"
+export const memoryProblem =
+  "memory: exists only inside the service's process; this command needs redis:// or rediss://"
 
 /** Waits up to five seconds for the first answer; a refusal is final. */
 export const awaitAnswer = (streams: EventStreams["Service"]): Effect.Effect<void, EventStreamsError> =>
@@ -58,7 +61,7 @@ export const redisSettings = Environment.all({ redis: Environment.redis, streams
 export const operating = <A, E, R>(command: (operated: Operated) => Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const { settings, warnings } = yield* Environment.load(redisSettings)
-    yield* Effect.forEach(warnings, (warning) => Console.error(`warning: ${warning}`), { discard: true })
+    yield* Effect.forEach(warnings, (warning) => printAside(`warning: ${warning}`), { discard: true })
     const { redis, streams } = settings
     if (redis._tag === "Memory") {
       return yield* new Environment.SettingsError({ problems: [{ variable: "REDIS_URL", problem: memoryProblem }] })
@@ -76,27 +79,21 @@ export const operating = <A, E, R>(command: (operated: Operated) => Effect.Effec
   )
 
 export const dryRun = Flag.Boolean("dry-run").pipe(
-  Flag.withDescription("Say what would be done, and do nothing"),
+  Flag.withDescription("Show what would be done without doing it"),
   Flag.withDefault(false)
 )
 
 const age = (name: string, description: string) =>
   DurationFlag(name, description).pipe(Flag.optional, Flag.map(Option.getOrUndefined))
 
-const optionalText = (name: string, description: string) =>
-  Flag.String(name).pipe(Flag.withDescription(description), Flag.optional, Flag.map(Option.getOrUndefined))
-
 /** Filters by origin and age. */
 export const filters = {
-  stream: optionalText("stream", "Only events of this stream: transcribe, process, or a stream's key"),
-  olderThan: age("older-than", 'Only what is older than, such as "2 hours"'),
-  newerThan: age("newer-than", 'Only what is newer than, such as "30 minutes"')
+  stream: TextFlag("stream", "Only events from this stream: transcribe, process, dlq or a stream's key"),
+  olderThan: age("older-than", 'Only entries older than this, such as 2h or "2 hours"'),
+  newerThan: age("newer-than", 'Only entries newer than this, such as 30m or "30 minutes"')
 }
 
-/** At most so many lines. */
-export const limit = Flag.Int("limit").pipe(
-  Flag.withSchema(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))),
-  Flag.withDescription("At most so many"),
+export const limit = CountFlag("limit", "Maximum number of entries to show").pipe(
   Flag.withDefault(Number.MAX_SAFE_INTEGER)
 )
 
@@ -113,10 +110,23 @@ export const boundsOf = ({ newerThan, olderThan }: Filters): Effect.Effect<Bound
     to: olderThan === undefined ? undefined : Math.max(0, now - Duration.toMillis(olderThan))
   }))
 
-/** Whether an origin is the one asked for, by key or by its role. */
-export const isOrigin = (sets: ReadonlyArray<StreamSet>, wanted: string | undefined, origin: string | undefined) =>
-  wanted === undefined ||
-  origin === wanted ||
-  (origin !== undefined &&
-    (wanted === "transcribe" || wanted === "process" || wanted === "dlq") &&
-    sets.some((set) => set[wanted] === origin))
+const roles = ["transcribe", "process", "dlq"] as const
+
+/**
+ * The keys that `--stream` names, by role or by key; undefined where it is not given. A key of no role must be a stream
+ * that exists: a host app's own kinds have theirs.
+ */
+export const originsOf = Effect.fnUntraced(function* ({ sets, streams }: Operated, wanted: string | undefined) {
+  if (wanted === undefined) return undefined
+  const role = roles.find((name) => name === wanted)
+  if (role !== undefined) return new Set(sets.map((set) => set[role]))
+  const known = sets.flatMap((set) => roles.map((name) => [name, set[name]] as const))
+  if (known.some(([, key]) => key === wanted)) return new Set([wanted])
+  const isStream = yield* streams.streamInfo(wanted).pipe(
+    Effect.map((info) => info !== undefined),
+    Effect.catchReason("EventStreamsError", "WrongType", () => Effect.succeed(false))
+  )
+  if (isStream) return new Set([wanted])
+  const names = known.map(([name, key]) => `${name} (${key})`).join(", ")
+  return yield* new Misused({ problem: `--stream ${printable(wanted)}: there is no such stream; there are ${names}` })
+})

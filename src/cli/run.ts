@@ -64,14 +64,14 @@ const serviceLayer = (settings: Settings) =>
 /** The endpoints cannot be served. */
 class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", { problem: Schema.String }) {
   override get message(): string {
-    return `HTTP_HOST, HTTP_PORT: ${this.problem}; choose another, or 0 for any free port`
+    return `HTTP_HOST, HTTP_PORT: ${this.problem}; choose another port, or 0 for any free one`
   }
 }
 
 const listening = ({ http: { host, port } }: Settings) =>
   NodeHttpServer.layer(createPatientServer, { host, port }).pipe(
     Layer.catchTag("ServeError", ({ cause }) => {
-      const problem = cause instanceof Error ? cause.message : `${host}:${port} cannot be listened on`
+      const problem = cause instanceof Error ? cause.message : `cannot listen on ${host}:${port}`
       return Layer.effectContext(new CannotListen({ problem }))
     })
   )
@@ -126,4 +126,4 @@ export const run = Command.make(
     const level = yield* GlobalFlag.LogLevel
     return yield* Effect.andThen(warn, serve(settings)).pipe(Effect.provide(observability(settings, level)))
   })
-).pipe(Command.withDescription("Runs the service until it is sent SIGTERM or SIGINT"))
+).pipe(Command.withDescription("Run the service until it receives SIGTERM or SIGINT"))

@@ -1,23 +1,24 @@
 /** `job-collector why <event_id>`: an event's story. */
-import { Clock, Console, Duration, Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { instant } from "../domain/events/instant.ts"
 import { timeOfId } from "../domain/events/streamId.ts"
 import { printable } from "../domain/text/printable.ts"
 import { type Chapter, tell } from "../programs/operator/eventHistory.ts"
 import { DurationFlag, json } from "./flags.ts"
-import { operating } from "./operator.ts"
+import { Misused, operating } from "./operator.ts"
+import { plural, printJson, printLines } from "./output.ts"
 
 const held = (chapter: Chapter): string =>
   chapter.place === "abandoned" || chapter.holding === undefined
     ? ""
-    : `, held by ${chapter.holding.consumer}, idle ${chapter.holding.idle} ms, handed out ${chapter.holding.deliveries} times`
+    : `, held by ${chapter.holding.consumer}, idle ${chapter.holding.idle} ms, handed out ${plural(chapter.holding.deliveries, "time")}`
 
 const lineOf = (chapter: Chapter): string => {
   const { id, stream } = chapter
   switch (chapter.place) {
     case "source": {
-      const came = `came ${instant(timeOfId(id))}${chapter.replayed ? " by a replay" : ""}`
+      const came = `added ${instant(timeOfId(id))}${chapter.replayed ? " by a replay" : ""}`
       return `${stream} ${id}: ${came}, ${chapter.state}${held(chapter)}`
     }
     case "dlq": {
@@ -30,7 +31,7 @@ const lineOf = (chapter: Chapter): string => {
     case "abandoned": {
       const { abandoned_at, attempts, error_code, error_message, origin_id, reason } = chapter.abandoned
       return (
-        `${stream} ${id}: given up ${instant(abandoned_at)} as ${reason} after ${attempts} ${attempts === 1 ? "attempt" : "attempts"} of entry ${origin_id}: ` +
+        `${stream} ${id}: abandoned ${instant(abandoned_at)} as ${reason} after ${plural(attempts, "attempt")} of entry ${origin_id}: ` +
         `${error_code}: ${error_message}`
       )
     }
@@ -39,18 +40,18 @@ const lineOf = (chapter: Chapter): string => {
 
 /** Where the logs go on: the messages that name an event, and the field that does. */
 const logs = (eventId: string): ReadonlyArray<string> => [
-  `In the logs, lines with the annotation event_id ${eventId}:`,
-  "  event.abandoned   given up, with reason, attempts and error",
-  "  credits.mismatch  delivered, with other credits than expected",
+  `In the logs, look for the annotation event_id ${eventId}:`,
+  "  event.abandoned   abandoned, with reason, attempts and error",
+  "  credits.mismatch  delivered, with different credits than expected",
   "  delivery.failed   each failed attempt (LOG_LEVEL=debug)",
-  "In the traces, spans with the attribute job_collector.event_id."
+  "In the traces, look for spans with the attribute job_collector.event_id."
 ]
 
 export const why = Command.make(
   "why",
   {
     eventId: Argument.String("event_id").pipe(Argument.withDescription("The event's own id")),
-    within: DurationFlag("within", 'How far back the source streams are searched, such as "2 days"').pipe(
+    within: DurationFlag("within", 'How far back to search the source streams, such as 2d or "2 days"').pipe(
       Flag.withDefault(Duration.days(7))
     ),
     json
@@ -59,13 +60,10 @@ export const why = Command.make(
     operating(({ group, sets, streams }) =>
       Effect.gen(function* () {
         const from = Math.max(0, (yield* Clock.currentTimeMillis) - Duration.toMillis(within))
-        const story = yield* tell(streams, group, sets, eventId, { from })
-        if (asJson) {
-          const { chapters, verdict } = story
-          return yield* Console.log(JSON.stringify({ event_id: eventId, chapters, verdict }, null, 2))
-        }
-        const lines = [...story.chapters.map(lineOf), story.verdict, ...logs(eventId)]
-        yield* Console.log(lines.map(printable).join("\n"))
+        const { chapters, verdict } = yield* tell(streams, group, sets, eventId, { from })
+        if (asJson) yield* printJson({ event_id: eventId, chapters, verdict }, 2)
+        else if (chapters.length > 0) yield* printLines([...chapters.map(lineOf), verdict, ...logs(eventId)])
+        if (chapters.length === 0) return yield* new Misused({ problem: `${printable(eventId)}: ${verdict}` })
       })
     )
-).pipe(Command.withDescription("Tells an event's story from what Redis holds of it"))
+).pipe(Command.withDescription("Show what Redis knows about an event"))

@@ -5,6 +5,7 @@
  * | --- | --- | --- |
  * | the four names of a stream set | stream | contract sections 3 and 5; one consumer group on each but the abandoned one |
  * | `{<stream>}:lease:<group>:<consumer>` | string, 5 s | who uses a consumer name; the value is a token of the process |
+ * | `{<stream>}:start:<group>` | string | the id that the group was created at: what lies before it was never read by it |
  * | `{<stream>}:replayed` | set, 30 days | ids of entries that a replay put back: their time bounds are not checked again |
  *
  * `{<stream>}` is the stream's own name where it carries a hash tag, else the name in braces, so that a key always
@@ -104,6 +105,10 @@ export class EventStreams extends Context.Service<
     readonly reader: Effect.Effect<StreamReader, EventStreamsError, Scope.Scope>
     /** XGROUP CREATE … MKSTREAM: false where the group exists. */
     readonly createGroup: (stream: string, group: string, startId: string) => Effect.Effect<boolean, EventStreamsError>
+    /** Keeps the id that a group was created at; Redis itself forgets it with the first read. */
+    readonly keepGroupStart: (stream: string, group: string, id: string) => Effect.Effect<void, EventStreamsError>
+    /** The id that a group was created at, where it was kept. */
+    readonly groupStart: (stream: string, group: string) => Effect.Effect<string | undefined, EventStreamsError>
     /** XACK: how many were pending. */
     readonly acknowledge: (
       stream: string,
@@ -204,8 +209,12 @@ export class EventStreams extends Context.Service<
       to: string,
       count: number
     ) => Effect.Effect<ReadonlyArray<StreamEntry>, EventStreamsError>
-    /** The last entries, the latest first (XREVRANGE). */
-    readonly latest: (stream: string, count: number) => Effect.Effect<ReadonlyArray<StreamEntry>, EventStreamsError>
+    /** The last entries, of all or within bounds as those of `range`, the latest first (XREVRANGE). */
+    readonly latest: (
+      stream: string,
+      count: number,
+      bounds?: { readonly from: string; readonly to: string }
+    ) => Effect.Effect<ReadonlyArray<StreamEntry>, EventStreamsError>
     /** XDEL: how many there were. */
     readonly remove: (stream: string, ids: ReadonlyArray<string>) => Effect.Effect<number, EventStreamsError>
     /** Puts an abandoned event back at its origin stream's end; undefined where the abandoned entry is gone. */

@@ -6,7 +6,10 @@ import { abandoned } from "../../src/cli/abandoned.ts"
 import { check } from "../../src/cli/check.ts"
 import { config } from "../../src/cli/config.ts"
 import { dlq } from "../../src/cli/dlq.ts"
+import { ServerRedis } from "../../src/cli/operator.ts"
+import * as Usage from "../../src/cli/usage.ts"
 import { why } from "../../src/cli/why.ts"
+import { Redis } from "../../src/services/Redis.ts"
 
 const root = Command.make("job-collector").pipe(Command.withSubcommands([dlq, abandoned, why, config, check]))
 
@@ -19,6 +22,15 @@ export interface Ran {
 
 /** Runs one of the operator's commands in this process, its environment as given. */
 export const commandLine = (environment: Record<string, string>, ...args: ReadonlyArray<string>): Promise<Ran> =>
+  Effect.runPromise(command(environment, ...args))
+
+/** As {@link commandLine}, on a Redis that the caller has. */
+export const commandOn = (redis: Redis["Service"], ...args: ReadonlyArray<string>): Effect.Effect<Ran> =>
+  command({ REDIS_URL: "redis://memory" }, ...args).pipe(
+    Effect.provideService(ServerRedis, () => Layer.succeed(Redis, redis))
+  )
+
+const command = (environment: Record<string, string>, ...args: ReadonlyArray<string>): Effect.Effect<Ran> =>
   Effect.gen(function* () {
     const exit = yield* Effect.exit(Command.runWith(root, { version: "0.0.0" })(args))
     const out = (yield* TestConsole.logLines).map(String)
@@ -35,9 +47,9 @@ export const commandLine = (environment: Record<string, string>, ...args: Readon
     Effect.provide(
       Layer.mergeAll(
         NodeServices.layer,
-        TestConsole.layer,
+        Usage.layer,
+        Layer.fresh(TestConsole.layer),
         ConfigProvider.layer(ConfigProvider.fromEnvRecord(environment))
       )
-    ),
-    Effect.runPromise
+    )
   )

@@ -1,5 +1,6 @@
 /** Entries of Redis streams as they stand there, before anything is believed of them (contract section 3). */
 import { Result, Schema } from "effect"
+import { cut } from "../text/printable.ts"
 
 /** An entry's fields as Redis gives them: name, value, name, value, … */
 export type FlatFields = ReadonlyArray<string>
@@ -175,9 +176,26 @@ export const invalidToFields = (event: Readonly<Record<string, string>>, isSaid:
   })
 }
 
-/** The event id an entry claims, for logs only; undefined where there is none to be seen. */
-export const claimedEventId = (fields: FlatFields): string | undefined => {
+/** The event id an entry claims, whatever else is wrong with the entry; undefined where there is none to be seen. */
+export const eventIdOf = (fields: FlatFields): string | undefined => {
   const decoded = eventFields(fields)
-  const id = Result.isSuccess(decoded) ? decoded.success.values.event_id : undefined
-  return typeof id === "string" && id.length <= 128 ? id : undefined
+  const id = Result.isSuccess(decoded) ? decoded.success.values.event_id : flatValue(fields, "event_id")
+  return typeof id === "string" ? id : undefined
+}
+
+const flatValue = (fields: FlatFields, name: string): string | undefined => {
+  for (let i = 0; i + 1 < fields.length; i += 2) if (fields[i] === name) return fields[i + 1]
+  return undefined
+}
+
+/** The longest event id there may be, and the most that is shown of one. */
+const maxEventId = 128
+
+/** An event id as it is logged and shown. */
+export const shownEventId = (id: string): string => cut(id, maxEventId)
+
+/** The event id an entry claims, for logs. */
+export const claimedEventId = (fields: FlatFields): string | undefined => {
+  const id = eventIdOf(fields)
+  return id === undefined ? undefined : shownEventId(id)
 }

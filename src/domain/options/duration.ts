@@ -5,3 +5,18 @@ const decode = Schema.decodeOption(Schema.DurationFromString)
 /** A duration as people write it, such as `60 seconds`; undefined where it is none, or not finite and above 0. */
 export const durationOf = (text: string): Duration.Duration | undefined =>
   Option.getOrUndefined(Option.filter(decode(text), (it) => Duration.isFinite(it) && Duration.toMillis(it) > 0))
+
+const units: Readonly<Record<string, string>> = {
+  ms: "millis",
+  s: "seconds",
+  m: "minutes",
+  h: "hours",
+  d: "days",
+  w: "weeks"
+}
+
+/** A duration as people type it at a prompt: `2h` as well as `2 hours`. */
+export const typedDurationOf = (text: string): Duration.Duration | undefined => {
+  const [, amount, unit = ""] = /^(\d+(?:\.\d+)?)(ms|[smhdw])$/.exec(text) ?? []
+  return durationOf(amount === undefined ? text : `${amount} ${units[unit]}`)
+}

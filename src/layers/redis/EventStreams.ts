@@ -164,6 +164,8 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
         return newId
       })
 
+    const startKey = (stream: string, group: string) => companionKey(stream, `start:${group}`)
+
     const leaseKey = (stream: string, { group, name }: Consumer) => companionKey(stream, `lease:${group}:${name}`)
 
     const groups = (stream: string) =>
@@ -206,6 +208,8 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
           Effect.as(true),
           Effect.catchReason("EventStreamsError", "BusyGroup", () => Effect.succeed(false))
         ),
+      keepGroupStart: (stream, group, id) => Effect.asVoid(send("SET", startKey(stream, group), id)),
+      groupStart: (stream, group) => Effect.map(send("GET", startKey(stream, group)), textOf),
       acknowledge: (stream, group, ids) => number(send("XACK", stream, group, ...ids)),
       finish: (stream, group, ids) => number(run(Scripts.finish, [stream], [group, ...ids])),
       move: (move) => {
@@ -323,8 +327,8 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
         Effect.asVoid(run(Scripts.unlease, [leaseKey(stream, consumer)], [token])),
       trim: (stream, floorId) => number(run(Scripts.trim, [stream], [floorId ?? ""])),
       range,
-      latest: (stream, count) =>
-        send("XREVRANGE", stream, "+", "-", "COUNT", String(count)).pipe(
+      latest: (stream, count, { from, to } = { from: "-", to: "+" }) =>
+        send("XREVRANGE", stream, to, from, "COUNT", String(count)).pipe(
           Effect.flatMap(readEntries),
           Effect.map(presentEntries)
         ),

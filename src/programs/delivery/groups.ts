@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { greaterId, smallerId } from "../../domain/events/streamId.ts"
 import type { GroupInfo } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
+import { entriesBefore } from "../redis/entriesBefore.ts"
 import { lostByRedis } from "./settle.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
@@ -25,6 +26,35 @@ const restartId = (
   Effect.map(run.streams.streamInfo(stream.key), (info) =>
     info === undefined ? "0" : smallerId(lastSeenId, info.lastGeneratedId)
   )
+
+/** Where a group that is new starts. `$` is said as the id it stands for, so that it can be kept. */
+const firstId = (
+  { options, streams }: CollectorRun,
+  stream: ConsumedStream
+): Effect.Effect<string, EventStreamsError> =>
+  options.groupStartId === "$"
+    ? Effect.map(streams.streamInfo(stream.key), (info) => info?.lastGeneratedId ?? "0")
+    : Effect.succeed(options.groupStartId)
+
+/** Keeps where a new group starts, and says what it passes over. */
+const noteStart = ({ options, streams }: CollectorRun, stream: ConsumedStream, startId: string) =>
+  Effect.gen(function* () {
+    const group = options.consumerGroup
+    // Only `why` and `check` need it: a user who may not keep it can still deliver.
+    yield* Effect.ignore(streams.keepGroupStart(stream.key, group, startId))
+    const { count, more } = yield* entriesBefore(streams, stream.key, startId)
+    if (count === 0) return
+    yield* Effect.logWarning("group.skips_entries").pipe(
+      Effect.annotateLogs({
+        stream: stream.key,
+        group,
+        start_id: startId,
+        entries: count,
+        ...(more ? { more: true } : {}),
+        remedy: `they lie before the group's start and will not be read; XGROUP SETID ${stream.key} ${group} 0 has them read (GROUP_START_ID=0 for new groups)`
+      })
+    )
+  })
 
 /** A group that was lost took with it who owns what: what this process works on or holds becomes its own again. */
 const adoptOwn = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
@@ -49,13 +79,14 @@ const create = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<GroupI
     const startId = isDlq(stream)
       ? "0"
       : lastSeenId === undefined
-        ? options.groupStartId
+        ? yield* firstId(run, stream)
         : yield* restartId(run, stream, lastSeenId)
     const created = yield* streams.createGroup(stream.key, group, startId)
     if (created) {
       yield* (lastSeenId === undefined ? Effect.logInfo("group.created") : Effect.logWarning("group.recreated")).pipe(
         Effect.annotateLogs({ stream: stream.key, group, start_id: startId })
       )
+      if (lastSeenId === undefined && !isDlq(stream)) yield* noteStart(run, stream, startId)
     }
     const made = yield* streams.groupInfo(stream.key, group)
     // An id seen before the stream was lost says nothing about the new one.

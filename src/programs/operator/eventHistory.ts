@@ -1,12 +1,23 @@
 /** An event's story, from what Redis holds of it (contract section 1, `why`). */
 import { Clock, Effect, Stream } from "effect"
 import type { Abandoned, Retry } from "../../domain/delivery/dlq.ts"
-import { claimedEventId } from "../../domain/events/entry.ts"
+import { eventIdOf } from "../../domain/events/entry.ts"
 import { compareIds } from "../../domain/events/streamId.ts"
 import type { StreamSet } from "../../domain/options/options.ts"
 import type { EventStreams, Holding } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { abandonedItem, type Bounds, dlqItem, scan } from "./redrive.ts"
+
+/**
+ * What Redis says of an entry in a source stream:
+ * - `waiting`: the group has not read it yet
+ * - `unread`: there is no such group
+ * - `pending`: read and not acknowledged: being worked on, or its owner is gone
+ * - `acknowledged`: read and acknowledged; how it ended Redis does not say
+ * - `skipped`: it lies before the group's start: the group never read it
+ * - `passed`: acknowledged or skipped, as nobody kept where the group started
+ */
+export type SourceState = "waiting" | "unread" | "pending" | "acknowledged" | "skipped" | "passed"
 
 /** What was found of an event in one place. */
 export type Chapter =
@@ -14,8 +25,7 @@ export type Chapter =
       readonly place: "source"
       readonly stream: string
       readonly id: string
-      /** `waiting`: not read yet. `pending`: being worked on, or its owner is gone. `ended`: acknowledged. */
-      readonly state: "waiting" | "pending" | "ended"
+      readonly state: SourceState
       readonly holding: Holding | undefined
       readonly replayed: boolean
     }
@@ -39,13 +49,20 @@ type Streams = EventStreams["Service"]
 const inSource = (streams: Streams, group: string, stream: string, eventId: string, bounds: Bounds) =>
   Effect.gen(function* () {
     const info = yield* streams.groupInfo(stream, group)
+    const start = yield* streams.groupStart(stream, group)
+    const stateOf = (id: string, isPending: boolean): SourceState => {
+      if (isPending) return "pending"
+      if (info === undefined) return "unread"
+      if (compareIds(id, info.lastDeliveredId) > 0) return "waiting"
+      if (start === undefined) return "passed"
+      return compareIds(id, start) <= 0 ? "skipped" : "acknowledged"
+    }
     return scan(streams, stream, bounds).pipe(
-      Stream.filter(({ fields }) => claimedEventId(fields) === eventId),
+      Stream.filter(({ fields }) => eventIdOf(fields) === eventId),
       Stream.mapEffect(({ id }) =>
         Effect.gen(function* () {
           const holding = yield* streams.holding(stream, group, id)
-          const read = info !== undefined && compareIds(id, info.lastDeliveredId) <= 0
-          const state = holding !== undefined ? "pending" : read ? "ended" : "waiting"
+          const state = stateOf(id, holding !== undefined)
           const replayed = yield* streams.isReplayed(stream, id)
           return { place: "source", stream, id, state, holding, replayed } as const satisfies Chapter
         })
@@ -76,28 +93,46 @@ const inAbandoned = (streams: Streams, stream: string, eventId: string) =>
     )
   )
 
+const sourceVerdicts: Readonly<Record<Exclude<SourceState, "pending">, string>> = {
+  waiting: "it is waiting to be read",
+  unread: "it is not read: the consumer group does not exist yet, and will start at GROUP_START_ID",
+  acknowledged: "it was acknowledged; Redis keeps no outcome: it was delivered, or abandoned and since dropped",
+  skipped: "it was skipped: it lies before the start of the consumer group, which never read it",
+  passed:
+    "the consumer group is past it; Redis does not say whether it was acknowledged or skipped when the group was created"
+}
+
+/** The only rules that a replay does not apply again. */
+const firstReadingOnly = /EVENT_MAX_(?:AGE|SKEW)/
+
+const abandonedVerdict = (id: string, { error_code, error_message, reason }: Abandoned): string => {
+  const said = `it was abandoned as ${reason} (${error_code})`
+  return reason === "invalid" && !firstReadingOnly.test(error_message)
+    ? `${said}; a replay would fail the same way: the producer must send it again, corrected`
+    : `${said}; \`abandoned replay ${id}\` puts it back`
+}
+
+const seconds = (millis: number): string => `${Math.max(0, Math.ceil(millis / 1_000))} s`
+
 /** What the chapters come to, the latest first. */
 const verdictOf = (chapters: ReadonlyArray<Chapter>, now: number): string => {
   const abandoned = chapters.findLast((chapter) => chapter.place === "abandoned")
   const dlq = chapters.findLast((chapter) => chapter.place === "dlq")
   const source = chapters.findLast((chapter) => chapter.place === "source")
-  if (source?.state === "waiting") return "it waits to be read"
   if (source?.state === "pending") {
-    const { holding } = source
-    return `it is in the hands of ${holding?.consumer} since ${Math.round((holding?.idle ?? 0) / 1_000)} s, handed out ${holding?.deliveries} times`
+    const { consumer, deliveries, idle } = source.holding ?? { consumer: "unknown", deliveries: 0, idle: 0 }
+    return `it is held by ${consumer}, last renewed ${seconds(idle)} ago, handed out ${deliveries} times`
   }
+  if (source?.state === "waiting") return sourceVerdicts.waiting
   if (dlq !== undefined) {
     const { attempt, error_code, not_before } = dlq.retry
-    const when = not_before > now ? `in ${Math.ceil((not_before - now) / 1_000)} s` : "now, or when the circuit closes"
-    return `attempt ${attempt} failed with ${error_code}; the next is due ${when}`
+    const due = not_before > now ? `due in ${seconds(not_before - now)}` : `overdue by ${seconds(now - not_before)}`
+    return `attempt ${attempt} failed with ${error_code}; the next one is ${due}`
   }
-  if (abandoned !== undefined) {
-    const { error_code, reason } = abandoned.abandoned
-    return `it was given up as ${reason} (${error_code}); "abandoned replay ${abandoned.id}" puts it back`
-  }
+  if (abandoned !== undefined) return abandonedVerdict(abandoned.id, abandoned.abandoned)
   return source === undefined
-    ? "Redis has nothing of it: it was delivered and its entry trimmed or deleted, it is older than was looked at, or it never came"
-    : "it was acknowledged: delivered, or given up and since dropped"
+    ? "nothing is known of it: it was never sent, or is older than the search, or its entry was trimmed or deleted"
+    : sourceVerdicts[source.state]
 }
 
 /** Looks for an event in every stream; of the source streams only entries within the bounds are looked at. */

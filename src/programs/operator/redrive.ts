@@ -1,7 +1,7 @@
 /** What waits in the DLQ or was abandoned: looked through page by page, put back, or deleted (contract sections 1 and 5). */
 import { Clock, Effect, Option, Result, Stream } from "effect"
 import { type Abandoned, decodeAbandonedEntry, decodeDlqEntry, type Retry } from "../../domain/delivery/dlq.ts"
-import { claimedEventId, type FlatFields } from "../../domain/events/entry.ts"
+import { eventIdOf, type FlatFields } from "../../domain/events/entry.ts"
 import { compareIds } from "../../domain/events/streamId.ts"
 import type { StreamSet } from "../../domain/options/options.ts"
 import type { EventStreams, StreamEntry } from "../../services/EventStreams.ts"
@@ -11,6 +11,9 @@ type Streams = EventStreams["Service"]
 
 const page = 200
 
+/** The ids beyond which no other can lie. */
+const ends = { "oldest first": "18446744073709551615-18446744073709551615", "newest first": "0-1" }
+
 /** Bounds of a scan, both inclusive: ids, or epoch milliseconds of which every id counts. */
 export interface Bounds {
   readonly from?: number | undefined
@@ -18,25 +21,32 @@ export interface Bounds {
 }
 
 /**
- * The entries of a stream that stand there now, in order; what is added meanwhile is left out. No more than a page is held
- * at a time.
+ * The entries of a stream that stand there now, in order or the newest first; what is added meanwhile is left out. No more
+ * than a page is held at a time.
  */
 export const scan = (
   streams: Streams,
   key: string,
-  { from, to }: Bounds = {}
+  { from, to }: Bounds = {},
+  order: "oldest first" | "newest first" = "oldest first"
 ): Stream.Stream<StreamEntry, EventStreamsError> =>
   Stream.unwrap(
     Effect.map(streams.streamInfo(key), (info) => {
       if (info === undefined) return Stream.empty
       const bounded = to === undefined ? undefined : `${to}-18446744073709551615`
+      const first = from === undefined ? "-" : `${from}-0`
       const last =
         bounded === undefined || compareIds(info.lastGeneratedId, bounded) < 0 ? info.lastGeneratedId : bounded
-      return Stream.paginate(from === undefined ? "-" : `${from}-0`, (after) =>
-        Effect.map(streams.range(key, after, last, page), (entries) => {
+      const [start, read] =
+        order === "oldest first"
+          ? [first, (at: string) => streams.range(key, at, last, page)]
+          : [last, (at: string) => streams.latest(key, page, { from: first, to: at })]
+      return Stream.paginate(start, (at) =>
+        Effect.map(read(at), (entries) => {
           const end = entries.at(-1)
-          const next = end === undefined || entries.length < page ? Option.none() : Option.some(`(${end.id}`)
-          return [entries, next] as const
+          // Redis refuses an exclusive bound beyond the largest id, or below the smallest.
+          const isEnd = end === undefined || entries.length < page || end.id === ends[order]
+          return [entries, isEnd ? Option.none() : Option.some(`(${end.id}`)] as const
         })
       )
     })
@@ -55,7 +65,7 @@ export const abandonedItem = (stream: string, { fields, id }: StreamEntry): Aban
   const decoded = decodeAbandonedEntry(fields)
   if (Result.isFailure(decoded)) return { stream, id, abandoned: undefined, event: fields, eventId: undefined }
   const { abandoned, event } = decoded.success
-  return { stream, id, abandoned, event, eventId: claimedEventId(event) }
+  return { stream, id, abandoned, event, eventId: eventIdOf(event) }
 }
 
 /** An entry of the DLQ; `retry` is undefined where it does not decode. */
@@ -71,7 +81,7 @@ export const dlqItem = (stream: string, { fields, id }: StreamEntry): DlqItem =>
   const decoded = decodeDlqEntry(fields)
   if (Result.isFailure(decoded)) return { stream, id, retry: undefined, event: fields, eventId: undefined }
   const { event, retry } = decoded.success
-  return { stream, id, retry, event, eventId: claimedEventId(event) }
+  return { stream, id, retry, event, eventId: eventIdOf(event) }
 }
 
 /** How far a replay or a drop has come. */
