@@ -2,7 +2,6 @@ import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Redacted } from "effect"
 import * as fc from "fast-check"
-import { decodeAbandonedEntry } from "../../src/domain/delivery/dlq.ts"
 import { JobCollector } from "../../src/JobCollector.ts"
 import * as LeanHttpClient from "../../src/layers/http/LeanHttpClient.ts"
 import * as IoRedis from "../../src/layers/redis/ioredis/IoRedis.ts"
@@ -11,10 +10,7 @@ import { testKey } from "../support/collector-process.ts"
 import { transcribeFields } from "../support/events.ts"
 import { type RealParts, realParts } from "../support/real-parts.ts"
 import { waitUntil } from "../support/redis-server.ts"
-
-const stream = "modelsgateway:events:transcribe"
-const dlq = "modelsgateway:events:dlq"
-const abandonedStream = "modelsgateway:events:abandoned"
+import { abandoned as abandonedStream, decodedAbandoned, dlq, group, transcribe as stream } from "../support/streams.ts"
 
 type Field = string | Buffer
 
@@ -78,20 +74,14 @@ describe("whatever stands in the streams", () => {
 
   const nothingPending = async (client: RealParts["client"]) => {
     for (const key of [stream, dlq]) {
-      const [count] = (await client.xpending(key, "job-collector-group")) as [number]
+      const [count] = (await client.xpending(key, group)) as [number]
       if (count > 0) return false
     }
     return true
   }
 
-  const abandoned = async (client: RealParts["client"]) => {
-    const entries = await client.xrange(abandonedStream, "-", "+")
-    return entries.map(([, fields]) => {
-      const decoded = decodeAbandonedEntry(fields)
-      assert(decoded._tag === "Success")
-      return decoded.success
-    })
-  }
+  const abandoned = async (client: RealParts["client"]) =>
+    decodedAbandoned(await client.xrange(abandonedStream, "-", "+"))
 
   it.live(
     "is delivered, or stands in the abandoned stream with the field and the rule; neighbours are unaffected",

@@ -8,8 +8,7 @@ import { privateKey, publicKey } from "../support/collector-http.ts"
 import { commandLine } from "../support/command-line.ts"
 import { ReceivingApi } from "../support/receiving-api.ts"
 import { freePort, RedisServer } from "../support/redis-server.ts"
-
-const transcribe = "modelsgateway:events:transcribe"
+import { transcribe } from "../support/streams.ts"
 
 describe("check", () => {
   let redis: RedisServer

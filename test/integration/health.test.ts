@@ -14,8 +14,7 @@ import { prometheusBinaries } from "../support/prometheus-binary.ts"
 import { ReceivingApi } from "../support/receiving-api.ts"
 import { redisCommand } from "../support/redis-command.ts"
 import { RedisServer, waitUntil } from "../support/redis-server.ts"
-
-const transcribe = "modelsgateway:events:transcribe"
+import { group, transcribe } from "../support/streams.ts"
 
 let redis: RedisServer
 let api: ReceivingApi
@@ -82,7 +81,7 @@ describe("the endpoints", () => {
         signing_key: { status: "ok", public_key: publicKey.toString("hex") },
         consumer_groups: {
           status: "ok",
-          group: "job-collector-group",
+          group: group,
           consumer: "consumer-1",
           streams: [
             { stream: transcribe, label: "transcribe", ready: true, lag: 0, oldest_pending_seconds: 0, consumers: 1 },
@@ -222,7 +221,7 @@ describe("real faults", () => {
   it("a group destroyed without the right to create it again: down until the right is back", async () => {
     const running = await start()
     await untilReady(running)
-    const destroy = () => redisCommand(redis.port, "XGROUP", "DESTROY", transcribe, "job-collector-group")
+    const destroy = () => redisCommand(redis.port, "XGROUP", "DESTROY", transcribe, group)
     await destroy()
     // With the right it is created again, and nothing is missed.
     await add("e-1")
@@ -291,7 +290,7 @@ describe("real faults", () => {
     finish()
     await stopped
     expect(await status(running, "/health/live")).toBe(200)
-    const pending = (await redisCommand(redis.port, "XPENDING", transcribe, "job-collector-group")) as Array<unknown>
+    const pending = (await redisCommand(redis.port, "XPENDING", transcribe, group)) as Array<unknown>
     expect(pending[0]).toBe(0)
   })
 })

@@ -5,12 +5,8 @@ import { encodeAbandonedEntry, encodeDlqEntry } from "../../src/domain/delivery/
 import { commandLine } from "../support/command-line.ts"
 import { transcribeFields } from "../support/events.ts"
 import { freePort, RedisServer, waitUntil } from "../support/redis-server.ts"
+import { abandoned, dlq, group, processing as process_, transcribe } from "../support/streams.ts"
 
-const transcribe = "modelsgateway:events:transcribe"
-const process_ = "modelsgateway:events:process"
-const dlq = "modelsgateway:events:dlq"
-const abandoned = "modelsgateway:events:abandoned"
-const group = "job-collector-group"
 const hour = 3_600_000
 
 let redis: RedisServer

@@ -7,9 +7,8 @@ import { attributesOf, OtlpReceiver, type OtlpSpan } from "../support/otlp-recei
 import { ReceivingApi } from "../support/receiving-api.ts"
 import { redisCommand } from "../support/redis-command.ts"
 import { RedisServer, waitUntil } from "../support/redis-server.ts"
+import { dlq, group, transcribe } from "../support/streams.ts"
 
-const transcribe = "modelsgateway:events:transcribe"
-const dlq = "modelsgateway:events:dlq"
 const traceId = "0af7651916cd43dd8448eb211c80319c"
 const spanId = "b7ad6b7169203331"
 
@@ -66,7 +65,7 @@ describe("traces", () => {
     const common = {
       "messaging.system": "redis",
       "messaging.destination.name": transcribe,
-      "messaging.consumer.group.name": "job-collector-group",
+      "messaging.consumer.group.name": group,
       "messaging.client.id": "consumer-1"
     }
     const link = { traceId, spanId }

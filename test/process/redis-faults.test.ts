@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
-import { describeAccount } from "../support/conservation.ts"
 import { freePort, RedisServer, waitUntil } from "../support/redis-server.ts"
+import { dlq, group, transcribe as source } from "../support/streams.ts"
 import { Scene } from "./scene.ts"
-
-const source = "modelsgateway:events:transcribe"
 
 describe("Redis as it fails", () => {
   let redis: RedisServer
@@ -18,13 +16,6 @@ describe("Redis as it fails", () => {
   afterEach(() => scene.close())
 
   const command = (...args: [string, ...Array<string>]) => scene.call(...args)
-
-  const holdsPromises = async () => {
-    const account = await scene.settled()
-    const good = account.waiting === 0 && account.lost.length === 0 && account.chargedTwice.length === 0
-    assert.isTrue(good && account.forked.length === 0, describeAccount(account))
-    return account
-  }
 
   /** How long it takes until an event is delivered that was added after now, in milliseconds. */
   const backToWork = async (): Promise<number> => {
@@ -58,7 +49,7 @@ describe("Redis as it fails", () => {
     await waitUntil("it is ready again", async () => (await collector.status("/health/ready")) === 200)
     going = false
     await producing
-    await holdsPromises()
+    await scene.keepsPromises()
     assert.strictEqual(await collector.end("SIGTERM"), 0)
   }, 180_000)
 
@@ -88,11 +79,11 @@ describe("Redis as it fails", () => {
     await waitUntil("the others are delivered", () => scene.api.charges.size === 51)
     finish()
     await waitUntil("the slow request is acknowledged", async () => {
-      const [pending] = (await command("XPENDING", source, "job-collector-group")) as [number]
+      const [pending] = (await command("XPENDING", source, group)) as [number]
       return pending === 0
     })
     assert.deepStrictEqual(scene.api.attempts.get("event-0"), [1])
-    await holdsPromises()
+    await scene.keepsPromises()
   }, 180_000)
 
   it("out of memory: said, waited out, nothing lost", async () => {
@@ -109,10 +100,10 @@ describe("Redis as it fails", () => {
     await command("CONFIG", "SET", "maxmemory", "1")
     fail()
     await waitUntil("it says so", () => collector.logged("redis.failed").some((line) => line.includes("OOM")))
-    assert.strictEqual(await command("XLEN", "modelsgateway:events:dlq"), 0)
+    assert.strictEqual(await command("XLEN", dlq), 0)
     failing = false
     await command("CONFIG", "SET", "maxmemory", "0")
-    const account = await holdsPromises()
+    const account = await scene.keepsPromises()
     assert.strictEqual(account.delivered, 20)
   }, 180_000)
 
@@ -126,7 +117,7 @@ describe("Redis as it fails", () => {
     await command("REPLICAOF", "NO", "ONE")
     await waitUntil("it is ready again", async () => (await collector.status("/health/ready")) === 200)
     await scene.produce(50, 500)
-    const account = await holdsPromises()
+    const account = await scene.keepsPromises()
     assert.strictEqual(account.delivered, 100)
   }, 180_000)
 

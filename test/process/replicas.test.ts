@@ -3,10 +3,8 @@ import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { describeAccount } from "../support/conservation.ts"
 import { transcribeFields } from "../support/events.ts"
 import { RedisServer, waitUntil } from "../support/redis-server.ts"
+import { group, transcribe as source } from "../support/streams.ts"
 import { Scene } from "./scene.ts"
-
-const source = "modelsgateway:events:transcribe"
-const group = "job-collector-group"
 
 describe("replicas", () => {
   let scene: Scene
@@ -16,13 +14,6 @@ describe("replicas", () => {
   })
 
   afterEach(() => scene.close())
-
-  const holdsPromises = async () => {
-    const account = await scene.settled()
-    const good = account.waiting === 0 && account.lost.length === 0 && account.chargedTwice.length === 0
-    assert.isTrue(good && account.forked.length === 0, describeAccount(account))
-    return account
-  }
 
   it("one name, two processes: the second takes another; one paused for longer than the lease gives its name up", async () => {
     const twin = { CONSUMER_NAME: "twin", CLAIM_IDLE: "2 seconds", API_TIMEOUT: "1 second" }
@@ -46,7 +37,7 @@ describe("replicas", () => {
     await producing
     await first.logs("collecting", 2)
     assert.isTrue(first.logged("consumer.name_in_use")[0]?.includes('"twin-3"'), first.lines.join("\n"))
-    const account = await holdsPromises()
+    const account = await scene.keepsPromises()
     assert.strictEqual(account.delivered, 400)
     for (const collector of [first, second, third]) assert.strictEqual(await collector.end("SIGTERM"), 0)
   }, 180_000)
@@ -71,7 +62,7 @@ describe("replicas", () => {
     }
     await producing
     await scene.start(settings).collecting()
-    const account = await holdsPromises()
+    const account = await scene.keepsPromises()
     assert.strictEqual(account.delivered, 1_200, describeAccount(account))
     assert.strictEqual(await scene.call("EXISTS", ...scene.conservation.streams.abandoned), 0, "one was given up")
   }, 180_000)
@@ -90,7 +81,7 @@ describe("replicas", () => {
       await scene.call("XGROUP", "DESTROY", stream, group)
     }
     await producing
-    const account = await holdsPromises()
+    const account = await scene.keepsPromises()
     assert.strictEqual(account.delivered, 600, describeAccount(account))
   }, 180_000)
 
@@ -116,7 +107,7 @@ describe("replicas", () => {
     }
     await scene.start({ CLAIM_IDLE: "1 second" }).collecting()
     await scene.produce(200, 3_000)
-    await holdsPromises()
+    await scene.keepsPromises()
     for (const suspect of spans.filter(({ eventId }) => eventId.startsWith("suspect"))) {
       const beside = spans.filter((other) => other !== suspect && other.from < suspect.to && suspect.from < other.to)
       assert.deepStrictEqual(beside, [], `beside ${suspect.eventId}`)

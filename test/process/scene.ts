@@ -2,7 +2,14 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { type Cluster, Redis as IoRedisClient } from "ioredis"
 import { CollectorProcess, testKey } from "../support/collector-process.ts"
-import { type Account, type Call, Conservation, defaultStreams, type Streams } from "../support/conservation.ts"
+import {
+  type Account,
+  type Call,
+  Conservation,
+  defaultStreams,
+  describeAccount,
+  type Streams
+} from "../support/conservation.ts"
 import { processFields, transcribeFields } from "../support/events.ts"
 import { ReceivingApi } from "../support/receiving-api.ts"
 import { type RedisServer, waitUntil } from "../support/redis-server.ts"
@@ -97,6 +104,14 @@ export class Scene {
       if ((account.waiting === 0 && account.lost.length === 0) || Date.now() > end) return account
       await sleep(250)
     }
+  }
+
+  /** Waits for the end of all events: each delivered or given up, none lost, charged twice or forked. */
+  async keepsPromises(): Promise<Account> {
+    const account = await this.settled()
+    const { chargedTwice, forked, lost, waiting } = account
+    if (waiting + lost.length + chargedTwice.length + forked.length > 0) throw new Error(describeAccount(account))
+    return account
   }
 
   async close(): Promise<void> {

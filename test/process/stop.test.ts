@@ -4,9 +4,7 @@ import { CollectorProcess, testKey } from "../support/collector-process.ts"
 import { transcribeFields } from "../support/events.ts"
 import { ReceivingApi } from "../support/receiving-api.ts"
 import { freePort, RedisServer, waitUntil } from "../support/redis-server.ts"
-
-const stream = "modelsgateway:events:transcribe"
-const group = "job-collector-group"
+import { dlq, group, transcribe as stream } from "../support/streams.ts"
 
 describe("the service as a process", () => {
   let redis: RedisServer
@@ -43,7 +41,7 @@ describe("the service as a process", () => {
     const { acknowledged } = await tally(client)
     assert.strictEqual(acknowledged, delivered.size, "what was delivered is acknowledged, and nothing else")
     assert.strictEqual(pending, 0, "what was in flight was finished")
-    assert.strictEqual(await client.xlen("modelsgateway:events:dlq"), 0)
+    assert.strictEqual(await client.xlen(dlq), 0)
 
     const second = CollectorProcess.start({ ...settings, CONSUMER_NAME: "second" })
     await waitUntil("the next replica delivers the rest", () => api.requests.length === count, 90_000)

@@ -7,9 +7,9 @@ import { CollectorProcess, testKey } from "../support/collector-process.ts"
 import { transcribeFields } from "../support/events.ts"
 import { ReceivingApi } from "../support/receiving-api.ts"
 import { RedisServer, waitUntil } from "../support/redis-server.ts"
+import { abandoned as abandonedKey, transcribe } from "../support/streams.ts"
 
 const entry = fileURLToPath(new URL("../../dist/bin.js", import.meta.url))
-const abandonedKey = "modelsgateway:events:abandoned"
 
 let redis: RedisServer
 let client: Redis
@@ -50,7 +50,7 @@ describe("output that nobody reads to its end", () => {
     await collector.collecting()
     collector.child.stdout?.destroy()
     for (const user_id of ["", "", "user-1"]) {
-      await client.xadd("modelsgateway:events:transcribe", "*", ...transcribeFields("e-1", Date.now(), { user_id }))
+      await client.xadd(transcribe, "*", ...transcribeFields("e-1", Date.now(), { user_id }))
     }
     await waitUntil(
       "all is worked on",

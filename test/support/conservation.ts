@@ -1,5 +1,6 @@
 /** Accounts for every event that was produced: none may be lost, none charged twice, none tried in two chains at once. */
 import type { ReceivingApi } from "./receiving-api.ts"
+import { abandoned, dlq, group, processing, transcribe } from "./streams.ts"
 
 /** Sends one command to Redis. */
 export type Call = (command: string, ...args: ReadonlyArray<string>) => Promise<unknown>
@@ -13,10 +14,10 @@ export interface Streams {
 }
 
 export const defaultStreams: Streams = {
-  sources: ["modelsgateway:events:transcribe", "modelsgateway:events:process"],
-  dlqs: ["modelsgateway:events:dlq"],
-  abandoned: ["modelsgateway:events:abandoned"],
-  group: "job-collector-group"
+  sources: [transcribe, processing],
+  dlqs: [dlq],
+  abandoned: [abandoned],
+  group
 }
 
 export interface Account {

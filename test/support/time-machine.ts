@@ -31,6 +31,8 @@ const encoder = new TextEncoder()
 /** An API that answers as told and notes when it was asked. */
 export class ScriptedApi {
   readonly attempts: Array<Attempt> = []
+  /** The events answered with success, each as often as it was. */
+  readonly delivered: Array<string> = []
   answer: (attempt: Attempt) => ScriptedAnswer = () => success
 
   readonly layer: Layer.Layer<HttpClient.HttpClient> = Layer.succeed(
@@ -48,6 +50,7 @@ export class ScriptedApi {
         }
         this.attempts.push(attempt)
         const { body, delay = 0, headers, status } = this.answer(attempt)
+        if (status >= 200 && status < 300) this.delivered.push(attempt.eventId)
         // A whole response, so that reading it takes no promise: the clock would not wait for one.
         const response = Effect.succeed(
           new LeanHttpResponse(request, request.url, status, headers ?? {}, encoder.encode(JSON.stringify(body ?? {})))
@@ -78,19 +81,19 @@ export const travel = (ms: number, step = 1_000): Effect.Effect<void> =>
     }
   })
 
-/** Runs a collector and hands its Redis to the test; `before` prepares that Redis. */
+/** Runs a collector and hands Redis to the test; `before` prepares that Redis, `through` is what the collector has of it. */
 export const withCollector = <A, E>(
   api: ScriptedApi,
   options: Partial<Omit<JobCollectorOptions, "configSync">>,
   test: (redis: Redis["Service"]) => Effect.Effect<A, E, JobCollector>,
-  before: (redis: Redis["Service"]) => Effect.Effect<unknown, unknown> = () => Effect.void
-): Effect.Effect<A, unknown> => {
-  const collector = JobCollector.layer({ apiBaseUrl: "http://api.test", ...options }).pipe(
-    Layer.provide(Layer.mergeAll(api.layer, NobleSigner.layer(testPrivateKey)))
-  )
-  return Effect.gen(function* () {
+  before: (redis: Redis["Service"]) => Effect.Effect<unknown, unknown> = () => Effect.void,
+  through: (redis: Redis["Service"]) => Redis["Service"] = (redis) => redis
+): Effect.Effect<A, unknown> =>
+  Effect.gen(function* () {
     const redis = yield* Redis
     yield* before(redis)
+    const collector = JobCollector.layer({ apiBaseUrl: "http://api.test", ...options }).pipe(
+      Layer.provide(Layer.mergeAll(Layer.succeed(Redis, through(redis)), api.layer, NobleSigner.layer(testPrivateKey)))
+    )
     return yield* Effect.andThen(settle, test(redis)).pipe(Effect.provide(collector), Effect.scoped)
   }).pipe(Effect.provide(MemoryRedis.layer), Effect.scoped, Effect.provide(patientClock))
-}

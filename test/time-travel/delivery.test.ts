@@ -1,31 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect } from "effect"
-import { decodeAbandonedEntry } from "../../src/domain/delivery/dlq.ts"
-import type { Redis } from "../../src/services/Redis.ts"
-import { transcribeFields } from "../support/events.ts"
+import { Duration, Effect } from "effect"
+import { abandonedEvents, addEvent, dlq, lengthOf, pendingCount, transcribe } from "../support/streams.ts"
 import { ScriptedApi, success, travel, withCollector } from "../support/time-machine.ts"
-
-const source = "modelsgateway:events:transcribe"
-const dlq = "modelsgateway:events:dlq"
-const abandonedStream = "modelsgateway:events:abandoned"
-const group = "job-collector-group"
-
-const add = (redis: Redis["Service"], id: string, more: Record<string, string> = {}) =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) => redis.send("XADD", source, "*", ...transcribeFields(id, now, more)))
-
-const length = (redis: Redis["Service"], stream: string) => redis.send<number>("XLEN", stream)
-
-const pending = (redis: Redis["Service"], stream: string) =>
-  Effect.map(redis.send<[number]>("XPENDING", stream, group), ([count]) => count)
-
-const abandoned = (redis: Redis["Service"]) =>
-  Effect.map(redis.send<ReadonlyArray<[string, Array<string>]>>("XRANGE", abandonedStream, "-", "+"), (entries) =>
-    entries.map(([, fields]) => {
-      const decoded = decodeAbandonedEntry(fields)
-      assert(decoded._tag === "Success")
-      return decoded.success
-    })
-  )
 
 const unavailable = { status: 500, body: { error_code: "E_DB", error_message: "database is away" } }
 
@@ -35,12 +11,12 @@ describe("the retry schedule", () => {
     api.answer = () => unavailable
     return withCollector(api, {}, (redis) =>
       Effect.gen(function* () {
-        yield* add(redis, "evt-1")
+        yield* addEvent(redis, "evt-1")
         yield* travel(64_999)
-        assert.deepStrictEqual(yield* abandoned(redis), [])
+        assert.deepStrictEqual(yield* abandonedEvents(redis), [])
         yield* travel(1)
         assert.deepStrictEqual(api.instants("evt-1"), [0, 5_000, 20_000, 65_000])
-        const [end, ...more] = yield* abandoned(redis)
+        const [end, ...more] = yield* abandonedEvents(redis)
         assert.strictEqual(more.length, 0)
         assert.strictEqual(end?.abandoned.reason, "exhausted")
         assert.strictEqual(end?.abandoned.attempts, 4)
@@ -48,9 +24,9 @@ describe("the retry schedule", () => {
         assert.strictEqual(end?.abandoned.abandoned_at, 65_000)
         assert.strictEqual(end?.abandoned.error_code, "HTTP_500")
         assert.strictEqual(end?.abandoned.error_message, "E_DB: database is away")
-        assert.strictEqual(yield* length(redis, dlq), 0)
-        assert.strictEqual(yield* pending(redis, source), 0)
-        assert.strictEqual(yield* pending(redis, dlq), 0)
+        assert.strictEqual(yield* lengthOf(redis, dlq), 0)
+        assert.strictEqual(yield* pendingCount(redis, transcribe), 0)
+        assert.strictEqual(yield* pendingCount(redis, dlq), 0)
       })
     )
   })
@@ -60,12 +36,12 @@ describe("the retry schedule", () => {
     api.answer = ({ attempt }) => (attempt < 3 ? unavailable : success)
     return withCollector(api, {}, (redis) =>
       Effect.gen(function* () {
-        yield* add(redis, "evt-1")
+        yield* addEvent(redis, "evt-1")
         yield* travel(120_000)
         assert.deepStrictEqual(api.instants("evt-1"), [0, 5_000, 20_000])
-        assert.deepStrictEqual(yield* abandoned(redis), [])
-        assert.strictEqual(yield* length(redis, dlq), 0)
-        assert.strictEqual(yield* pending(redis, source), 0)
+        assert.deepStrictEqual(yield* abandonedEvents(redis), [])
+        assert.strictEqual(yield* lengthOf(redis, dlq), 0)
+        assert.strictEqual(yield* pendingCount(redis, transcribe), 0)
       })
     )
   })
@@ -75,7 +51,7 @@ describe("the retry schedule", () => {
     api.answer = ({ attempt }) => (attempt === 1 ? { ...unavailable, headers: { "retry-after": "60" } } : success)
     return withCollector(api, {}, (redis) =>
       Effect.gen(function* () {
-        yield* add(redis, "evt-1")
+        yield* addEvent(redis, "evt-1")
         yield* travel(59_999)
         assert.deepStrictEqual(api.instants("evt-1"), [0])
         yield* travel(1)
@@ -90,9 +66,9 @@ describe("the retry schedule", () => {
       eventId === "evt-1" && attempt === 1 ? { status: 429, headers: { "retry-after": "30" } } : success
     return withCollector(api, {}, (redis) =>
       Effect.gen(function* () {
-        yield* add(redis, "evt-1")
+        yield* addEvent(redis, "evt-1")
         yield* travel(1_000)
-        yield* add(redis, "evt-2")
+        yield* addEvent(redis, "evt-2")
         yield* travel(28_999)
         assert.deepStrictEqual(api.instants("evt-2"), [])
         yield* travel(1)
@@ -107,10 +83,10 @@ describe("the retry schedule", () => {
     api.answer = ({ eventId }) => (eventId === "evt-1" ? { status: 422 } : success)
     return withCollector(api, {}, (redis) =>
       Effect.gen(function* () {
-        yield* add(redis, "evt-1")
-        yield* add(redis, "evt-2")
+        yield* addEvent(redis, "evt-1")
+        yield* addEvent(redis, "evt-2")
         yield* travel(1_000)
-        const [end] = yield* abandoned(redis)
+        const [end] = yield* abandonedEvents(redis)
         assert.strictEqual(end?.abandoned.reason, "rejected")
         assert.strictEqual(end?.abandoned.attempts, 1)
         assert.strictEqual(api.attempts.length, 2)
@@ -122,10 +98,10 @@ describe("the retry schedule", () => {
     const api = new ScriptedApi()
     return withCollector(api, {}, (redis) =>
       Effect.gen(function* () {
-        yield* add(redis, "evt-1", { audio_seconds: "-1" })
-        yield* add(redis, "evt-2")
+        yield* addEvent(redis, "evt-1", { audio_seconds: "-1" })
+        yield* addEvent(redis, "evt-2")
         yield* travel(1_000)
-        const [end] = yield* abandoned(redis)
+        const [end] = yield* abandonedEvents(redis)
         assert.strictEqual(end?.abandoned.reason, "invalid")
         assert.strictEqual(end?.abandoned.error_code, "INVALID")
         assert.strictEqual(end?.abandoned.error_message, "audio_seconds: must be 0 to 86,400 seconds")
@@ -144,7 +120,7 @@ describe("a single permit", () => {
     return withCollector(api, { deliveryConcurrency: 1 }, (redis) =>
       Effect.gen(function* () {
         yield* travel(1_000)
-        for (let i = 0; i < 50; i++) yield* add(redis, `evt-${i}`)
+        for (let i = 0; i < 50; i++) yield* addEvent(redis, `evt-${i}`)
         yield* travel(100, 10)
         assert.strictEqual(api.attempts.length, 50)
       })
@@ -162,18 +138,18 @@ describe("the circuit breaker", () => {
       return withCollector(api, { healthInterval: Duration.minutes(30) }, (redis) =>
         Effect.gen(function* () {
           yield* travel(1_000)
-          for (let i = 0; i < 60; i++) yield* add(redis, `bad-${i}`)
-          for (let i = 0; i < 100; i++) yield* add(redis, `good-${i}`)
+          for (let i = 0; i < 60; i++) yield* addEvent(redis, `bad-${i}`)
+          for (let i = 0; i < 100; i++) yield* addEvent(redis, `good-${i}`)
           yield* travel(600_000, 10_000)
           for (let i = 100; i < 200; i++) {
-            yield* add(redis, `good-${i}`)
+            yield* addEvent(redis, `good-${i}`)
             yield* travel(60_000, 10_000)
           }
           yield* travel(3_600_000, 60_000)
-          const delivered = new Set(api.attempts.map(({ eventId }) => eventId).filter((id) => !isBad(id)))
-          assert.strictEqual(delivered.size, 200)
-          assert.strictEqual((yield* abandoned(redis)).length, 60)
-          assert.strictEqual(yield* pending(redis, source), 0)
+          assert.strictEqual(new Set(api.delivered).size, 200)
+          assert.isFalse(api.delivered.some(isBad))
+          assert.strictEqual((yield* abandonedEvents(redis)).length, 60)
+          assert.strictEqual(yield* pendingCount(redis, transcribe), 0)
         })
       )
     },
@@ -195,7 +171,7 @@ describe("the circuit breaker", () => {
       }
       return withCollector(api, options, (redis) =>
         Effect.gen(function* () {
-          for (let i = 0; i < 30; i++) yield* add(redis, `evt-${i}`)
+          for (let i = 0; i < 30; i++) yield* addEvent(redis, `evt-${i}`)
           yield* travel(120_000)
           const burnt = new Map<string, number>()
           for (const { attempt, eventId } of api.attempts)
@@ -205,12 +181,15 @@ describe("the circuit breaker", () => {
           for (const { attempt, eventId } of api.attempts.slice(before)) {
             assert.isAtMost(attempt, (burnt.get(eventId) ?? 0) + 1, `${eventId} burnt an attempt`)
           }
-          assert.deepStrictEqual(yield* abandoned(redis), [])
+          assert.deepStrictEqual(yield* abandonedEvents(redis), [])
+          assert.deepStrictEqual(api.delivered, [])
           down = false
           yield* travel(180_000)
-          assert.strictEqual(yield* length(redis, dlq), 0)
-          assert.strictEqual(yield* pending(redis, source), 0)
-          assert.deepStrictEqual(yield* abandoned(redis), [])
+          assert.strictEqual(api.delivered.length, 30, "each once")
+          assert.strictEqual(new Set(api.delivered).size, 30)
+          assert.strictEqual(yield* lengthOf(redis, dlq), 0)
+          assert.strictEqual(yield* pendingCount(redis, transcribe), 0)
+          assert.deepStrictEqual(yield* abandonedEvents(redis), [])
         })
       )
     },

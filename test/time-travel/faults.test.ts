@@ -1,40 +1,28 @@
 /** What goes wrong with Redis Streams, at exact instants: groups and entries that vanish, owners that died. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Metric } from "effect"
+import { Duration, Effect, Metric } from "effect"
 import { TestClock } from "effect/testing"
-import { decodeAbandonedEntry } from "../../src/domain/delivery/dlq.ts"
 import { JobCollector } from "../../src/JobCollector.ts"
 import * as Metrics from "../../src/services/Metrics.ts"
 import type { Redis } from "../../src/services/Redis.ts"
-import { transcribeFields } from "../support/events.ts"
+import {
+  abandoned,
+  abandonedEvents,
+  addEvent,
+  dlq,
+  group,
+  lengthOf,
+  pendingIn,
+  processing,
+  transcribe
+} from "../support/streams.ts"
 import { ScriptedApi, settle, success, travel, withCollector } from "../support/time-machine.ts"
 
-const source = "modelsgateway:events:transcribe"
-const dlq = "modelsgateway:events:dlq"
-const abandonedStream = "modelsgateway:events:abandoned"
-const group = "job-collector-group"
 const claimIdle = Duration.seconds(60)
 
-type RedisService = Redis["Service"]
-
-const add = (redis: RedisService, id: string) =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    redis.send<string>("XADD", source, "*", ...transcribeFields(id, now))
-  )
-
-const pending = (redis: RedisService, stream = source) =>
-  redis.send<ReadonlyArray<readonly [id: string, consumer: string, idle: number, deliveries: number]>>(
-    "XPENDING",
-    stream,
-    group,
-    "-",
-    "+",
-    "1000"
-  )
-
 /** Puts an entry that is done back into the hands of a consumer that never works on it. */
-const handOut = (redis: RedisService, consumer: string, id: string, deliveries = 1) =>
-  redis.send("XCLAIM", source, group, consumer, "0", id, "RETRYCOUNT", `${deliveries}`, "FORCE", "JUSTID")
+const handOut = (redis: Redis["Service"], consumer: string, id: string, deliveries = 1) =>
+  redis.send("XCLAIM", transcribe, group, consumer, "0", id, "RETRYCOUNT", `${deliveries}`, "FORCE", "JUSTID")
 
 const countOf = (metric: Metric.Metric<number, Metric.CounterState<number>>) =>
   Effect.map(Metric.value(metric), ({ count }) => count)
@@ -49,46 +37,58 @@ const outage = () => {
   return { api, recover }
 }
 
-const delivered = (api: ScriptedApi) => new Set(api.attempts.map(({ eventId }) => eventId))
-
 describe("a consumer group that is gone", () => {
   it.effect("what this process owned in it is its own again, and everything is delivered", () => {
     const { api, recover } = outage()
     return withCollector(api, {}, (redis) =>
       Effect.gen(function* () {
-        for (let i = 0; i < 40; i++) yield* add(redis, `evt-${i}`)
+        for (let i = 0; i < 40; i++) yield* addEvent(redis, `evt-${i}`)
         yield* travel(1_000)
-        const owned = (yield* pending(redis)).length
+        const owned = (yield* pendingIn(redis, transcribe)).length
         assert.isAbove(owned, 10)
-        yield* redis.send("XGROUP", "DESTROY", source, group)
+        yield* redis.send("XGROUP", "DESTROY", transcribe, group)
         yield* travel(10_000)
-        assert.strictEqual((yield* pending(redis)).length, owned)
+        assert.strictEqual((yield* pendingIn(redis, transcribe)).length, owned)
         recover()
         const before = api.attempts.length
         yield* travel(120_000)
-        assert.strictEqual(delivered(api).size, 40)
+        assert.strictEqual(new Set(api.delivered).size, 40)
         const after = api.attempts.slice(before).map(({ eventId }) => eventId)
         assert.strictEqual(new Set(after).size, after.length, "nothing was delivered twice")
-        assert.strictEqual((yield* pending(redis)).length, 0)
-        assert.strictEqual(yield* redis.send("XLEN", dlq), 0)
+        assert.strictEqual((yield* pendingIn(redis, transcribe)).length, 0)
+        assert.strictEqual(yield* lengthOf(redis, dlq), 0)
       })
     )
   })
 
   it.effect("an emptied Redis is worked on again within 10 s, and it is not ready before", () => {
     const api = new ScriptedApi()
-    return withCollector(api, {}, (redis) =>
-      Effect.gen(function* () {
-        const { health } = yield* JobCollector
-        yield* add(redis, "evt-1")
-        yield* travel(1_000)
-        assert.isTrue((yield* health.ready).ready)
-        for (const stream of [source, "modelsgateway:events:process", dlq]) yield* redis.send("DEL", stream)
-        yield* add(redis, "evt-2")
-        yield* travel(10_000)
-        assert.strictEqual(delivered(api).size, 2)
-        assert.isTrue((yield* health.ready).ready)
-        assert.strictEqual((yield* pending(redis)).length, 0)
+    let creationTakes = Duration.zero
+    return withCollector(
+      api,
+      {},
+      (redis) =>
+        Effect.gen(function* () {
+          const { health } = yield* JobCollector
+          yield* addEvent(redis, "evt-1")
+          yield* travel(1_000)
+          assert.isTrue((yield* health.ready).ready)
+          creationTakes = Duration.seconds(3)
+          for (const stream of [transcribe, processing, dlq]) yield* redis.send("DEL", stream)
+          yield* addEvent(redis, "evt-2")
+          yield* travel(2_900, 100)
+          assert.deepStrictEqual(api.delivered, ["evt-1"])
+          assert.isFalse((yield* health.ready).ready)
+          yield* travel(7_100, 100)
+          assert.deepStrictEqual(api.delivered, ["evt-1", "evt-2"])
+          assert.isTrue((yield* health.ready).ready)
+          assert.strictEqual((yield* pendingIn(redis, transcribe)).length, 0)
+        }),
+      undefined,
+      (redis) => ({
+        ...redis,
+        send: (name, ...args) =>
+          name === "XGROUP" ? Effect.delay(redis.send(name, ...args), creationTakes) : redis.send(name, ...args)
       })
     )
   })
@@ -101,18 +101,20 @@ describe("entries that Redis loses", () => {
       Effect.gen(function* () {
         const before = yield* countOf(Metrics.lostByRedis("deleted"))
         const ids: Array<string> = []
-        for (let i = 0; i < 20; i++) ids.push(yield* add(redis, `evt-${i}`))
+        for (let i = 0; i < 20; i++) ids.push(yield* addEvent(redis, `evt-${i}`))
         yield* travel(1_000)
-        const held = (yield* pending(redis)).map(([id]) => id)
+        const held = (yield* pendingIn(redis, transcribe)).map(([id]) => id)
         const victim = held[0] ?? ""
-        yield* redis.send("XDEL", source, victim)
+        yield* redis.send("XDEL", transcribe, victim)
         yield* travel(20_000)
         assert.strictEqual((yield* countOf(Metrics.lostByRedis("deleted"))) - before, 1)
         recover()
         yield* travel(120_000)
         assert.strictEqual((yield* countOf(Metrics.lostByRedis("deleted"))) - before, 1)
-        assert.strictEqual((yield* pending(redis)).length, 0)
-        assert.strictEqual(ids.length, 20)
+        assert.strictEqual((yield* pendingIn(redis, transcribe)).length, 0)
+        const neighbours = ids.flatMap((id, n) => (id === victim ? [] : [`evt-${n}`]))
+        assert.strictEqual(neighbours.length, 19)
+        assert.sameMembers(api.delivered, neighbours)
       })
     )
   })
@@ -122,20 +124,25 @@ describe("entries that Redis loses", () => {
     return withCollector(api, {}, (redis) =>
       Effect.gen(function* () {
         const before = yield* countOf(Metrics.lostByRedis("trimmed"))
-        for (let i = 0; i < 12; i++) yield* add(redis, `evt-${i}`)
+        for (let i = 0; i < 12; i++) yield* addEvent(redis, `evt-${i}`)
         yield* travel(1_000)
         // The circuit is open: nothing is read any more, but for one that a waiting reader still gets.
-        for (let i = 0; i < 10; i++) yield* add(redis, `late-${i}`)
+        for (let i = 0; i < 10; i++) yield* addEvent(redis, `late-${i}`)
         yield* settle
-        const [flat = []] = yield* redis.send<ReadonlyArray<ReadonlyArray<unknown>>>("XINFO", "GROUPS", source)
+        const [flat = []] = yield* redis.send<ReadonlyArray<ReadonlyArray<unknown>>>("XINFO", "GROUPS", transcribe)
         const unread = Number(flat[flat.indexOf("lag") + 1])
         assert.isAtLeast(unread, 9)
-        yield* redis.send("XTRIM", source, "MAXLEN", "3")
+        yield* redis.send("XTRIM", transcribe, "MAXLEN", "3")
         yield* travel(16_000)
         assert.strictEqual((yield* countOf(Metrics.lostByRedis("trimmed"))) - before, unread - 3)
         recover()
         yield* travel(120_000)
         assert.strictEqual((yield* countOf(Metrics.lostByRedis("trimmed"))) - before, unread - 3)
+        const left = ["late-7", "late-8", "late-9"]
+        assert.sameMembers(
+          api.delivered.filter((id) => id.startsWith("late-")),
+          left
+        )
       })
     )
   })
@@ -146,14 +153,14 @@ describe("entries whose owner is gone", () => {
     const api = new ScriptedApi()
     return withCollector(api, { claimIdle }, (redis) =>
       Effect.gen(function* () {
-        const id = yield* add(redis, "evt-1")
+        const id = yield* addEvent(redis, "evt-1")
         yield* settle
         yield* handOut(redis, "died", id)
         yield* travel(59_000)
         assert.strictEqual(api.attempts.length, 1)
         yield* travel(4_000)
         assert.strictEqual(api.attempts.length, 2)
-        assert.strictEqual((yield* pending(redis)).length, 0)
+        assert.strictEqual((yield* pendingIn(redis, transcribe)).length, 0)
       })
     )
   })
@@ -162,7 +169,7 @@ describe("entries whose owner is gone", () => {
     const api = new ScriptedApi()
     return withCollector(api, { claimIdle, consumerName: "me" }, (redis) =>
       Effect.gen(function* () {
-        const id = yield* add(redis, "evt-1")
+        const id = yield* addEvent(redis, "evt-1")
         yield* settle
         yield* handOut(redis, "me", id)
         yield* travel(59_000)
@@ -177,26 +184,19 @@ describe("entries whose owner is gone", () => {
     const api = new ScriptedApi()
     return withCollector(api, { claimIdle }, (redis) =>
       Effect.gen(function* () {
-        const poison = yield* add(redis, "evt-poison")
-        const healthy = yield* add(redis, "evt-healthy")
+        const poison = yield* addEvent(redis, "evt-poison")
+        const healthy = yield* addEvent(redis, "evt-healthy")
         yield* settle
         yield* handOut(redis, "died", poison, 10)
         yield* handOut(redis, "died", healthy, 9)
-        api.attempts.length = 0
+        const before = api.delivered.length
         yield* travel(70_000)
-        assert.deepStrictEqual([...delivered(api)], ["evt-healthy"])
-        const [[, fields] = []] = yield* redis.send<ReadonlyArray<readonly [string, Array<string>]>>(
-          "XRANGE",
-          abandonedStream,
-          "-",
-          "+"
-        )
-        const decoded = decodeAbandonedEntry(fields ?? [])
-        assert(decoded._tag === "Success")
-        assert.strictEqual(decoded.success.abandoned.reason, "poison")
-        assert.strictEqual(decoded.success.abandoned.error_code, "POISON")
-        assert.strictEqual(decoded.success.abandoned.attempts, 0)
-        assert.strictEqual((yield* pending(redis)).length, 0)
+        assert.deepStrictEqual(api.delivered.slice(before), ["evt-healthy"])
+        const [end] = yield* abandonedEvents(redis)
+        assert.strictEqual(end?.abandoned.reason, "poison")
+        assert.strictEqual(end?.abandoned.error_code, "POISON")
+        assert.strictEqual(end?.abandoned.attempts, 0)
+        assert.strictEqual((yield* pendingIn(redis, transcribe)).length, 0)
       })
     )
   })
@@ -207,11 +207,11 @@ describe("a clean stop", () => {
     const { api } = outage()
     return withCollector(api, { claimIdle }, (redis) =>
       Effect.gen(function* () {
-        for (let i = 0; i < 30; i++) yield* add(redis, `evt-${i}`)
+        for (let i = 0; i < 30; i++) yield* addEvent(redis, `evt-${i}`)
         yield* travel(1_000)
         yield* (yield* JobCollector).stop
         yield* settle
-        const left = yield* pending(redis)
+        const left = yield* pendingIn(redis, transcribe)
         assert.isAbove(left.length, 5)
         for (const [id, , idle, deliveries] of left) {
           assert.isAtLeast(idle, Duration.toMillis(claimIdle), id)
@@ -227,21 +227,21 @@ describe("housekeeping", () => {
     const api = new ScriptedApi()
     return withCollector(api, { sourceRetention: "acknowledged" }, (redis) =>
       Effect.gen(function* () {
-        yield* redis.send("XGROUP", "CREATE", source, "other", "0", "MKSTREAM")
-        for (let i = 0; i < 10; i++) yield* add(redis, `evt-${i}`)
+        yield* redis.send("XGROUP", "CREATE", transcribe, "other", "0", "MKSTREAM")
+        for (let i = 0; i < 10; i++) yield* addEvent(redis, `evt-${i}`)
         yield* travel(31_000)
-        assert.strictEqual(yield* redis.send("XLEN", source), 10, "the other group has read nothing")
-        yield* redis.send("XREADGROUP", "GROUP", "other", "c", "NOACK", "COUNT", "4", "STREAMS", source, ">")
+        assert.strictEqual(yield* lengthOf(redis, transcribe), 10, "the other group has read nothing")
+        yield* redis.send("XREADGROUP", "GROUP", "other", "c", "NOACK", "COUNT", "4", "STREAMS", transcribe, ">")
         yield* travel(31_000)
-        assert.strictEqual(yield* redis.send("XLEN", source), 6)
+        assert.strictEqual(yield* lengthOf(redis, transcribe), 6)
       })
     )
   })
 
   it.effect("a consumer gone for a day is removed, unless entries are pending for it", () => {
     const api = new ScriptedApi()
-    const names = (redis: RedisService) =>
-      Effect.map(redis.send<ReadonlyArray<ReadonlyArray<unknown>>>("XINFO", "CONSUMERS", source, group), (infos) =>
+    const names = (redis: Redis["Service"]) =>
+      Effect.map(redis.send<ReadonlyArray<ReadonlyArray<unknown>>>("XINFO", "CONSUMERS", transcribe, group), (infos) =>
         infos.map((info) => info[info.indexOf("name") + 1])
       )
     return withCollector(
@@ -256,12 +256,12 @@ describe("housekeeping", () => {
         }),
       (redis) =>
         Effect.gen(function* () {
-          const id = yield* add(redis, "evt-1")
-          yield* redis.send("XGROUP", "CREATE", source, group, "$")
+          const id = yield* addEvent(redis, "evt-1")
+          yield* redis.send("XGROUP", "CREATE", transcribe, group, "$")
           yield* handOut(redis, "busy", id)
-          yield* redis.send("XGROUP", "CREATECONSUMER", source, group, "gone")
+          yield* redis.send("XGROUP", "CREATECONSUMER", transcribe, group, "gone")
           yield* TestClock.adjust("24 hours")
-          yield* redis.send("XGROUP", "CREATECONSUMER", source, group, "back")
+          yield* redis.send("XGROUP", "CREATECONSUMER", transcribe, group, "back")
           assert.deepStrictEqual(yield* names(redis), ["back", "busy", "gone"])
         })
     )
@@ -275,16 +275,16 @@ describe("an API that refuses everything", () => {
       api.answer = () => ({ status })
       return withCollector(api, {}, (redis) =>
         Effect.gen(function* () {
-          for (let i = 0; i < 60; i++) yield* add(redis, `evt-${i}`)
+          for (let i = 0; i < 60; i++) yield* addEvent(redis, `evt-${i}`)
           yield* travel(300_000)
           assert.isAtMost(Math.max(...api.attempts.map(({ attempt }) => attempt)), 2)
           assert.isBelow(api.attempts.length, 80, "after the first few only probes are sent")
           api.answer = () => success
           yield* travel(200_000)
-          assert.strictEqual(delivered(api).size, 60)
-          assert.strictEqual(yield* redis.send("XLEN", abandonedStream), 0)
-          assert.strictEqual(yield* redis.send("XLEN", dlq), 0)
-          assert.strictEqual((yield* pending(redis)).length, 0)
+          assert.strictEqual(new Set(api.delivered).size, 60)
+          assert.strictEqual(yield* lengthOf(redis, abandoned), 0)
+          assert.strictEqual(yield* lengthOf(redis, dlq), 0)
+          assert.strictEqual((yield* pendingIn(redis, transcribe)).length, 0)
         })
       )
     })
@@ -296,11 +296,11 @@ describe("an API that refuses everything", () => {
     api.answer = () => (asked++ % 3 === 0 ? { status: 500 } : success)
     return withCollector(api, {}, (redis) =>
       Effect.gen(function* () {
-        for (let i = 0; i < 300; i++) yield* add(redis, `evt-${i}`)
+        for (let i = 0; i < 300; i++) yield* addEvent(redis, `evt-${i}`)
         yield* travel(70_000)
-        assert.strictEqual(yield* redis.send("XLEN", dlq), 0)
-        assert.strictEqual((yield* pending(redis)).length, 0)
-        const ended = (yield* redis.send<number>("XLEN", abandonedStream)) ?? 0
+        assert.strictEqual(yield* lengthOf(redis, dlq), 0)
+        assert.strictEqual((yield* pendingIn(redis, transcribe)).length, 0)
+        const ended = yield* lengthOf(redis, abandoned)
         assert.isAtMost(ended, 9, "0.33 to the 4th")
         assert.isAtMost(api.attempts.length, 300 * 2)
       })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, FileSystem, Layer, Logger } from "effect"
+import { Duration, Effect, FileSystem, Layer, Logger } from "effect"
 import { HttpClient } from "effect/http"
 import { type CollectorOptions, defaultOptions } from "../../src/domain/options/options.ts"
 import { JobCollector } from "../../src/JobCollector.ts"
@@ -10,7 +10,7 @@ import { Gateway } from "../../src/services/Gateway.ts"
 import { Redis, RedisError } from "../../src/services/Redis.ts"
 import * as MemoryFileSystem from "../../src/testing/MemoryFileSystem.ts"
 import { bodyOf, bundleOf } from "../gatewayConfig/support/bundles.ts"
-import { transcribeFields } from "../support/events.ts"
+import { addEvent } from "../support/streams.ts"
 import { ScriptedApi, success, testPrivateKey, travel } from "../support/time-machine.ts"
 
 /** A host's own driver without time limits: from a moment on, one command is never answered. */
@@ -84,10 +84,7 @@ describe("liveness", () => {
       const { health } = yield* JobCollector
       const redis = yield* Redis
       yield* travel(2_000)
-      for (let n = 0; n < 12; n++) {
-        const fields = transcribeFields(`evt-${n}`, yield* Clock.currentTimeMillis)
-        yield* redis.send("XADD", "modelsgateway:events:transcribe", "*", ...fields)
-      }
+      for (let n = 0; n < 12; n++) yield* addEvent(redis, `evt-${n}`)
       yield* travel(1_000)
       away = true
       yield* travel(300_000)

@@ -1,6 +1,6 @@
 /** Redis did what it was asked, and its answer was lost with the connection. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Layer, Metric } from "effect"
+import { Effect, Layer, Metric } from "effect"
 import { JobCollector } from "../../src/JobCollector.ts"
 import * as MemoryRedis from "../../src/layers/redis/memory/MemoryRedis.ts"
 import * as NobleSigner from "../../src/layers/signing/NobleSigner.ts"
@@ -8,12 +8,8 @@ import { CollectorInspection, type LookAtRun } from "../../src/programs/inspecti
 import * as Metrics from "../../src/services/Metrics.ts"
 import { Redis, RedisError } from "../../src/services/Redis.ts"
 import * as Scripts from "../../src/services/Scripts.ts"
-import { transcribeFields } from "../support/events.ts"
+import { abandoned, addEvent, dlq, group, lengthOf, pendingCount, transcribe } from "../support/streams.ts"
 import { ScriptedApi, settle, success, testPrivateKey, travel } from "../support/time-machine.ts"
-
-const source = "modelsgateway:events:transcribe"
-const dlq = "modelsgateway:events:dlq"
-const abandonedStream = "modelsgateway:events:abandoned"
 
 /** Loses the answer of the next command like this one that brings something. */
 class Line {
@@ -71,14 +67,8 @@ const withLine = <A, E>(
     return yield* Effect.andThen(settle, test(engine, line)).pipe(Effect.provide(collector), Effect.scoped)
   }).pipe(Effect.provide(MemoryRedis.layer))
 
-const add = (redis: Redis["Service"], id: string) =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) => redis.send("XADD", source, "*", ...transcribeFields(id, now)))
-
 const countOf = (metric: Metric.Metric<number, Metric.CounterState<number>>) =>
   Effect.map(Metric.value(metric), ({ count }) => count)
-
-const pending = (redis: Redis["Service"], stream: string) =>
-  Effect.map(redis.send<[number]>("XPENDING", stream, "job-collector-group"), ([count]) => count)
 
 /** One answer was lost, and the one event was delivered once all the same. */
 const deliveredOnce = (redis: Redis["Service"], line: Line, api: ScriptedApi) =>
@@ -88,7 +78,7 @@ const deliveredOnce = (redis: Redis["Service"], line: Line, api: ScriptedApi) =>
       api.attempts.map(({ eventId }) => eventId),
       ["evt-1"]
     )
-    assert.strictEqual(yield* pending(redis, source), 0)
+    assert.strictEqual(yield* pendingCount(redis, transcribe), 0)
   })
 
 const isMove = (to: string) => (command: string, args: ReadonlyArray<string>) =>
@@ -100,11 +90,11 @@ describe("a driver that breaks down in an acknowledgement", () => {
     return withLine(api, (redis, line) =>
       Effect.gen(function* () {
         line.dies = (command) => command === "XACK"
-        for (let n = 1; n <= 20; n++) yield* add(redis, `evt-${n}`)
+        for (let n = 1; n <= 20; n++) yield* addEvent(redis, `evt-${n}`)
         yield* travel(10_000)
-        assert.strictEqual(yield* pending(redis, source), 1)
+        assert.strictEqual(yield* pendingCount(redis, transcribe), 1)
         yield* travel(120_000)
-        assert.strictEqual(yield* pending(redis, source), 0)
+        assert.strictEqual(yield* pendingCount(redis, transcribe), 0)
         assert.strictEqual(api.attempts.length, 21)
         assert.strictEqual(line.run()?.owned.size, 0)
       })
@@ -118,7 +108,7 @@ describe("an answer that is lost", () => {
     return withLine(api, (redis, line) =>
       Effect.gen(function* () {
         line.lose = (command) => command === "XREADGROUP"
-        yield* add(redis, "evt-1")
+        yield* addEvent(redis, "evt-1")
         yield* travel(3_000)
         yield* deliveredOnce(redis, line, api)
       })
@@ -129,9 +119,9 @@ describe("an answer that is lost", () => {
     const api = new ScriptedApi()
     const handedToOneThatIsGone = (redis: Redis["Service"]) =>
       Effect.gen(function* () {
-        yield* redis.send("XGROUP", "CREATE", source, "job-collector-group", "0", "MKSTREAM")
-        yield* add(redis, "evt-1")
-        yield* redis.send("XREADGROUP", "GROUP", "job-collector-group", "gone", "STREAMS", source, ">")
+        yield* redis.send("XGROUP", "CREATE", transcribe, group, "0", "MKSTREAM")
+        yield* addEvent(redis, "evt-1")
+        yield* redis.send("XREADGROUP", "GROUP", group, "gone", "STREAMS", transcribe, ">")
       })
     return withLine(
       api,
@@ -152,11 +142,11 @@ describe("an answer that is lost", () => {
     return withLine(api, (redis, line) =>
       Effect.gen(function* () {
         const before = yield* Effect.all([countOf(Metrics.abandoned("rejected")), countOf(Metrics.ownershipLost)])
-        line.lose = isMove(abandonedStream)
-        yield* add(redis, "evt-1")
+        line.lose = isMove(abandoned)
+        yield* addEvent(redis, "evt-1")
         yield* travel(3_000)
         assert.strictEqual(line.lost, 1)
-        assert.strictEqual(yield* redis.send("XLEN", abandonedStream), 1)
+        assert.strictEqual(yield* lengthOf(redis, abandoned), 1)
         const after = yield* Effect.all([countOf(Metrics.abandoned("rejected")), countOf(Metrics.ownershipLost)])
         assert.deepStrictEqual(after, [before[0] + 1, before[1]])
       })
@@ -169,7 +159,7 @@ describe("an answer that is lost", () => {
     return withLine(api, (redis, line) =>
       Effect.gen(function* () {
         line.lose = isMove(dlq)
-        yield* add(redis, "evt-1")
+        yield* addEvent(redis, "evt-1")
         yield* travel(10_000)
         line.lose = (command, args) => command === "EVAL" && args[0] === Scripts.finish.lua
         yield* travel(20_000)
@@ -178,8 +168,8 @@ describe("an answer that is lost", () => {
           api.attempts.map(({ attempt }) => attempt),
           [1, 2, 3]
         )
-        assert.strictEqual(yield* redis.send("XLEN", dlq), 0)
-        assert.strictEqual((yield* pending(redis, source)) + (yield* pending(redis, dlq)), 0)
+        assert.strictEqual(yield* lengthOf(redis, dlq), 0)
+        assert.strictEqual((yield* pendingCount(redis, transcribe)) + (yield* pendingCount(redis, dlq)), 0)
       })
     )
   })

@@ -3,14 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect } from "effect"
 import type { Redis } from "../../src/services/Redis.ts"
 import { processFields, transcribeFields } from "../support/events.ts"
+import { group, pendingCount, processing, transcribe } from "../support/streams.ts"
 import { ScriptedApi, travel, withCollector } from "../support/time-machine.ts"
 
 const fieldsOf = {
-  "modelsgateway:events:transcribe": transcribeFields,
-  "modelsgateway:events:process": processFields
+  [transcribe]: transcribeFields,
+  [processing]: processFields
 } as const
 const streams = Object.keys(fieldsOf) as ReadonlyArray<keyof typeof fieldsOf>
-const group = "job-collector-group"
 const consumerName = "replica-1"
 /** More than one page of a re-read on each stream. */
 const each = 250
@@ -38,11 +38,9 @@ describe("own pending entries", () => {
       (redis) =>
         Effect.gen(function* () {
           yield* travel(10_000, 50)
-          const pending = yield* Effect.forEach(streams, (stream) =>
-            Effect.map(redis.send<[number]>("XPENDING", stream, group), ([count]) => count)
-          )
+          const pending = yield* Effect.forEach(streams, (stream) => pendingCount(redis, stream))
           assert.deepStrictEqual(pending, [0, 0])
-          assert.strictEqual(new Set(api.attempts.map(({ eventId }) => eventId)).size, streams.length * each)
+          assert.strictEqual(new Set(api.delivered).size, streams.length * each)
           assert.strictEqual(api.attempts.length, streams.length * each)
         }),
       leaveBehind

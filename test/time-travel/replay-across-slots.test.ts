@@ -10,9 +10,8 @@ import { EventStreams } from "../../src/services/EventStreams.ts"
 import { type Redis, RedisError } from "../../src/services/Redis.ts"
 import { World } from "../../src/testing/index.ts"
 import { transcribeFields } from "../support/events.ts"
+import { abandoned, transcribe } from "../support/streams.ts"
 
-const transcribe = "modelsgateway:events:transcribe"
-const abandoned = "modelsgateway:events:abandoned"
 const count = 30
 
 /** Refuses a script over two streams, as a Cluster does. */
