@@ -210,9 +210,6 @@ describe("a run over real HTTP, files and processes", () => {
           return least
         })
       )
-      console.log(
-        `an unchanged tick: ${(spent.tick - spent.request).toFixed(0)} µs of CPU beyond its request of ${spent.request.toFixed(0)} µs (both sides)`
-      )
       // On a slow machine the request takes long as well.
       assert.isBelow(spent.tick - spent.request, Math.max(1_000, 5 * spent.request))
     })

@@ -145,7 +145,6 @@ describe("a crash at every change of an install leaves the old set or the new on
     })
   }
   it("was tried at every point", () => {
-    console.log(`crash points enumerated: ${points}`)
     assert.isAbove(points, 500)
   })
 })

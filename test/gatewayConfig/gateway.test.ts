@@ -270,7 +270,6 @@ describe("a real gateway that handles SIGHUP while it serves", () => {
           going = false
           yield* Effect.promise(() => Promise.all(clients))
           agent.destroy()
-          console.log(`100 reloads, ${requests.answered} requests answered, ${requests.failed} failed`)
           assert.strictEqual(requests.failed, 0)
           assert.isAbove(requests.answered, 500)
           assert.strictEqual(child.exitCode ?? child.signalCode, null)

@@ -61,7 +61,6 @@ describe("kill -9 of installs on the real file system", () => {
       }
       reader.postMessage("stop")
       const [counts] = await once(reader, "message")
-      console.log(`${kills} kills, ${installs} installs, reader: ${JSON.stringify(counts)}`)
       assert.strictEqual(counts.mixtures, 0)
       assert.isAbove(counts.reads, 1_000)
       assert.isAtLeast(installs, 200)

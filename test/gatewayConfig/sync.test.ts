@@ -53,7 +53,6 @@ describe("configuration sync", () => {
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(yield* sync.tick, "changed")
       const [line] = world.logged("config.changed").slice(-1)
-      console.log(line?.text)
       assert.include(line?.text, "42 → 43")
       assert.include(line?.text, "~ model_configs.gpt-4o.costs.input: 21 → 21.5")
       assert.include(line?.text, "~ openai_keys.primary.key: [redacted] → [redacted]")

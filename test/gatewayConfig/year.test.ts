@@ -13,7 +13,6 @@ describe("a year of ticks", () => {
     "every 60 s, a change a week, an outage a month: every tick comes, every version is installed",
     () =>
       Effect.gen(function* () {
-        const started = performance.now()
         const world = new World({ quiet: true })
         const sync = yield* world.start()
         const fiber = yield* Effect.forkChild(sync.run)
@@ -31,9 +30,7 @@ describe("a year of ticks", () => {
             )
         }
         yield* Fiber.interrupt(fiber)
-        const ticks = world.api.count
-        console.log(`${ticks} ticks in ${((performance.now() - started) / 1_000).toFixed(1)} s, ${version} versions`)
-        assert.strictEqual(ticks, 365 * DAY)
+        assert.strictEqual(world.api.count, 365 * DAY)
         assert.strictEqual(world.gateway.reloads, version)
         assert.strictEqual(world.disk.folderAt("/config/generations").entries.size, 3)
       }).pipe(Effect.provideService(References.MinimumLogLevel, "None"), Effect.provide(patientClock)),
