@@ -8,6 +8,7 @@ import { check } from "./cli/check.ts"
 import { config } from "./cli/config.ts"
 import { dlq } from "./cli/dlq.ts"
 import { keygen } from "./cli/keygen.ts"
+import { outputWasLost, watchOutput } from "./cli/lostOutput.ts"
 import { run } from "./cli/run.ts"
 import * as Usage from "./cli/usage.ts"
 import { why } from "./cli/why.ts"
@@ -40,20 +41,11 @@ const explain = (cause: Cause.Cause<unknown>): Effect.Effect<void> =>
     { discard: true }
   )
 
-/** A stop by signal is a clean stop. */
+/** A stop by signal is a clean stop; what was lost on its way out is none. */
 const teardown: Runtime.Teardown = (exit, onExit) =>
-  onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
+  onExit((Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) && !outputWasLost() ? 0 : 1)
 
-/**
- * Who reads the output may leave before its end (`| head`): a command is stopped then, as by a signal; the service works on
- * without its log.
- */
-const stopUnread = (error: NodeJS.ErrnoException): void => {
-  if (error.code !== "EPIPE") throw error
-  if (process.argv[2] !== "run") process.kill(process.pid, "SIGTERM")
-}
-
-process.stdout.on("error", stopUnread)
+watchOutput()
 
 Command.run(root, { version }).pipe(
   Effect.tapCause(explain),

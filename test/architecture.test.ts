@@ -33,7 +33,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   "layers/gatewayConfig": model,
   "layers/http": [...model, "effect/http", "effect/observability", "undici", "node:http", "@effect/platform-node/"],
   "layers/jobsApi": [...model, "effect/http"],
-  "layers/node": [...model, "node:fs", "node:os", "node:process"],
+  "layers/node": [...model, "node:fs", "node:os", "node:perf_hooks", "node:process", "node:v8"],
   "layers/redis": model,
   "layers/redis/ioredis": [...model, "effect/persistence/Redis", "ioredis", "node:net", "node:tls"],
   "layers/redis/memory": [...model, "effect/persistence/Redis"],

@@ -1,6 +1,6 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Duration, Effect, Layer, type LogLevel, Option, Schema } from "effect"
+import { Deferred, Duration, Effect, Layer, type LogLevel, Option, Schema } from "effect"
 import { Command, GlobalFlag } from "effect/cli"
 import { HttpMiddleware, HttpRouter, HttpServer } from "effect/http"
 import { JobCollector } from "../JobCollector.ts"
@@ -15,6 +15,8 @@ import * as Environment from "../layers/settings/Environment.ts"
 import * as NativeSigner from "../layers/signing/NativeSigner.ts"
 import * as Logging from "../layers/telemetry/Logging.ts"
 import * as Telemetry from "../layers/telemetry/Telemetry.ts"
+import { outputMayFail } from "./lostOutput.ts"
+import { stopDeadline, stopSignal } from "./stopDeadline.ts"
 
 const settingsOf = Effect.flatMap(hostName, (host) =>
   Environment.load(
@@ -82,13 +84,24 @@ const endpoints = HttpRouter.serve(JobCollector.routes, { disableLogger: true, d
 )
 
 /** The service: all loops and the HTTP endpoints, until it is stopped. */
-const serve = (settings: Settings) =>
-  Effect.gen(function* () {
+const serve = Effect.fnUntraced(function* (settings: Settings) {
+  const ending = yield* Deferred.make<void>()
+  let unfinished: () => ReadonlyArray<string> = () => []
+  yield* stopDeadline(Effect.raceFirst(stopSignal, Deferred.await(ending)), {
+    shutdownTimeout: settings.collector.shutdownTimeout,
+    unfinished: () => unfinished(),
+    end: Effect.sync(() => process.exit(1))
+  }).pipe(Effect.forkDetach({ startImmediately: true }))
+  return yield* Effect.gen(function* () {
     const collector = yield* JobCollector
+    unfinished = collector.unfinished
     const server = yield* HttpServer.HttpServer
     yield* Effect.logInfo("listening").pipe(Effect.annotateLogs({ address: HttpServer.formatAddress(server.address) }))
-    // The endpoints go on answering (not ready) until the collector has stopped.
-    return yield* Effect.onInterrupt(collector.join, () => collector.stop)
+    return yield* collector.join.pipe(
+      Effect.ensuring(Deferred.succeed(ending, undefined)),
+      // The endpoints go on answering (not ready) until the collector has stopped.
+      Effect.onInterrupt(() => collector.stop)
+    )
   }).pipe(
     Effect.provide(
       endpoints.pipe(
@@ -101,6 +114,7 @@ const serve = (settings: Settings) =>
       )
     )
   )
+})
 
 /** `--log-level` goes before `LOG_LEVEL`. */
 const observability = ({ collector, logging, telemetry }: Settings, level: Option.Option<LogLevel.LogLevel>) =>
@@ -124,6 +138,9 @@ export const run = Command.make(
       { discard: true }
     )
     const level = yield* GlobalFlag.LogLevel
+    yield* outputMayFail
+    // A terminal that goes away is no reason to end.
+    process.on("SIGHUP", () => {})
     return yield* Effect.andThen(warn, serve(settings)).pipe(Effect.provide(observability(settings, level)))
   })
 ).pipe(Command.withDescription("Run the service until it receives SIGTERM or SIGINT"))

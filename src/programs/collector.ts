@@ -54,6 +54,8 @@ export interface Collector {
   readonly stopping: () => boolean
   /** A clean stop, done when it returns; the scope's end is one too. */
   readonly stop: Effect.Effect<void>
+  /** The loops that run: after a stop began, those that hold it up. */
+  readonly unfinished: () => ReadonlyArray<string>
   /** Fails when the collector cannot go on; never succeeds. */
   readonly join: Effect.Effect<never, CollectorError>
 }
@@ -309,6 +311,7 @@ export const makeCollector = <R>(
       health,
       stopping: () => stopping,
       stop,
+      unfinished: supervisor.running,
       join: Deferred.await(ended)
     }
   })

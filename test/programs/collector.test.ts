@@ -7,7 +7,13 @@ describe("the collector as a host app sees it", () => {
   it.effect("shows its health and its end, and nothing of its inside", () =>
     withCollector(new ScriptedApi(), {}, () =>
       Effect.gen(function* () {
-        const shown: Record<keyof Collector, true> = { health: true, stopping: true, stop: true, join: true }
+        const shown: Record<keyof Collector, true> = {
+          health: true,
+          stopping: true,
+          stop: true,
+          unfinished: true,
+          join: true
+        }
         const collector = yield* JobCollector
         assert.hasAllKeys(collector, Object.keys(shown))
         assert.hasAllKeys(collector.health, ["report", "ready", "live"])

@@ -26,11 +26,14 @@ export interface Supervisor {
   readonly defect: (name: string, cause: Cause.Cause<unknown>) => Effect.Effect<void>
   /** Fails once there were too many defects. */
   readonly exhausted: Effect.Effect<never, TooManyDefects>
+  /** The loops that run now. */
+  readonly running: () => ReadonlyArray<string>
 }
 
 export const makeSupervisor = Effect.fnUntraced(function* (heartbeats: Heartbeats): Effect.fn.Return<Supervisor> {
   const exhausted = yield* Deferred.make<never, TooManyDefects>()
   let recent: ReadonlyArray<number> = []
+  const running = new Set<string>()
 
   const defect = (name: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
     Effect.gen(function* () {
@@ -53,8 +56,14 @@ export const makeSupervisor = Effect.fnUntraced(function* (heartbeats: Heartbeat
           Effect.andThen(attempt(failures + 1))
         )
       )
-    return Effect.provideService(attempt(0), CurrentPulse, heartbeats.pulse(name))
+    return Effect.suspend(() => {
+      running.add(name)
+      return Effect.ensuring(
+        Effect.provideService(attempt(0), CurrentPulse, heartbeats.pulse(name)),
+        Effect.sync(() => running.delete(name))
+      )
+    })
   }
 
-  return { watch, defect, exhausted: Deferred.await(exhausted) }
+  return { watch, defect, exhausted: Deferred.await(exhausted), running: () => [...running] }
 })
