@@ -1,5 +1,6 @@
 import { Command, Redis as IoRedis } from "ioredis"
 import { backoff } from "./backoff.ts"
+import { readReplies } from "./replies.ts"
 import { type Address, addressKey, type Settings, tlsFor } from "./settings.ts"
 
 /** Gets the raw reply (strings as bytes), or the error. */
@@ -72,6 +73,7 @@ export class Link {
       // Attempts at several addresses of a name fail together with a code alone.
       this.problem = error.message === "" ? error.code : error.message
     })
+    this.client.on("connect", () => readReplies(this.client))
     this.client.on("ready", () => this.greet())
     this.client.on("close", () => this.down())
   }
