@@ -203,6 +203,7 @@ export const rollback = (json: boolean) =>
 export const hold = (duration: Duration.Duration | undefined, json: boolean) =>
   Effect.gen(function* () {
     const store = yield* ConfigStore
+    yield* store.existing
     const since = yield* Clock.currentTimeMillis
     const until = duration === undefined ? null : since + Math.ceil(Duration.toMillis(duration))
     const state = yield* store.locked(store.update((before) => ({ ...before, hold: { since, until } })))
@@ -230,6 +231,7 @@ export const release = (json: boolean) =>
 export const accept = (version: number, json: boolean) =>
   Effect.gen(function* () {
     const store = yield* ConfigStore
+    yield* store.existing
     const at = yield* Clock.currentTimeMillis
     const state = yield* store.locked(store.update((before) => ({ ...before, accepted: { version, at } })))
     yield* print(json, decisions(state, at), [

@@ -16,7 +16,7 @@ const tags: Record<string, PlatformError.SystemErrorTag> = {
 /** Runs a disk operation; a system error becomes a `PlatformError` as Node's layer makes it, a power cut a defect. */
 const operation = <A>(
   method: string,
-  path: string,
+  path: string | number,
   run: (now: number) => A
 ): Effect.Effect<A, PlatformError.PlatformError> =>
   Clock.clockWith((clock) => {
@@ -58,7 +58,14 @@ const infoOf = (node: DiskNode): FileSystem.File.Info => ({
 
 const millis = (time: Date | number): number => (typeof time === "number" ? time * 1_000 : time.getTime())
 
-const makeFile = (disk: SimulatedDisk, path: string, node: DiskNode, append: boolean): FileSystem.File => {
+/** As with Node's, what fails on an open file names its descriptor, not its path. */
+const makeFile = (
+  disk: SimulatedDisk,
+  path: string,
+  descriptor: number,
+  node: DiskNode,
+  append: boolean
+): FileSystem.File => {
   let cursor = 0
   const file = (): FileNode => {
     if (node.kind !== "file") throw new DiskError("EISDIR")
@@ -79,37 +86,38 @@ const makeFile = (disk: SimulatedDisk, path: string, node: DiskNode, append: boo
   }
   return {
     [FileSystem.FileTypeId]: FileSystem.FileTypeId,
-    stat: operation("stat", path, () => infoOf(node)),
-    sync: operation("sync", path, () => disk.sync(path, node)),
+    stat: operation("stat", descriptor, () => infoOf(node)),
+    sync: operation("sync", descriptor, () => disk.sync(path, node)),
     seek: (offset, from) =>
-      operation("seek", path, () => {
+      operation("seek", descriptor, () => {
         cursor = from === "start" ? Number(offset) : cursor + Number(offset)
         return BigInt(cursor)
       }),
     read: (buffer, options) =>
-      operation("read", path, () => {
+      operation("read", descriptor, () => {
         const bytes = read(buffer.length, options?.position)
         buffer.set(bytes)
         return bytes.length
       }),
     readAlloc: (size, options) =>
-      operation("readAlloc", path, () => {
+      operation("readAlloc", descriptor, () => {
         const bytes = read(size, options?.position)
         return bytes.length === 0 ? Option.none() : Option.some(bytes)
       }),
     truncate: (length = 0) =>
-      operation("truncate", path, (now) => {
+      operation("truncate", descriptor, (now) => {
         disk.truncate(path, file(), length, now)
         if (!append) cursor = Math.min(cursor, length)
       }),
-    write: (bytes) => operation("write", path, (now) => write(bytes, now)),
-    writeAll: (bytes) => operation("writeAll", path, (now) => void write(bytes, now))
+    write: (bytes) => operation("write", descriptor, (now) => write(bytes, now)),
+    writeAll: (bytes) => operation("writeAll", descriptor, (now) => void write(bytes, now))
   }
 }
 
 /** The service over a disk, which a test keeps to crash it, count on it and look into it. */
 export const make = (disk: SimulatedDisk): FileSystem.FileSystem => {
   let serial = 0
+  let descriptors = 2
   const openNow = (path: string, flag: FileSystem.OpenFlag, mode: number, now: number): DiskNode => {
     disk.look("open", path)
     if (flag === "r" || flag === "r+") return disk.at(path)
@@ -186,7 +194,7 @@ export const make = (disk: SimulatedDisk): FileSystem.FileSystem => {
     open: (path, options) =>
       Effect.map(
         operation("open", path, (now) => openNow(path, options?.flag ?? "r", options?.mode ?? 0o666, now)),
-        (node) => makeFile(disk, path, node, options?.flag?.startsWith("a") ?? false)
+        (node) => makeFile(disk, path, ++descriptors, node, options?.flag?.startsWith("a") ?? false)
       ),
     readDirectory: (path, options) =>
       operation("readDirectory", path, () => {

@@ -79,6 +79,10 @@ export class SimulatedDisk {
   operations = 0
   /** How many syncs ran. */
   syncs = 0
+  /** The one mode of every file and folder, as on a file system that keeps none (CIFS, exFAT): `chmod` changes nothing. */
+  fixedMode: number | undefined
+  /** Who makes what is made. */
+  user: { readonly uid: number; readonly gid: number } = { uid: 0, gid: 0 }
   /** The machine stops before the operation of this number. */
   stopBefore = Number.POSITIVE_INFINITY
   fault: (operation: string, path: string) => string | undefined
@@ -97,7 +101,8 @@ export class SimulatedDisk {
 
   private base(mode: number, now: number): NodeBase {
     this.serial += 1n
-    return { ino: this.serial, mode: mode & ~this.umask, uid: 0, gid: 0, mtime: now, durableMeta: undefined }
+    const kept = this.fixedMode ?? mode & ~this.umask
+    return { ino: this.serial, mode: kept, ...this.user, mtime: now, durableMeta: undefined }
   }
   private folder(mode: number, now: number): FolderNode {
     return { ...this.base(mode, now), kind: "folder", entries: new Map(), durable: new Map(), pending: [] }
@@ -220,6 +225,7 @@ export class SimulatedDisk {
   setMeta(operation: "chmod" | "chown" | "utimes", path: string, set: Partial<Meta>, mtime?: number): void {
     const node = this.at(path)
     this.step(operation, path)
+    if (operation === "chmod" && this.fixedMode !== undefined) return
     Object.assign(node, set)
     if (mtime !== undefined) node.mtime = mtime
   }

@@ -52,9 +52,20 @@ export const GenerationRecord = Schema.Struct({
   reason: Schema.Literals(["install", "repair", "adopted"]),
   /** The generation a rollback goes back to. */
   parent: Schema.NullOr(Generation),
+  /** The folder's mode as the file system gave it back; absent in older records: 0755. */
+  folderMode: Schema.optionalKey(Schema.Int),
   files: Schema.Struct({ "openai.conf": StoredFile, "models.conf": StoredFile, "limits.conf": StoredFile })
 })
 export type GenerationRecord = typeof GenerationRecord.Type
+
+/**
+ * The mode of the keys' file where others may read it all the same: the file system keeps no modes. Files found at first
+ * keep the mode that they had.
+ */
+export const exposedMode = (record: GenerationRecord | undefined): number | undefined => {
+  const mode = record?.files["openai.conf"]?.mode ?? 0
+  return record?.reason !== "adopted" && (mode & 0o007) !== 0 ? mode : undefined
+}
 
 /** The files a record holds. */
 export const contentsOfRecord = (record: GenerationRecord): Contents =>

@@ -17,13 +17,14 @@ import { bundleOfFiles, fileMode, fileNames, sameFile } from "../../domain/gatew
 import type { ConfigSyncOptions } from "../../domain/gatewayConfig/options.ts"
 import { type ConfigState, contentsOfRecord } from "../../domain/gatewayConfig/state.ts"
 import { ConfigStore, ConfigStoreError, type Installation } from "../../services/ConfigStore.ts"
-import { makeDurable, orMissing, storeError } from "./durable.ts"
+import { makeDurable, orMissing } from "./durable.ts"
 import { makeGenerations } from "./generations.ts"
 import { groupNumber } from "./group.ts"
 import { makeJournal } from "./journal.ts"
 import { makeLinks } from "./links.ts"
 import { makeLock } from "./lock.ts"
 import { makeObserver, type Pointer, STATE, stateFile } from "./observe.ts"
+import { storeError } from "./storeFailure.ts"
 
 const isLeftover = (name: string): boolean =>
   /^\.(current|probe|(openai|models|limits)\.conf|(state|journal)\.json|lock\.[a-z0-9-]+)\.tmp$/.test(name)
@@ -86,7 +87,7 @@ const make = Effect.fnUntraced(function* (options: Pick<ConfigSyncOptions, "dire
     const { generation, unfinished } = yield* observer.pointer
     // A process that was killed between the commit and its sync left a set that a power cut could still take back.
     if (generation !== undefined) yield* durable.syncFolder(directory)
-    const stranded = yield* fs.exists(`${directory}/.lock`)
+    const stranded = (yield* orMissing(fs.lstat(`${directory}/.lock`))) !== undefined
     const { newest, paths } = yield* leftovers
     if (!unfinished && !stranded && paths.length === 0 && newest === undefined) return
     yield* locked(Effect.andThen(journal.rollForward, sweep))

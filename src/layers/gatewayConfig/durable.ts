@@ -1,44 +1,7 @@
 /** Durable file operations over Effect's `FileSystem`: nothing here returns before its bytes are on the disk. */
 import { Effect, type FileSystem, Option, type PlatformError, Schema } from "effect"
 import { parseJson } from "../../domain/gatewayConfig/bundle.ts"
-import { ConfigStoreError } from "../../services/ConfigStore.ts"
-
-type Reason = ConfigStoreError["reason"]
-
-const reasons: Record<string, readonly [Reason, string]> = {
-  EBUSY: ["Busy", "it is in use, perhaps a bind-mounted file: mount the folder instead"],
-  ENOSPC: ["NoSpace", "the disk is full: make room"],
-  EDQUOT: ["NoSpace", "the disk quota is used up: make room"],
-  EISDIR: ["Busy", "a folder that is not empty stands in its place: move it away"],
-  EROFS: ["ReadOnly", "the file system is read-only: mount it writable"],
-  EACCES: ["Denied", "permission denied: let this user write there"],
-  EPERM: ["Denied", "not permitted: let this user write there"]
-}
-
-/** What a refused change of a file's group means. */
-const notOurGroup: typeof reasons = {
-  ...reasons,
-  EPERM: ["Denied", "not permitted: CONFIG_FILE_GROUP must be a group that this user is a member of"]
-}
-
-/** The system's own error code (`ENOENT`), where there is one. */
-export const codeOf = (error: PlatformError.PlatformError): string | undefined => {
-  const cause: unknown = error.reason.cause
-  return typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : undefined
-}
-
-/** A file system error as the store's own, with the remedy. */
-export const storeError = (error: PlatformError.PlatformError): ConfigStoreError => {
-  const { reason } = error
-  const path = "pathOrDescriptor" in reason ? reason.pathOrDescriptor : undefined
-  const [kind, remedy] = (reason.method === "chown" ? notOurGroup : reasons)[codeOf(error) ?? ""] ?? [
-    "Failed",
-    codeOf(error) ?? reason._tag
-  ]
-  return new ConfigStoreError({ reason: kind, problem: `${reason.method} ${path ?? ""}: ${remedy}` })
-}
-
-export const isNotFound = (error: PlatformError.PlatformError): boolean => error.reason._tag === "NotFound"
+import { at, codeOf, isNotFound } from "./storeFailure.ts"
 
 /** A text that changes whenever a file is written or replaced, within the grain of the file system's clock. */
 export const stampOf = (info: FileSystem.File.Info): string =>
@@ -58,10 +21,16 @@ export const orMissing = <A>(
  * The bytes of a regular file; undefined where none is there. A pipe or a device that stands there is none: reading it
  * may never end, and neither a time limit nor the end of the process cuts such a read short.
  */
-export const readRegular = (fs: FileSystem.FileSystem, path: string) =>
-  Effect.flatMap(orMissing(fs.stat(path)), (info) =>
+const readWhere = (look: FileSystem.FileSystem["stat"], fs: FileSystem.FileSystem, path: string) =>
+  Effect.flatMap(orMissing(look(path)), (info) =>
     info?.type === "File" ? orMissing(fs.readFile(path)) : Effect.undefined
   )
+
+/** Of one of the three names, which are links. */
+export const readThroughLinks = (fs: FileSystem.FileSystem, path: string) => readWhere(fs.stat, fs, path)
+
+/** Of a file of our own, which never is a link: what stands there instead is not followed. */
+export const readOwn = (fs: FileSystem.FileSystem, path: string) => readWhere(fs.lstat, fs, path)
 
 /** How a file is made. */
 export interface FileAttributes {
@@ -72,21 +41,46 @@ export interface FileAttributes {
   readonly lenient?: boolean
 }
 
+/** The folder that a path is in: of a relative one the working folder, of the root and the working folder itself. */
+const folderOf = (path: string): string => (path.includes("/") ? path.replace(/\/+[^/]*$/, "") || "/" : ".")
+
 /** The durable operations everything here is made of. */
 export const makeDurable = (fs: FileSystem.FileSystem) => {
   /** Makes a folder's entries durable. */
   const syncFolder = (path: string) =>
-    Effect.scoped(Effect.flatMap(fs.open(path, { flag: "r" }), (folder) => folder.sync))
+    Effect.scoped(Effect.flatMap(fs.open(path, { flag: "r" }), (folder) => folder.sync)).pipe(at(path))
+
+  /**
+   * What root makes in a folder of another user becomes that user's: a command run as root must not lock out the
+   * service, which reads and replaces it later. Anybody else may not give files away, and has no need to.
+   */
+  const handOver = (path: string, folder: string) =>
+    Effect.gen(function* () {
+      const made = yield* fs.stat(path)
+      const { gid, uid } = yield* fs.stat(folder)
+      if (Option.isNone(uid) || Option.isNone(gid) || Option.getOrUndefined(made.uid) === uid.value) return
+      yield* fs.chown(path, uid.value, gid.value)
+    }).pipe(Effect.ignore)
+
+  /** Sets a mode, whatever the umask. A file system without modes of its own may refuse: what it has then is what counts. */
+  const setMode = (path: string, mode: number) =>
+    Effect.catchIf(
+      fs.chmod(path, mode),
+      (error) => ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"].includes(codeOf(error) ?? ""),
+      () => Effect.void
+    )
 
   /** Makes a folder and those above it where they are missing, each durable in the one above. */
   const ensureFolder = (path: string): Effect.Effect<void, PlatformError.PlatformError> =>
     Effect.gen(function* () {
       if (yield* fs.exists(path)) return
-      const above = path.replace(/\/[^/]*$/, "") || "/"
-      yield* ensureFolder(above)
+      const above = folderOf(path)
+      // The working folder itself may be gone; nothing is above it.
+      if (above !== path) yield* ensureFolder(above)
       yield* fs.makeDirectory(path, { recursive: true })
-      // Whatever the umask: the gateway reads through it.
-      yield* fs.chmod(path, 0o755)
+      yield* handOver(path, above)
+      // The gateway reads through it.
+      yield* setMode(path, 0o755)
       yield* syncFolder(above)
     })
 
@@ -96,15 +90,15 @@ export const makeDurable = (fs: FileSystem.FileSystem) => {
       Effect.gen(function* () {
         const { gid = -1, mode, uid = -1 } = attributes
         const file = yield* fs.open(path, { flag: "wx", mode })
+        if (uid === -1) yield* handOver(path, folderOf(path))
         if (uid !== -1 || gid !== -1) {
           const owned = fs.chown(path, uid, gid)
           yield* attributes.lenient === true ? Effect.ignore(owned) : owned
         }
-        // The mode given to open is cut by the process's umask.
-        yield* fs.chmod(path, mode)
+        yield* setMode(path, mode)
         yield* file.writeAll(bytes)
         yield* file.sync
-      })
+      }).pipe(at(path))
     )
 
   const temporary = (folder: string, name: string) => `${folder}/.${name.replace(/^\./, "")}.tmp`
@@ -152,7 +146,7 @@ export const makeDurable = (fs: FileSystem.FileSystem) => {
       .remove(temporary(folder, name), { force: true })
       .pipe(Effect.andThen(fs.symlink(target, temporary(folder, name))), Effect.andThen(place(folder, name)))
 
-  return { syncFolder, ensureFolder, create, prepare, place, replaceFile, replaceLink }
+  return { syncFolder, ensureFolder, handOver, setMode, create, prepare, place, replaceFile, replaceLink }
 }
 
 export type Durable = ReturnType<typeof makeDurable>

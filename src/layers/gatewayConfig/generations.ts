@@ -3,7 +3,15 @@ import { Effect, type FileSystem } from "effect"
 import { bundleOfFiles, type Contents, type FileName, fileNames, sameFile } from "../../domain/gatewayConfig/files.ts"
 import { type ConfigState, GenerationRecord } from "../../domain/gatewayConfig/state.ts"
 import { ConfigStoreError } from "../../services/ConfigStore.ts"
-import { type Durable, type FileAttributes, jsonFile, orMissing, readRegular, stampOf } from "./durable.ts"
+import {
+  type Durable,
+  type FileAttributes,
+  jsonFile,
+  orMissing,
+  readOwn,
+  readThroughLinks,
+  stampOf
+} from "./durable.ts"
 
 const RECORD = "generation.json"
 const KEPT = 3
@@ -26,8 +34,8 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
   const record = (generation: number) =>
     Effect.gen(function* () {
       const path = `${folder(generation)}/${RECORD}`
-      const info = yield* orMissing(fs.stat(path))
-      if (info === undefined) return undefined
+      const info = yield* orMissing(fs.lstat(path))
+      if (info?.type !== "File") return undefined
       const stamp = `${generation} ${stampOf(info)}`
       const known = read.get(stamp)
       if (known !== undefined) return known
@@ -39,17 +47,19 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
       return parsed
     })
 
-  /** The files as they stand in a folder, through links. */
-  const contentsIn = (path: string) =>
+  const contentsBy = (read: typeof readOwn, path: string) =>
     Effect.map(
-      Effect.forEach(fileNames, (name) => readRegular(fs, `${path}/${name}`)),
+      Effect.forEach(fileNames, (name) => read(fs, `${path}/${name}`)),
       (found) =>
         Object.fromEntries(
           fileNames.flatMap((name, at) => (found[at] === undefined ? [] : [[name, found[at]]]))
         ) as Contents
     )
 
-  const contents = (generation: number) => contentsIn(folder(generation))
+  /** The files as they stand under the three names, through links. */
+  const contentsSeen = contentsBy(readThroughLinks, directory)
+
+  const contents = (generation: number) => contentsBy(readOwn, folder(generation))
 
   /** Whether a generation is there with every file, as it was installed. */
   const isWhole = (generation: number) =>
@@ -65,12 +75,12 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
   const modeOf = (path: string) => Effect.map(fs.stat(path), (info) => info.mode & 0o777)
 
   /**
-   * Writes a generation whole and durable, not yet current: a fresh folder nobody else may enter, files made
-   * exclusively with their final mode and group, read back, and opened to readers last. `check` also demands that the
-   * bytes read back are a valid configuration. `recorded` is what the record holds where that is not what was written.
+   * Writes a generation whole and durable, not yet current: a fresh folder, files made exclusively with their final mode
+   * and group, and read back. `check` also demands that the bytes read back are a valid configuration. Modes are
+   * recorded as the file system gives them back: some give every file the same (CIFS, exFAT), whatever was asked for. `recorded` is what the record holds where that is not what was written.
    */
   const stage = (
-    head: Omit<GenerationRecord, "files">,
+    head: Omit<GenerationRecord, "files" | "folderMode">,
     files: Contents,
     attributes: (name: FileName) => FileAttributes,
     options: { readonly check: boolean; readonly recorded?: GenerationRecord["files"] | undefined }
@@ -78,7 +88,10 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
     Effect.gen(function* () {
       const path = folder(head.generation)
       yield* durable.ensureFolder(root)
-      yield* fs.makeDirectory(path, { mode: 0o700 })
+      yield* fs.makeDirectory(path, { mode: 0o755 })
+      yield* durable.handOver(path, root)
+      yield* durable.setMode(path, 0o755)
+      const folderMode = yield* modeOf(path)
       const written: Record<string, { readonly mode: number; readonly content: Uint8Array }> = {}
       for (const name of fileNames) {
         const content = files[name]
@@ -94,10 +107,8 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
           problem: `${path}: ${damaged ?? "the set"} reads back other than it was written: check the disk`
         })
       }
-      yield* durable.create(`${path}/${RECORD}`, recordFile.bytes({ ...head, files: options.recorded ?? written }), {
-        mode: 0o600
-      })
-      yield* fs.chmod(path, 0o755)
+      const record = { ...head, folderMode, files: options.recorded ?? written }
+      yield* durable.create(`${path}/${RECORD}`, recordFile.bytes(record), { mode: 0o600 })
       yield* durable.syncFolder(path)
       yield* durable.syncFolder(root)
     }).pipe(Effect.tapError(() => Effect.ignore(remove(head.generation))))
@@ -128,7 +139,7 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
         1 + Math.max(highest, state.newest ?? 0, state.settled?.generation ?? 0, state.keptOut?.generation ?? 0)
     )
 
-  return { root, folder, list, record, contents, contentsIn, isWhole, stage, remove, kept, next }
+  return { root, folder, list, record, contents, contentsSeen, isWhole, stage, remove, kept, next }
 }
 
 export type Generations = ReturnType<typeof makeGenerations>

@@ -1,6 +1,6 @@
 import { Effect, type FileSystem } from "effect"
 import { ConfigStoreError } from "../../services/ConfigStore.ts"
-import { storeError } from "./durable.ts"
+import { storeError } from "./storeFailure.ts"
 
 /** The number of a group given by number or by name, as `/etc/group` lists it (group(5)). */
 export const groupNumber = (fs: FileSystem.FileSystem, group: string): Effect.Effect<number, ConfigStoreError> =>

@@ -5,7 +5,7 @@
 import { Effect, type FileSystem } from "effect"
 import { type Contents, fileNames, sameFile } from "../../domain/gatewayConfig/files.ts"
 import { contentsOfRecord, type GenerationRecord, Journal } from "../../domain/gatewayConfig/state.ts"
-import { type Durable, jsonFile, orMissing, readRegular } from "./durable.ts"
+import { type Durable, jsonFile, orMissing, readOwn, readThroughLinks } from "./durable.ts"
 import type { Generations } from "./generations.ts"
 
 export const JOURNAL = ".journal.json"
@@ -17,7 +17,7 @@ export const makeJournal = (
   generations: Generations,
   directory: string
 ) => {
-  const read = Effect.map(orMissing(fs.readFile(`${directory}/${JOURNAL}`)), (bytes) =>
+  const read = Effect.map(readOwn(fs, `${directory}/${JOURNAL}`), (bytes) =>
     bytes === undefined ? undefined : journalFile.parse(bytes)
   )
   const write = (journal: Journal) => durable.replaceFile(directory, JOURNAL, journalFile.bytes(journal), 0o600)
@@ -26,7 +26,7 @@ export const makeJournal = (
     Effect.gen(function* () {
       const wanted = contentsOfRecord(record)
       for (const name of fileNames) {
-        const found = yield* readRegular(fs, `${directory}/${name}`)
+        const found = yield* readThroughLinks(fs, `${directory}/${name}`)
         const file = record.files[name]
         if (file === undefined) yield* fs.remove(`${directory}/${name}`, { force: true })
         else if (!sameFile(found, wanted[name])) {
@@ -59,7 +59,7 @@ export const makeJournal = (
         return file === undefined ? [] : [{ name, ...file }]
       })
       for (const { name, content, mode } of files) yield* durable.prepare(directory, name, content, { mode, gid })
-      const before: Contents = yield* generations.contentsIn(directory)
+      const before: Contents = yield* generations.contentsSeen
       yield* write({ generation: record.generation, done: false })
       yield* Effect.forEach(files, ({ name }) => durable.place(directory, name)).pipe(
         Effect.andThen(durable.syncFolder(directory)),

@@ -2,8 +2,9 @@
 import { Effect, type FileSystem, Option, Result } from "effect"
 import { bundleOfFiles, type Contents, type FileName, fileNames, sameFile } from "../../domain/gatewayConfig/files.ts"
 import type { GenerationRecord } from "../../domain/gatewayConfig/state.ts"
-import { codeOf, type Durable, type FileAttributes, orMissing } from "./durable.ts"
+import { type Durable, type FileAttributes, orMissing } from "./durable.ts"
 import type { Generations } from "./generations.ts"
+import { codeOf } from "./storeFailure.ts"
 
 export const CURRENT = "current"
 const PROBE = ".probe.tmp"
@@ -73,7 +74,7 @@ export const makeLinks = (fs: FileSystem.FileSystem, durable: Durable, generatio
   /** Keeps the files found at first as a generation, where there are any; returns its number. */
   const adopt = (number: number, now: number) =>
     Effect.gen(function* () {
-      const visible = yield* generations.contentsIn(directory)
+      const visible = yield* generations.contentsSeen
       if (fileNames.every((name) => visible[name] === undefined)) return undefined
       yield* generations.stage(adoptedHead(number, now, visible), visible, yield* attributesFound, { check: false })
       return number
@@ -98,7 +99,7 @@ export const makeLinks = (fs: FileSystem.FileSystem, durable: Durable, generatio
         const adopted = yield* adopt(nextNumber, now)
         if (adopted !== undefined) yield* commit(adopted)
       } else {
-        const visible = yield* generations.contentsIn(directory)
+        const visible = yield* generations.contentsSeen
         const behind = yield* generations.contents(current.generation)
         if (fileNames.some((name) => !sameFile(visible[name], behind[name]))) {
           const { record } = current

@@ -5,7 +5,7 @@ import { describeEdits } from "../../domain/gatewayConfig/drift.ts"
 import { bundleOfFiles, type FileName, fileNames } from "../../domain/gatewayConfig/files.ts"
 import { ConfigState, contentsOfRecord, type GenerationRecord } from "../../domain/gatewayConfig/state.ts"
 import { ConfigStoreError, type Installed } from "../../services/ConfigStore.ts"
-import { jsonFile, orMissing, readRegular, stampOf } from "./durable.ts"
+import { jsonFile, orMissing, readThroughLinks, stampOf } from "./durable.ts"
 import type { Generations } from "./generations.ts"
 import type { makeJournal } from "./journal.ts"
 import { CURRENT, generationOfLink, linkOfName, readLinkOf } from "./links.ts"
@@ -43,11 +43,12 @@ export const makeObserver = (
   let knownState: { readonly stamp: string; readonly state: ConfigState } | undefined
   const state = Effect.gen(function* () {
     const path = `${directory}/${STATE}`
-    const info = yield* orMissing(fs.stat(path))
+    const info = yield* orMissing(fs.lstat(path))
     if (info === undefined) return {} as ConfigState
     const stamp = stampOf(info)
     if (knownState?.stamp === stamp) return knownState.state
-    const parsed = stateFile.parse(yield* fs.readFile(path))
+    // What is no regular file might never be read to its end.
+    const parsed = info.type === "File" ? stateFile.parse(yield* fs.readFile(path)) : undefined
     if (parsed === undefined) {
       return yield* new ConfigStoreError({
         reason: "Damaged",
@@ -83,7 +84,7 @@ export const makeObserver = (
   const compare = (path: string, name: FileName, { bundle, record }: Known, mode: number | undefined) =>
     Effect.gen(function* () {
       const file = record?.files[name]
-      const found = yield* readRegular(fs, path)
+      const found = yield* readThroughLinks(fs, path)
       const recorded = file === undefined ? {} : { [name]: file.content }
       const edits = describeEdits(recorded, bundle, found === undefined ? {} : { [name]: found })
       if (edits.length > 0 || mode === undefined || file === undefined || (mode & 0o777) === file.mode) return edits
@@ -120,8 +121,9 @@ export const makeObserver = (
         found.push(...(yield* examine(at, installed, name, info)))
       }
       const folder = yield* orMissing(fs.stat(generations.folder(generation)))
-      if (folder !== undefined && (folder.mode & 0o777) !== 0o755) {
-        found.push(`generations/${generation}: mode ${modeText(folder.mode)} instead of 0755`)
+      const { folderMode = 0o755 } = record
+      if (folder !== undefined && (folder.mode & 0o777) !== folderMode) {
+        found.push(`generations/${generation}: mode ${modeText(folder.mode)} instead of ${modeText(folderMode)}`)
       }
       return found
     })

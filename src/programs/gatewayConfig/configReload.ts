@@ -64,13 +64,15 @@ export const lookAtGateway = (
 /** Waits until the gateway reports a version; undefined once it does, else what it said last. */
 const follow = (gateway: Gateway["Service"], version: number): Effect.Effect<string | undefined> =>
   Effect.gen(function* () {
-    const end = (yield* Clock.currentTimeMillis) + GRACE
+    // By a clock that nobody sets.
+    const elapsed = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+    const end = (yield* elapsed) + GRACE
     for (let wait = FIRST_POLL; ; wait = Math.min(POLL, wait * 2)) {
       const problem = yield* gateway.runningVersion.pipe(
         Effect.map((running) => (running === version ? undefined : `the gateway reports version ${running}`)),
         Effect.catch((error: GatewayError) => Effect.succeed(error.problem))
       )
-      const left = end - (yield* Clock.currentTimeMillis)
+      const left = end - (yield* elapsed)
       if (problem === undefined || left <= 0) return problem
       yield* Effect.sleep(Math.min(wait, left))
     }

@@ -5,17 +5,15 @@
  */
 import { Clock, Duration, Effect, Metric, Random, Result } from "effect"
 import { instant } from "../../domain/events/instant.ts"
-import type { Bundle, ConfigRefused } from "../../domain/gatewayConfig/bundle.ts"
 import { diff, renderChanges } from "../../domain/gatewayConfig/diff.ts"
-import { filesOfBundle } from "../../domain/gatewayConfig/files.ts"
 import type { ConfigSyncOptions } from "../../domain/gatewayConfig/options.ts"
-import { type Applied, review, type Verdict } from "../../domain/gatewayConfig/review.ts"
-import { type ConfigState, contentsOfRecord, isHeld } from "../../domain/gatewayConfig/state.ts"
-import { ConfigStore, type ConfigStoreError, type Installation, type Installed } from "../../services/ConfigStore.ts"
+import { type ConfigState, exposedMode } from "../../domain/gatewayConfig/state.ts"
+import { ConfigStore, type ConfigStoreError, type Installed } from "../../services/ConfigStore.ts"
 import { Gateway } from "../../services/Gateway.ts"
 import { JobsApi } from "../../services/JobsApi.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { repeatSteps, waiting } from "../supervision/loop.ts"
+import { type Offer, outcomeOf, type Plan, plan } from "./configPlan.ts"
 import { type Heard, isPending, lookAtGateway, type Reload, tellGateway } from "./configReload.ts"
 import { type ConfigSyncStatus, initialStatus, type Memory, statusOf } from "./configStatus.ts"
 import { inSteps } from "./configSteps.ts"
@@ -26,21 +24,6 @@ export const loopName = "config_sync"
 /** A tick comes at most this share of the interval late, so that replicas do not ask in step. */
 const JITTER = 0.02
 
-/** What the API answered, as far as it could be read. */
-type Offer =
-  | { readonly _tag: "NotModified" }
-  | { readonly _tag: "Bundle"; readonly bundle: Bundle; readonly etag: string | undefined }
-  | { readonly _tag: "Refused"; readonly error: ConfigRefused }
-  | { readonly _tag: "Unavailable"; readonly problem: string }
-
-/** What a tick is to do. */
-type Plan =
-  | { readonly _tag: "Nothing"; readonly note: "unchanged" | "held" | "kept out" | "drifted" }
-  | { readonly _tag: "Refuse"; readonly error: ConfigRefused }
-  | { readonly _tag: "Fail"; readonly problem: string }
-  | { readonly _tag: "Install"; readonly bundle: Bundle; readonly installation: Installation }
-  | { readonly _tag: "Repair"; readonly installation: Installation; readonly outcome: Metrics.SyncOutcome }
-
 /** A running configuration sync. */
 export interface ConfigSync {
   /** Ticks at once and then every interval, for ever. */
@@ -49,74 +32,6 @@ export interface ConfigSync {
   readonly tick: Effect.Effect<Metrics.SyncOutcome>
   /** For the health checks `config_sync` and `gateway`. */
   readonly status: Effect.Effect<ConfigSyncStatus>
-}
-
-const appliedOf = ({ bundle, content }: Installed): Applied | undefined =>
-  bundle === undefined || content === undefined ? undefined : { version: bundle.version, content, bundle }
-
-const plan = (options: Pick<ConfigSyncOptions, "drift">, installed: Installed, offer: Offer, now: number): Plan => {
-  const { drift, record, state } = installed
-  const held = isHeld(state, now)
-  // Without its record nobody can tell an edited set from the installed one: the API's of that version is it.
-  const unknown = record === undefined && offer._tag === "Bundle" && offer.bundle.version === installed.bundle?.version
-  const verdict: Verdict | undefined =
-    offer._tag !== "Bundle"
-      ? undefined
-      : unknown
-        ? { _tag: "Unchanged" }
-        : review(appliedOf(installed), offer.bundle, {
-            keptOut: state.keptOut?.version,
-            accepted: state.accepted?.version
-          })
-  if (offer._tag === "Bundle" && verdict?._tag === "Changed" && !held) {
-    const contents = filesOfBundle(offer.bundle)
-    const installation = {
-      contents,
-      version: offer.bundle.version,
-      etag: offer.etag ?? null,
-      reason: "install" as const
-    }
-    return { _tag: "Install", bundle: offer.bundle, installation }
-  }
-  const otherwise: Plan =
-    offer._tag === "Unavailable"
-      ? { _tag: "Fail", problem: offer.problem }
-      : offer._tag === "Refused"
-        ? { _tag: "Refuse", error: offer.error }
-        : verdict?._tag === "Refused"
-          ? { _tag: "Refuse", error: verdict.error }
-          : verdict?._tag === "Changed"
-            ? { _tag: "Nothing", note: "held" }
-            : verdict?._tag === "KeptOut"
-              ? { _tag: "Nothing", note: "kept out" }
-              : { _tag: "Nothing", note: drift.length > 0 ? "drifted" : "unchanged" }
-  if (drift.length === 0 || held || options.drift === "report") return otherwise
-  const contents =
-    record !== undefined
-      ? contentsOfRecord(record)
-      : offer._tag === "Bundle" && verdict?._tag === "Unchanged"
-        ? filesOfBundle(offer.bundle)
-        : undefined
-  if (contents === undefined) return otherwise
-  const etag = record?.etag ?? (offer._tag === "Bundle" ? offer.etag : undefined) ?? null
-  const version = installed.bundle?.version ?? record?.version ?? null
-  const outcome = otherwise._tag === "Fail" ? "failed" : otherwise._tag === "Refuse" ? "refused" : "changed"
-  return { _tag: "Repair", installation: { contents, version, etag, reason: "repair" }, outcome }
-}
-
-const outcomeOf = (done: Plan): Metrics.SyncOutcome => {
-  switch (done._tag) {
-    case "Nothing":
-      return "unchanged"
-    case "Refuse":
-      return "refused"
-    case "Fail":
-      return "failed"
-    case "Install":
-      return "changed"
-    case "Repair":
-      return done.outcome
-  }
 }
 
 /** The state after an install: an acceptance is used up, and a version as high as those kept out lets them go. */
@@ -156,6 +71,8 @@ export const make = Effect.fnUntraced(function* (
   /** The ETag of the installed content, where the API changed it without changing the content. */
   let fresher: { readonly generation: number | undefined; readonly etag: string | undefined } | undefined
   let reported = ""
+  /** The generation whose exposed keys were warned of last. */
+  let warnedOf: number | undefined
   const heard: Heard = { generation: undefined }
 
   const fetch = (installed: Installed): Effect.Effect<Offer> => {
@@ -255,6 +172,21 @@ export const make = Effect.fnUntraced(function* (
       return Effect.logDebug("config.unchanged").pipe(Effect.annotateLogs({ note, version }))
     })
 
+  /** Says once for each generation that its keys can be read by others. */
+  const logExposed = ({ generation, record }: Installed) =>
+    Effect.suspend(() => {
+      const mode = exposedMode(record)
+      if (mode === undefined || generation === warnedOf) return Effect.void
+      warnedOf = generation
+      return Effect.logWarning("config.exposed").pipe(
+        Effect.annotateLogs({
+          file: "openai.conf",
+          mode: mode.toString(8).padStart(4, "0"),
+          remedy: "this file system gives every file one mode: mount it with a narrower one, or move CONFIG_DIR"
+        })
+      )
+    })
+
   const noteReload = (reload: Reload, retried: boolean) =>
     Effect.gen(function* () {
       const outcome: Metrics.ReloadOutcome | undefined =
@@ -314,6 +246,7 @@ export const make = Effect.fnUntraced(function* (
       memory.installed = yield* store.read
       yield* Metric.update(Metrics.configVersion, memory.installed.bundle?.version ?? 0)
     }
+    yield* logExposed(memory.installed)
     const idle = written === undefined && !isPending(installed.generation, installed.state.settled)
     memory.telling = !idle
     const told: Result.Result<Reload, ConfigStoreError> = idle
@@ -364,7 +297,9 @@ export const make = Effect.fnUntraced(function* (
 
   const run = Effect.gen(function* () {
     const interval = Duration.toMillis(options.interval)
-    const start = yield* Clock.currentTimeMillis
+    // By a clock that nobody sets: set back by hours, the other one would have it sleep for as long.
+    const elapsed = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+    const start = yield* elapsed
     if (!gateway.configured) {
       yield* Effect.logWarning("config.no_gateway").pipe(
         Effect.annotateLogs({
@@ -373,7 +308,7 @@ export const make = Effect.fnUntraced(function* (
       )
     }
     const pause = Effect.gen(function* () {
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* elapsed
       const next = start + (Math.floor((now - start) / interval) + 1 + JITTER * (yield* Random.next)) * interval
       yield* Effect.sleep(Math.ceil(next - now))
     })

@@ -9,7 +9,7 @@ import { SimulatedProcesses } from "../../../src/testing/SimulatedProcesses.ts"
 export const directory = "/config"
 
 /** A clock on which every sleep is over at once and takes its time. */
-const skippingClock = (): Clock.Clock => {
+export const skippingClock = (): Clock.Clock => {
   let now = 1_700_000_000_000
   const nanos = () => BigInt(now) * 1_000_000n
   return {
