@@ -5,21 +5,26 @@ import type { AddressInfo } from "node:net"
 import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { beforeAll, describe, expect, it } from "vitest"
+import { parseAllDocuments } from "yaml"
 import { prometheusBinaries } from "../support/prometheus-binary.ts"
 import { labelsByMetric, makeSampleMetrics } from "../support/sample-metrics.ts"
-import { parseYaml, type Yaml } from "../support/yaml.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const read = (path: string): string => readFileSync(join(root, path), "utf8")
-const yaml = (path: string): Array<Yaml> => parseYaml(read(path))
+/** The documents of a file, read as Kubernetes and Prometheus read it. */
+const yaml = (path: string): Array<unknown> =>
+  parseAllDocuments(read(path), { version: "1.1" }).map((document) => {
+    expect(document.errors).toEqual([])
+    return document.toJS()
+  })
 
 /** Steps into parsed YAML by keys and positions; undefined where there is nothing. */
-const at = (value: Yaml | undefined, ...path: ReadonlyArray<string | number>): Yaml | undefined =>
-  path.reduce<Yaml | undefined>(
-    (found, key) => (found === null || typeof found !== "object" ? undefined : Reflect.get(found, key)),
+const at = (value: unknown, ...path: ReadonlyArray<string | number>): unknown =>
+  path.reduce<unknown>(
+    (found, key) => (typeof found !== "object" || found === null ? undefined : Reflect.get(found, key)),
     value
   )
-const listAt = (value: Yaml | undefined, ...path: ReadonlyArray<string | number>): Array<Yaml> => {
+const listAt = (value: unknown, ...path: ReadonlyArray<string | number>): Array<unknown> => {
   const found = at(value, ...path)
   return Array.isArray(found) ? found : []
 }

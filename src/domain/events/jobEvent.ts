@@ -1,5 +1,6 @@
 /** The two kinds of the Models Gateway, transcribe and process: their schemas and the body of `POST /api/jobs/add`. */
 import { Result, Schema } from "effect"
+import { Hex } from "effect/encoding"
 import { utf8 } from "../signing/bytes.ts"
 import { creditsForAudio } from "./credits.ts"
 import { type EventFields, eventFields, type Form, InvalidEvent } from "./entry.ts"
@@ -40,12 +41,6 @@ export type ProcessEvent = ReturnType<typeof ProcessEvent>["Type"]
 const isoUtc = (time: number, given: unknown): string =>
   typeof given === "string" && F.canonicalTime.test(given) ? given : new Date(time).toISOString()
 
-const hex = (bytes: Uint8Array): string => {
-  let text = ""
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0")
-  return text
-}
-
 /** The rules that span fields: times in order and in bounds, metadata that belongs to the event. */
 const crossCheck = (
   event: TranscribeEvent | ProcessEvent,
@@ -68,7 +63,7 @@ const crossCheck = (
   }
   if (event.metadata_sha256 !== undefined) {
     if (metadata === undefined) return broken("metadata_sha256", "must not be given without metadata")
-    if (form === "flat" && hex(context.sha256(utf8(String(values.metadata)))) !== event.metadata_sha256) {
+    if (form === "flat" && Hex.encode(context.sha256(utf8(String(values.metadata)))) !== event.metadata_sha256) {
       return broken("metadata_sha256", "must be the SHA-256 of the metadata's bytes")
     }
   }

@@ -12,11 +12,11 @@ import {
 } from "effect/http"
 import { attemptResult, failed, MAX_ANSWER_BYTES, refused } from "../../domain/delivery/answer.ts"
 import type { AttemptResult, Failed } from "../../domain/delivery/attempt.ts"
-import { retryAfterMs } from "../../domain/delivery/retryAfter.ts"
 import { utf8 } from "../../domain/signing/bytes.ts"
 import { authorizationHeader, signingString } from "../../domain/signing/signature.ts"
 import { type ConfigurationsAnswer, type Delivery, JobsApi, JobsApiError } from "../../services/JobsApi.ts"
 import { Signer } from "../../services/Signer.ts"
+import { retryAfterMs } from "./retryAfter.ts"
 import { makeTimeLimit } from "./timeLimit.ts"
 
 export interface Options {

@@ -6,6 +6,7 @@
  * drops what it has and rests for a minute; requests end after ten seconds and their number is bounded.
  */
 import { ConfigProvider, type Duration, Effect, Layer, Option, Random, Tracer } from "effect"
+import { Base64 } from "effect/encoding"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { OtlpExporter, OtlpLogger, OtlpMetrics, OtlpSerialization, OtlpTracer } from "effect/observability"
 import { exporterClient } from "./TelemetryClient.ts"
@@ -59,7 +60,7 @@ const splitCredentials = (endpoint: string): { readonly url: string; readonly he
   const credentials = `${percentDecoded(url.username)}:${percentDecoded(url.password)}`
   url.username = ""
   url.password = ""
-  return { url: url.href, headers: { authorization: `Basic ${Buffer.from(credentials).toString("base64")}` } }
+  return { url: url.href, headers: { authorization: `Basic ${Base64.encode(credentials)}` } }
 }
 
 /**
