@@ -23,8 +23,10 @@ export interface ProcessIdentity {
 /** A live process, as far as the system tells. */
 export interface ProcessFacts {
   readonly startTime: string | undefined
-  /** When it started, in epoch milliseconds, give or take two seconds. */
+  /** When it started, in epoch milliseconds, give or take two seconds; by the clock as it is set now. */
   readonly startedAt: number | undefined
+  /** Whether this process may send it signals: one of the same user, or root. */
+  readonly signalable: boolean
   /** Whether it has a handler for SIGHUP, which would end it otherwise. */
   readonly handlesHangUp: boolean | undefined
 }

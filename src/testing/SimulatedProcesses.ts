@@ -11,7 +11,12 @@ export class SimulatedProcesses {
   constructor(self: Partial<ProcessIdentity> = {}, living = new Map<number, ProcessFacts>()) {
     this.living = living
     this.self = { host: "simulated", bootId: "boot-1", pid: 100, startTime: "1", ...self }
-    this.living.set(this.self.pid, { startTime: this.self.startTime, startedAt: 0, handlesHangUp: false })
+    this.living.set(this.self.pid, {
+      startTime: this.self.startTime,
+      startedAt: 0,
+      signalable: true,
+      handlesHangUp: false
+    })
   }
 
   get layer(): Layer.Layer<Processes> {

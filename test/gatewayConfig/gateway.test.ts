@@ -7,18 +7,22 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Fiber, FileSystem, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import type { GatewayOptions } from "../../src/domain/gatewayConfig/options.ts"
 import { withoutSecrets, wordsOfCommand } from "../../src/domain/gatewayConfig/reloadCommand.ts"
 import { layer as gatewayLayer } from "../../src/layers/gateway/NodeGateway.ts"
+import { makePidFileReload } from "../../src/layers/gateway/pidFile.ts"
 import { layer as storeLayer } from "../../src/layers/gatewayConfig/FileConfigStore.ts"
 import { layer as httpLayer } from "../../src/layers/http/LeanHttpClient.ts"
 import { layer as processesLayer } from "../../src/layers/node/NodeProcesses.ts"
 import { tellGateway } from "../../src/programs/gatewayConfig/configReload.ts"
 import { ConfigStore } from "../../src/services/ConfigStore.ts"
 import { Gateway } from "../../src/services/Gateway.ts"
-import { Processes } from "../../src/services/Processes.ts"
+import { Processes, type ProcessFacts } from "../../src/services/Processes.ts"
+import * as MemoryFileSystem from "../../src/testing/MemoryFileSystem.ts"
+import { SimulatedDisk } from "../../src/testing/SimulatedDisk.ts"
+import { SimulatedProcesses } from "../../src/testing/SimulatedProcesses.ts"
 import { waitUntil } from "../support/redis-server.ts"
 import { bundleOf, installationOf } from "./support/bundles.ts"
 
@@ -97,6 +101,52 @@ describe("GATEWAY_PID_FILE", () => {
       const child = start("sleep", "100")
       assert.include(yield* reload({ pidFile: pidFile(child.pid ?? 0) }), "NotReady")
       assert.strictEqual(child.exitCode ?? child.signalCode, null)
+    })
+  )
+
+  it.effect("names the same process after the clock was set, and another after its pid was given out again", () =>
+    Effect.gen(function* () {
+      const disk = new SimulatedDisk()
+      const file = disk.createFile("/gateway.pid", 0o644, true, 5_000)
+      disk.write("/gateway.pid", file, 0, new TextEncoder().encode("4711"), 5_000)
+      const living = new Map<number, ProcessFacts>()
+      const gateway = { startTime: "480", startedAt: 4_800, signalable: true, handlesHangUp: true }
+      living.set(4711, gateway)
+      const processes = new SimulatedProcesses({}, living)
+      yield* Effect.gen(function* () {
+        const { reload } = makePidFileReload(yield* FileSystem.FileSystem, yield* Processes, "/gateway.pid")
+        yield* reload
+        for (const step of [3 * 3_600_000, -3 * 3_600_000]) {
+          living.set(4711, { ...gateway, startedAt: gateway.startedAt + step })
+          yield* reload
+        }
+        assert.deepStrictEqual(processes.hungUp, [4711, 4711, 4711])
+        // Not even where the clock, set back, makes it look older than the file.
+        living.set(4711, { ...gateway, startTime: "999", startedAt: 1 })
+        assert.include((yield* Effect.flip(reload)).problem, "earlier process")
+        file.mtime = 7_000
+        yield* reload
+      }).pipe(Effect.provide(Layer.merge(MemoryFileSystem.layerDisk(disk), processes.layer)))
+    })
+  )
+
+  it.live("of another user's process is refused before it is told, and by a look at it too", () =>
+    Effect.gen(function* () {
+      const child = start("sh", "-c", "trap : HUP; echo ready; while :; do sleep 0.05; done")
+      yield* Effect.promise(() => once(child.stdout ?? child, "data"))
+      const { pid = 0 } = child
+      const path = pidFile(pid)
+      const refused = yield* Effect.gen(function* () {
+        const { reachable } = makePidFileReload(yield* FileSystem.FileSystem, yield* Processes, path)
+        // As a user who may not signal it, where this test runs as one who may.
+        const { kill } = process
+        process.kill = () => {
+          throw Object.assign(new Error("kill EPERM"), { code: "EPERM" })
+        }
+        return yield* Effect.flip(reachable).pipe(Effect.ensuring(Effect.sync(() => Object.assign(process, { kill }))))
+      }).pipe(Effect.provide(platform))
+      assert.include(refused.problem, `process ${pid} is of another user`)
+      assert.include(refused.problem, "GATEWAY_RELOAD_COMMAND")
     })
   )
 

@@ -264,6 +264,21 @@ describe("systemd", () => {
     const complaints = verified.stderr.split("\n").filter((line) => line !== "" && !line.includes("not executable"))
     expect(complaints).toEqual([])
   })
+
+  it("the unit allows what CONFIG_FILE_GROUP does, which its filter of privileged calls would refuse", () => {
+    const filters = [...read("deploy/systemd/job-collector.service").matchAll(/^SystemCallFilter=(.*)$/gm)]
+    const names = filters.map(([, names]) => names ?? "")
+    expect(names.findIndex((name) => name.includes("~@privileged"))).toBeGreaterThan(0)
+    expect(names.at(-1)).toBe("@chown")
+  })
+
+  it("the runbook runs a command as the service's user, in the service's folder", () => {
+    const unit = read("deploy/systemd/job-collector.service")
+    const [line = ""] = /systemd-run[^]*?exec node .*/.exec(read("docs/runbook.md")) ?? []
+    expect(line).toContain(`-p User=${/^User=(.*)$/m.exec(unit)?.[1]}`)
+    expect(unit).toContain("Environment=CONFIG_DIR=%S/job-collector/config")
+    expect(line).toContain("-p Environment=CONFIG_DIR=/var/lib/job-collector/config")
+  })
 })
 
 describe("Docker", () => {

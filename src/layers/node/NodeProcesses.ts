@@ -35,27 +35,32 @@ const make = Effect.gen(function* () {
     return seconds === undefined ? undefined : Number(seconds) * 1_000
   })
 
-  const lives = (pid: number) =>
+  /** How a signal to a process would go: undefined where there is none. */
+  const signalable = (pid: number) =>
     Effect.sync(() => {
       try {
         process.kill(pid, 0)
         return true
       } catch (cause) {
-        return errorCode(cause) === "EPERM"
+        return errorCode(cause) === "EPERM" ? false : undefined
       }
     })
 
   const find = (pid: number): Effect.Effect<ProcessFacts | undefined> =>
     Effect.gen(function* () {
-      if (!(yield* lives(pid))) return undefined
+      const ours = yield* signalable(pid)
+      if (ours === undefined) return undefined
       const found = yield* stat(pid)
-      if (found === undefined) return { startTime: undefined, startedAt: undefined, handlesHangUp: undefined }
+      if (found === undefined) {
+        return { startTime: undefined, startedAt: undefined, signalable: ours, handlesHangUp: undefined }
+      }
       // A zombie has ended; nobody has asked for its exit status yet.
       if (found.state === "Z" || found.state === "X") return undefined
       const boot = yield* bootTime
       return {
         startTime: found.startTime,
         startedAt: boot === undefined ? undefined : boot + (Number(found.startTime) * 1_000) / TICKS,
+        signalable: ours,
         handlesHangUp: catchesHangUp((yield* text(`/proc/${pid}/status`)) ?? "")
       }
     })
