@@ -274,7 +274,7 @@ describe("systemd", () => {
 
   it("the runbook runs a command as the service's user, in the service's folder", () => {
     const unit = read("deploy/systemd/job-collector.service")
-    const [line = ""] = /systemd-run[^]*?exec node .*/.exec(read("docs/runbook.md")) ?? []
+    const [line = ""] = /systemd-run[\s\S]*?exec node .*/.exec(read("docs/runbook.md")) ?? []
     expect(line).toContain(`-p User=${/^User=(.*)$/m.exec(unit)?.[1]}`)
     expect(unit).toContain("Environment=CONFIG_DIR=%S/job-collector/config")
     expect(line).toContain("-p Environment=CONFIG_DIR=/var/lib/job-collector/config")
