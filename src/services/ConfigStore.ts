@@ -66,11 +66,11 @@ export interface GenerationSummary {
 export class ConfigStore extends Context.Service<
   ConfigStore,
   {
-    /** Reads without a lock and without a write: some ten cheap calls where nothing changed since the last time. */
+    /** Reads without a lock and without a write: about ten cheap calls if nothing has changed. */
     readonly read: Effect.Effect<Installed, ConfigStoreError>
-    /** Fails where there is no folder yet: for what makes sense only in one, which `locked` would make. */
+    /** Fails if there is no folder yet: for what makes sense only in an existing one, since `locked` would make it. */
     readonly existing: Effect.Effect<void, ConfigStoreError>
-    /** Runs an effect as the only writer; waits up to 40 s for another one. */
+    /** Runs an effect as the only writer; waits up to 40 s for another writer. */
     readonly locked: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | ConfigStoreError, R>
     /** Completes what a crash cut short and removes own leftovers; takes the lock itself, and only where it must. */
     readonly recover: Effect.Effect<void, ConfigStoreError>

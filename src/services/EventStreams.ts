@@ -1,5 +1,5 @@
 /**
- * Redis Streams as the programs use them: typed, in terms of the field's words. Every Redis key of this project:
+ * Redis Streams as the programs use them, typed. Every Redis key of this project:
  *
  * | key | type | what |
  * | --- | --- | --- |

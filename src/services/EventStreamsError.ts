@@ -1,4 +1,4 @@
-/** Why Redis did not do what it was asked: told once, in the layer; whoever handles it goes by the reason. */
+/** Why Redis did not do what it was asked: classified once, in the layer; handlers go by the reason. */
 import { Schema } from "effect"
 
 /** What was said, in one line that may be logged or shown: no credentials, no command's arguments. */
@@ -61,7 +61,7 @@ export type Reason = typeof Reason.Type
 
 /**
  * What is to be done about each: an outage ends by itself; a refusal lasts until somebody changes something, and need not
- * concern any other command; what is absent or in the way is for the caller to mend.
+ * concern any other command; what is absent or in the way is for the caller to deal with.
  */
 const natures: Readonly<Record<Reason["_tag"], "outage" | "refusal" | "mendable">> = {
   NoGroup: "mendable",

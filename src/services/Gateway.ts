@@ -16,7 +16,7 @@ export class Gateway extends Context.Service<
   {
     /** Whether there is anything to tell. */
     readonly configured: boolean
-    /** Fails where the gateway could not be told now; tells it nothing. */
+    /** Fails if the gateway could not be told right now; does not tell it anything. */
     readonly reachable: Effect.Effect<void, GatewayError>
     /** Asks the gateway to load the configuration files again; after two minutes it counts as hanging. */
     readonly reload: Effect.Effect<void, GatewayError>

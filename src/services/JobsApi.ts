@@ -10,7 +10,7 @@ export interface Delivery {
   readonly idempotencyKey: string
   /** 1 to 4. */
   readonly attempt: number
-  /** W3C trace context to send where no tracer's span gives one. */
+  /** W3C trace context to send if no span of a tracer provides one. */
   readonly traceparent?: string | undefined
 }
 

@@ -1,6 +1,6 @@
 /**
- * The handles of every metric (contract section 8). Handles only: what they mean stands in their descriptions, who
- * writes them is found by their names. They live in the ambient `Metric.MetricRegistry`.
+ * The handles of every metric (contract section 8). Their descriptions say what they mean; search for a handle's name to find
+ * who writes it. They live in the ambient `Metric.MetricRegistry`.
  */
 import { Effect, Metric, type Scope } from "effect"
 
@@ -14,7 +14,7 @@ const gauge = (name: string, description: string, attributes: Attributes = {}) =
   Metric.gauge(`${prefix}${name}`, { description, attributes })
 
 /**
- * A family of metrics over one label, one handle a value, made once. Each handle has its label from the start:
+ * A family of metrics over one label, with one handle for each value, made once. Each handle has its label from the start:
  * `Metric.withAttributes` would merge it into the context at every update.
  */
 const family = <const Label extends string, M>(
@@ -128,7 +128,7 @@ export const fiberRestarts = counters<string>(
   "fiber"
 )
 
-/** Removes a series whose value nobody knows at present. */
+/** Removes a series whose value is not known at present. */
 export const forget = (metric: Metric.Metric<number, unknown>): Effect.Effect<void> => Metric.remove(metric)
 
 /** A gauge read from its source whenever metrics are read, for as long as the scope lasts. */
@@ -177,7 +177,7 @@ export const initialize = (streams: ReadonlyArray<StreamLabel>, fibers: Readonly
   const histograms = [deliveryDuration, eventAge]
   return Effect.andThen(
     Effect.forEach([...counters, ...gauges], (metric) => Metric.modify(metric, 0), { discard: true }),
-    // Looking at a histogram registers it, without a measurement.
+    // Reading a histogram registers it, without a measurement.
     Effect.forEach(histograms, (histogram) => Metric.value(histogram), { discard: true })
   )
 }

@@ -20,7 +20,7 @@ export interface ProcessIdentity {
   readonly startTime: string | undefined
 }
 
-/** A live process, as far as the system tells. */
+/** A live process, as far as the system says. */
 export interface ProcessFacts {
   readonly startTime: string | undefined
   /** When it started, in epoch milliseconds, give or take two seconds; by the clock as it is set now. */

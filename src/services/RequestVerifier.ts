@@ -11,7 +11,7 @@ export class RequestRefused extends Schema.TaggedError<RequestRefused>()("Reques
   }
 }
 
-/** Trusted keys that cannot be trusted. `problem` names service, key and rule. */
+/** A public key that must not be trusted. `problem` names service, key and rule. */
 export class TrustedKeysError extends Schema.TaggedError<TrustedKeysError>()("TrustedKeysError", {
   problem: Schema.String
 }) {
@@ -20,7 +20,7 @@ export class TrustedKeysError extends Schema.TaggedError<TrustedKeysError>()("Tr
   }
 }
 
-/** For whoever receives the collector's requests: tells the genuine ones (contract section 4). */
+/** Verifies the collector's requests, for those who receive them (contract section 4). */
 export class RequestVerifier extends Context.Service<
   RequestVerifier,
   {

@@ -18,12 +18,12 @@ export interface Answer {
   readonly retryAfterMs: number | undefined
 }
 
-// Whatever of our own Authorization value comes back: whole, cut short or escaped for a URL; and a signature by itself.
+// Whatever comes back of our own Authorization value: whole, cut short or escaped for a URL; and a signature by itself.
 const AUTHORIZATION = /Ed25519(?:\s|%20|\+)*\d+(?:(?::|%3A)[A-Za-z0-9+/=%\\]*)?/gi
 const SIGNATURE = /[A-Za-z0-9+/]{86}==/g
 
 /**
- * Text of others made fit to be kept and logged: nothing unprintable, nothing of an `Authorization` value, at most
+ * Others' text, made fit to keep and to log: nothing unprintable, nothing of an `Authorization` value, at most
  * {@link MAX_MESSAGE_LENGTH} long, well-formed.
  */
 export const cleanMessage = (text: string): string =>

@@ -23,7 +23,7 @@ export interface Failed {
   readonly retryAfterMs: number | undefined
 }
 
-/** A failed attempt where an error is called for: on the span of the work on its entry. */
+/** A failed attempt as an error, for the span of the work on its entry. */
 export class DeliveryFailed extends Schema.TaggedError<DeliveryFailed>()("DeliveryFailed", { code: Schema.String }) {
   override get message(): string {
     return this.code

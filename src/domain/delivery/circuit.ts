@@ -44,7 +44,7 @@ const looksLikeOutage = (result: AttemptResult): boolean =>
 export interface Attempt {
   readonly eventId: string
   readonly result: AttemptResult
-  /** No retry could mend it. */
+  /** No retry can help. */
   readonly rejected: boolean
   /** Epoch milliseconds. */
   readonly now: number

@@ -25,7 +25,7 @@ export interface DecideInput {
   readonly rejectStatuses: ReadonlySet<number>
 }
 
-/** Whether no retry can mend this failure. */
+/** Whether no retry can help. */
 export const isRejected = (result: AttemptResult, rejectStatuses: ReadonlySet<number>): boolean =>
   result._tag === "Failed" && result.status !== undefined && rejectStatuses.has(result.status)
 

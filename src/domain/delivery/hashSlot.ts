@@ -12,7 +12,7 @@ const crc16 = (bytes: Uint8Array): number => {
   return crc
 }
 
-/** What of a key decides its slot: the text between the first `{` and the next `}`, where there is any, else all. */
+/** The part of a key that decides its slot: the text between the first `{` and the next `}`, where there is any, else all. */
 export const hashTag = (key: string): string => {
   const open = key.indexOf("{")
   const close = open < 0 ? -1 : key.indexOf("}", open + 1)

@@ -1,4 +1,4 @@
-/** Entries of Redis streams as they stand there, before anything is believed of them (contract section 3). */
+/** Entries of Redis streams as they stand there, before anything about them is trusted (contract section 3). */
 import { Result, Schema } from "effect"
 import { cut } from "../text/printable.ts"
 
@@ -55,7 +55,7 @@ const utf8Length = (text: string): number => {
 const isTooLarge = (fields: FlatFields): boolean => {
   let units = 0
   for (const text of fields) units += text.length
-  // At most three bytes a UTF-16 unit: only an entry of that order is counted byte by byte.
+  // At most three bytes per UTF-16 unit: only an entry that may be too large is counted byte by byte.
   if (units * 3 <= maxBytes) return false
   let bytes = 0
   for (const text of fields) bytes += utf8Length(text)
@@ -176,7 +176,7 @@ export const invalidToFields = (event: Readonly<Record<string, string>>, isSaid:
   })
 }
 
-/** The event id an entry claims, whatever else is wrong with the entry; undefined where there is none to be seen. */
+/** The event id an entry claims, whatever else is wrong with the entry; undefined if none can be found. */
 export const eventIdOf = (fields: FlatFields): string | undefined => {
   const decoded = eventFields(fields)
   const id = Result.isSuccess(decoded) ? decoded.success.values.event_id : flatValue(fields, "event_id")

@@ -6,7 +6,7 @@ import { Result, Schema, SchemaIssue } from "effect"
 import { utf8 } from "../signing/bytes.ts"
 import { type EventFields, eventFields, type FlatFields, InvalidEvent } from "./entry.ts"
 
-/** Where an event first stood: part of its request's body. */
+/** Where an event was first written: part of its request's body. */
 export interface Source {
   readonly stream: string
   readonly id: string
@@ -92,11 +92,11 @@ export interface KindRequest {
 
 const idempotencyKey = /^[!-~]{1,128}$/
 
-/** Whether a host app's own code gave what it promised. */
+/** Whether a host app's own code returned a request, as its type promises. */
 const isRequest = (given: Partial<KindRequest> | null | undefined): given is KindRequest =>
   typeof given?.path === "string" && typeof given.idempotencyKey === "string"
 
-/** What a host app's own code makes of an event; where that throws, it is this event's end and no other's. */
+/** What a host app's own code makes of an event; if that throws, only this event is affected. */
 const describe = (
   make: () => Result.Result<KindRequest, Schema.SchemaError>
 ): Result.Result<KindRequest, InvalidEvent> => {

@@ -9,7 +9,7 @@ const maxU64 = 2n ** 64n - 1n
 export const isStartId = (text: string): boolean =>
   text === "$" || (/^\d{1,20}(?:-\d{1,20})?$/.test(text) && text.split("-").every((part) => BigInt(part) <= maxU64))
 
-/** Statuses that say no. */
+/** The HTTP error statuses: 4xx and 5xx. */
 export const firstRefusal = 400
 export const lastRefusal = 599
 

@@ -65,7 +65,7 @@ const isBundle = Schema.decodeUnknownResult(BundleSchema, { errors: "all" })
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
-/** Deep enough for any real rule or cost, shallow enough for every recursive walk. */
+/** Deeper than any real rule or cost, shallow enough for recursion. */
 const MAX_DEPTH = 64
 
 const isObject = (value: unknown): value is Entry =>
@@ -151,7 +151,7 @@ const canonical = (value: unknown): string => {
 
 /**
  * A text that is equal for bundles of the same content whatever their version: the order of object keys does not
- * count, nor the order of the three lists' entries, which a database gives as it likes.
+ * count, nor the order of the three lists' entries, which a database may return in any order.
  */
 export const contentOf = (bundle: Bundle): string =>
   listNames.map((list) => bundle[list].map(canonical).sort().join("\n")).join("\n\n")

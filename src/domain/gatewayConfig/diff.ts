@@ -104,7 +104,7 @@ class Walk {
 }
 
 /**
- * The parameters that differ, in the order of the lists. The version is not one of them. Nothing before: every entry
+ * The parameters that differ, in the order of the lists. The version is not one of them. Without a bundle before, every entry
  * is added.
  */
 export const diff = (before: Bundle | undefined, after: Bundle): ReadonlyArray<Change> => {

@@ -2,9 +2,9 @@ import type { Duration } from "effect"
 
 /** How configuration sync runs (contract section 2, `CONFIG_*`). */
 export interface ConfigSyncOptions {
-  /** From one fetch to the next; 60 seconds where the environment says nothing. `CONFIG_SYNC_INTERVAL`. */
+  /** From one fetch to the next; 60 seconds by default in the environment. `CONFIG_SYNC_INTERVAL`. */
   readonly interval: Duration.Duration
-  /** Where the three files are kept; `/config` where the environment says nothing. `CONFIG_DIR`. */
+  /** Where the three files are kept; `/config` by default in the environment. `CONFIG_DIR`. */
   readonly directory: string
   /** What becomes of files that were edited or removed by hand: put back, or only reported. `CONFIG_DRIFT`, default `repair`. */
   readonly drift: "repair" | "report"
@@ -20,6 +20,6 @@ export interface GatewayOptions {
   readonly reloadCommand?: string | undefined
   /** A file in which the gateway reports `{"version": n}`. `GATEWAY_STATUS_FILE`; not together with `statusUrl`. */
   readonly statusFile?: string | undefined
-  /** An address at which it does. `GATEWAY_STATUS_URL`. */
+  /** A URL that answers with the same. `GATEWAY_STATUS_URL`. */
   readonly statusUrl?: string | undefined
 }

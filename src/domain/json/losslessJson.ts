@@ -50,6 +50,6 @@ export const parseLossless = (text: string): unknown =>
       )
     : JSON.parse(text)
 
-/** The double nearest to a number, long or not; undefined for what is none. */
+/** The double nearest to a number, long or not; undefined for anything else. */
 export const nearestDouble = (value: unknown): number | undefined =>
   typeof value === "number" ? value : isLongNumber(value) ? Number(value.rawJSON) : undefined

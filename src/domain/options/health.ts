@@ -1,4 +1,4 @@
-/** What `/health` says (contract section 8): pure data, and the one rule that makes a whole of its checks. */
+/** What `/health` says (contract section 8): pure data, and the one rule that combines its checks. */
 
 /** `off`: the check is switched off. Only `degraded` and `down` are bad. */
 export type CheckStatus = "ok" | "degraded" | "down" | "off"
@@ -28,13 +28,13 @@ export interface HealthReport {
   readonly checks: Checks
 }
 
-/** Whether the process can be sent work: what stands in the way where it cannot. */
+/** Whether the process can be sent work, and why not. */
 export interface Readiness {
   readonly ready: boolean
   readonly reasons: ReadonlyArray<string>
 }
 
-/** Whether all loops give signs of life: those that do not, with the seconds since the last one. */
+/** Whether all loops show signs of life; `silent` are those that do not, with the seconds since their last one. */
 export interface Liveness {
   readonly live: boolean
   readonly silent: ReadonlyArray<{ readonly loop: string; readonly seconds: number }>
@@ -51,7 +51,7 @@ export const healthOf = (checks: Checks): HealthReport => {
   return { status: down ? "down" : bad.length > 0 ? "degraded" : "ok", checks }
 }
 
-/** The checks that are not in order, as one line: `redis=down api=degraded`. */
+/** The checks that are degraded or down, as one line: `redis=down api=degraded`. */
 export const troubles = ({ checks }: HealthReport): string =>
   Object.entries(checks)
     .filter(([, { status }]: [string, Check]) => status === "down" || status === "degraded")

@@ -1,4 +1,4 @@
-/** What is wrong with options that a composing app gives: the rules of contract section 2, said of its own names. */
+/** Checks the options of a composing app: the rules of contract section 2, under the options' own names. */
 import { Duration, Schema } from "effect"
 import { firstRefusal, httpUrlProblem, isName, isStartId, lastRefusal } from "../events/validators.ts"
 import { SERVICE_ID } from "../signing/signature.ts"
@@ -10,7 +10,7 @@ export interface OptionProblem {
   readonly problem: string
 }
 
-/** Options that cannot be meant: `problems` has every one that is wrong with its rule, `message` one line for each. */
+/** Invalid options: `problems` has every one of them with its rule, `message` a line for each. */
 export class OptionsError extends Schema.TaggedError<OptionsError>()("OptionsError", {
   problems: Schema.Array(Schema.Struct({ option: Schema.String, problem: Schema.String }))
 }) {
@@ -19,7 +19,7 @@ export class OptionsError extends Schema.TaggedError<OptionsError>()("OptionsErr
   }
 }
 
-/** Undefined where the option keeps its rule. */
+/** The problem is undefined if the option is valid. */
 type Ruling = readonly [option: string, problem: string | undefined]
 
 const must = (isKept: boolean, problem: string): string | undefined => (isKept ? undefined : `must be ${problem}`)

@@ -14,7 +14,7 @@ export const KEY_FORMATS = ["hex", "base64", "pem"] as const
 /** How a key pair is written down. */
 export type KeyFormat = (typeof KEY_FORMATS)[number]
 
-// Quoted, because of the spaces, and on one line: shells, env files and container runtimes all take it so.
+// Quoted, because of the spaces, and on one line: shells, env files and container runtimes all accept that.
 const quotedPem = (label: string, der: Uint8Array): string =>
   `"-----BEGIN ${label}-----\\n${Base64.encode(der)}\\n-----END ${label}-----"`
 

@@ -10,7 +10,7 @@ export const PRIVATE_KEY_FORMS = "a 32-byte Ed25519 seed as hex, base64 or base6
 export interface PrivateKey {
   /** 32 bytes (RFC 8032 section 5.1.5). */
   readonly seed: Redacted.Redacted<Uint8Array>
-  /** The public key that a PKCS#8 of version 2 carries; whoever derives the real one compares. */
+  /** The public key that a PKCS#8 of version 2 carries; the caller compares it with the derived one. */
   readonly publicKey: Uint8Array | undefined
 }
 
@@ -60,7 +60,7 @@ const fromPkcs8 = (der: Uint8Array): Result.Result<PrivateKey, string> => {
 
 /**
  * Reads a private key: 32-byte seed as 64 hex digits, base64 or base64url (with or without padding), or PKCS#8 PEM (RFC 8410;
- * also on one line with `\n` written out). The failure names the rule, goes on from "it …" and never repeats any of the key.
+ * also on one line with `\n` written out). The failure names the rule, reads on from "it …" and never repeats any of the key.
  */
 export const parsePrivateKey = (text: Redacted.Redacted<string>): Result.Result<PrivateKey, string> => {
   const key = tidy(Redacted.value(text))

@@ -20,7 +20,7 @@ const fromSpki = (der: Uint8Array): Result.Result<Uint8Array, string> => {
 
 /**
  * Reads a public key (RFC 8032) from hex, base64, base64url or SPKI PEM (RFC 8410): 32 bytes that are canonical, on the curve and
- * not of small order. The failure names the rule and goes on from "it …".
+ * not of small order. The failure names the rule and reads on from "it …".
  */
 export const parsePublicKey = (text: string): Result.Result<Uint8Array, string> => {
   const key = tidy(text)

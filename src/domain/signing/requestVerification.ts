@@ -16,7 +16,7 @@ export interface SignedRequest {
   readonly body: Uint8Array
 }
 
-/** A request that is what it says. */
+/** What is known of a request whose signature verified. */
 export interface VerifiedRequest {
   readonly serviceId: string
   /** Unix time in whole seconds, as signed. */
@@ -25,11 +25,11 @@ export interface VerifiedRequest {
   readonly publicKey: Uint8Array
 }
 
-/** Why a request is refused, in the order in which it is asked. */
+/** Why a request is refused, in the order of the checks. */
 export const REFUSALS = [
   /** No `Authorization` or no `X-Service-Id`. */
   "MissingHeader",
-  /** One of them is not of its one form. */
+  /** One of them is not in its one valid form. */
   "MalformedHeader",
   /** No key is trusted for this service id. */
   "UnknownService",
@@ -39,7 +39,7 @@ export const REFUSALS = [
   "WrongSignature",
   /** The very same request was taken before. */
   "Replay",
-  /** As many requests are remembered as may be; none can be told from a replay. */
+  /** The guard is full: a new request cannot be told from a replay. */
   "ReplayGuardFull"
 ] as const
 
@@ -111,7 +111,7 @@ export const checkRequest = (
   const keys = trusted.get(serviceId)
   if (keys === undefined) return refuse("UnknownService", "no key is trusted for this service id")
   const { timestamp, signature } = read.success
-  // Asked so that a clock that is no number refuses.
+  // Written so that a clock that is not a number refuses.
   if (!(Math.abs(nowMs - timestamp * 1000) < MAX_DRIFT_SECONDS * 1000)) {
     return refuse("Drift", `the timestamp is ${MAX_DRIFT_SECONDS} seconds or more away from this server's clock`)
   }
