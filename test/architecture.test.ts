@@ -37,7 +37,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   "layers/redis": model,
   "layers/redis/ioredis": [...model, "effect/persistence/Redis", "ioredis", "ioredis/", "node:net", "node:tls"],
   "layers/redis/memory": [...model, "effect/persistence/Redis"],
-  "layers/settings": [...model, "layers/redis/ioredis/"],
+  "layers/settings": [...model, "layers/redis/ioredis/", "node:crypto"],
   "layers/signing": [...model, "effect/crypto", "@noble/ed25519", "node:crypto"],
   "layers/telemetry": [...model, "effect/http", "effect/observability"],
 
@@ -51,7 +51,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
     "programs/redis/",
     "programs/supervision/"
   ],
-  "programs/operator": [...model, "programs/gatewayConfig/", "programs/health/"],
+  "programs/operator": [...model, "programs/gatewayConfig/", "programs/health/", "programs/redis/"],
   "programs/redis": model,
   "programs/supervision": [...model, "programs/redis/"],
 

@@ -1,8 +1,7 @@
-/** `job-collector check`: a doctor that only reads (contract section 1). */
-import { Console, Effect, FileSystem, Layer, Schema } from "effect"
+/** `job-collector check`: a read-only doctor (contract section 1). */
+import { Effect, FileSystem, Layer, Schema } from "effect"
 import { Command } from "effect/cli"
 import { wordsOfCommand } from "../domain/gatewayConfig/reloadCommand.ts"
-import { printable } from "../domain/text/printable.ts"
 import * as NodeGateway from "../layers/gateway/NodeGateway.ts"
 import { groupNumber } from "../layers/gatewayConfig/group.ts"
 import * as LeanHttpClient from "../layers/http/LeanHttpClient.ts"
@@ -18,17 +17,18 @@ import { JobsApi } from "../services/JobsApi.ts"
 import { Signer } from "../services/Signer.ts"
 import { json } from "./flags.ts"
 import { awaitAnswer, memoryProblem, redisLayer, redisSettings } from "./operator.ts"
+import { plural, printJson, printLines } from "./output.ts"
 
-/** Something must be mended; every line of it has been shown. */
-class Ailing extends Schema.TaggedError<Ailing>()("Ailing", { ailments: Schema.Int }) {
+/** Something is wrong; every line of it was shown. */
+class ChecksFailed extends Schema.TaggedError<ChecksFailed>()("ChecksFailed", { failed: Schema.Int }) {
   override get message(): string {
-    return this.ailments === 1 ? "1 thing must be mended" : `${this.ailments} things must be mended`
+    return `${plural(this.failed, "check")} failed`
   }
 }
 
 type Findings = ReadonlyArray<Doctor.Finding>
 
-/** Reads a group of settings, or says each problem of it. */
+/** Reads a group of settings, or each of its problems. */
 const settingsOf = <A, R>(setting: Environment.Setting<A, R>) =>
   Effect.match(Environment.load(setting), {
     onSuccess: ({ settings, warnings }) => ({ settings, warnings, problems: [] }),
@@ -44,13 +44,16 @@ const everything = (host: string) =>
     gateway: Environment.gateway,
     http: Environment.http,
     logging: Environment.logging,
-    telemetry: Environment.telemetry
+    telemetry: Environment.telemetry,
+    exposure: Environment.exposure
   })
 
 const settingsFindings = Effect.gen(function* () {
   const { problems, settings, warnings } = yield* settingsOf(everything(yield* hostName))
   if (settings !== undefined) {
-    return [Doctor.good("settings", warnings.length === 0 ? "all in order" : `in order; ${warnings.join("; ")}`)]
+    return warnings.length === 0
+      ? [Doctor.good("settings", "all in order")]
+      : warnings.map((problem) => Doctor.warning("settings", problem))
   }
   return problems.map(({ problem, variable }) => Doctor.bad(`settings: ${variable}`, problem, "correct it"))
 })
@@ -66,21 +69,28 @@ const keyFindings = Effect.gen(function* () {
   const checked = Effect.flatMap(Signer, Doctor.checkKey).pipe(Effect.provide(layer))
   return [
     yield* Effect.catch(checked, ({ problem }) =>
-      Effect.succeed(Doctor.bad("key", problem, "set ED25519_PUBLIC_KEY to the pair's own, or restore the private key"))
+      Effect.succeed(
+        Doctor.bad("key", problem, "set ED25519_PUBLIC_KEY to the matching key, or restore the private key")
+      )
     )
   ]
 })
 
 const redisFindings = Effect.gen(function* () {
-  const { settings } = yield* settingsOf(redisSettings)
+  const { settings } = yield* settingsOf(
+    Environment.all({ redis: redisSettings, consumer: Environment.consumer(yield* hostName) })
+  )
   if (settings === undefined) return []
-  const { redis, streams } = settings
+  const { redis, streams } = settings.redis
   if (redis._tag === "Memory") return [Doctor.good("redis connection", memoryProblem.replace(/;.*/, ""))]
   return yield* Effect.gen(function* () {
     const service = yield* EventStreams
     yield* awaitAnswer(service)
     const server = yield* Doctor.checkRedis(service, streams.streams)
-    return [...server, ...(yield* Doctor.checkGroups(service, streams.streams, streams.consumerGroup))]
+    return [
+      ...server,
+      ...(yield* Doctor.checkGroups(service, streams.streams, streams.consumerGroup, settings.consumer.groupStartId))
+    ]
   }).pipe(
     Effect.provide(redisLayer(redis.options)),
     Effect.catch((error) => Effect.succeed([Doctor.redisAway(error)]))
@@ -129,8 +139,8 @@ const programFinding = (command: string) =>
       Effect.isSuccess(fs.access(`${folder}${program}`, { readable: true }))
     )
     return found.includes(true)
-      ? Doctor.good("gateway", `${program} would be run`)
-      : Doctor.bad("gateway", `GATEWAY_RELOAD_COMMAND: there is no ${program}`, "give the program's absolute path")
+      ? Doctor.good("gateway", `${program} will be run`)
+      : Doctor.bad("gateway", `GATEWAY_RELOAD_COMMAND: ${program} was not found`, "use the program's absolute path")
   })
 
 const gatewayFindings = Effect.gen(function* () {
@@ -138,7 +148,7 @@ const gatewayFindings = Effect.gen(function* () {
   if (settings === undefined) return []
   const { pidFile, reloadCommand, statusFile, statusUrl } = settings
   if (pidFile === undefined && reloadCommand === undefined && statusFile === undefined && statusUrl === undefined) {
-    return [Doctor.good("gateway", "none is set: it is not told of new configurations")]
+    return [Doctor.good("gateway", "not configured: no gateway is told about new configurations")]
   }
   const layer = NodeGateway.layer(settings).pipe(
     Layer.provide(LeanHttpClient.layer()),
@@ -152,7 +162,7 @@ const gatewayFindings = Effect.gen(function* () {
         : pidFile !== undefined
           ? [
               yield* Effect.match(gateway.reachable, {
-                onSuccess: () => Doctor.good("gateway", "its process lives and handles SIGHUP"),
+                onSuccess: () => Doctor.good("gateway", "its process is running and handles SIGHUP"),
                 onFailure: ({ problem }) =>
                   Doctor.bad("gateway", problem, "start the gateway, or correct GATEWAY_PID_FILE")
               })
@@ -160,15 +170,16 @@ const gatewayFindings = Effect.gen(function* () {
           : []
     if (!gateway.reportsVersion) return told
     const reports = yield* Effect.match(gateway.runningVersion, {
-      onSuccess: (version) => Doctor.good("gateway version", `it says that it runs version ${version}`),
-      onFailure: ({ problem }) => Doctor.bad("gateway version", problem, 'it must report {"version": <integer>} there')
+      onSuccess: (version) => Doctor.good("gateway version", `it reports version ${version}`),
+      onFailure: ({ problem }) =>
+        Doctor.bad("gateway version", problem, 'make the gateway report {"version": <integer>} there')
     })
     return [...told, reports]
   }).pipe(Effect.provide(layer))
 })
 
-const lineOf = ({ check, found, ok, remedy }: Doctor.Finding): string =>
-  printable(`${ok ? "✓" : "✗"} ${check}: ${found}${remedy === undefined ? "" : ` → ${remedy}`}`)
+const lineOf = ({ check, found, ok, remedy, warning }: Doctor.Finding): string =>
+  `${ok ? (warning ? "⚠" : "✓") : "✗"} ${check}: ${found}${remedy === undefined ? "" : ` → ${remedy}`}`
 
 export const check = Command.make("check", { json }, (flags) =>
   Effect.gen(function* () {
@@ -184,10 +195,10 @@ export const check = Command.make("check", { json }, (flags) =>
     for (const group of groups) {
       const found: Findings = yield* group
       findings.push(...found)
-      if (!flags.json) yield* Effect.forEach(found, (finding) => Console.log(lineOf(finding)), { discard: true })
+      if (!flags.json && found.length > 0) yield* printLines(found.map(lineOf))
     }
-    const ailments = findings.filter(({ ok }) => !ok).length
-    if (flags.json) yield* Console.log(JSON.stringify({ ok: ailments === 0, checks: findings }, null, 2))
-    if (ailments > 0) return yield* new Ailing({ ailments })
+    const failed = findings.filter(({ ok }) => !ok).length
+    if (flags.json) yield* printJson({ ok: failed === 0, checks: findings }, 2)
+    if (failed > 0) return yield* new ChecksFailed({ failed })
   })
-).pipe(Command.withDescription("Looks whether the service can do its work, and says what to mend; changes nothing"))
+).pipe(Command.withDescription("Check whether the service can do its work and say what to fix; changes nothing"))

@@ -27,7 +27,8 @@ const settingsOf = Effect.flatMap(hostName, (host) =>
       signing: Environment.signing,
       http: Environment.http,
       logging: Environment.logging,
-      telemetry: Environment.telemetry
+      telemetry: Environment.telemetry,
+      exposure: Environment.exposure
     })
   )
 )

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Redis as IoRedisClient } from "ioredis"
@@ -55,7 +55,7 @@ describe("check", () => {
     }
     expect(text).toContain(`✓ group of ${transcribe}: will be created`)
     expect(text).toContain("✓ redis eviction policy: noeviction")
-    expect(text).toContain(`✓ api: ${api.url} takes signed requests`)
+    expect(text).toContain(`✓ api: ${api.url} accepts signed requests`)
     expect(text).toContain("✓ configurations: the API has version 7")
     expect(text).toContain("✓ config directory: ")
     expect(text).toContain("✓ gateway: ")
@@ -93,7 +93,7 @@ describe("check", () => {
         "✗ gateway version"
       ])
       for (const line of failing(out)) expect(line).toContain(" → ")
-      expect(err).toEqual(["8 things must be mended"])
+      expect(err).toEqual(["8 checks failed"])
     } finally {
       await client.config("SET", "appendonly", "yes")
       await client.config("SET", "maxmemory-policy", "noeviction")
@@ -124,6 +124,46 @@ describe("check", () => {
     expect(failing(off.out)).toEqual([])
   })
 
+  it("says what a new group would pass over, who reads a group that is there, and who is gone", async () => {
+    for (let i = 0; i < 100; i++) await client.xadd(transcribe, "*", "event_id", `e-${i}`)
+    const [process_, dlq] = ["modelsgateway:events:process", "modelsgateway:events:dlq"]
+    await client.xgroup("CREATE", process_, "job-collector-group", "$", "MKSTREAM")
+    await client.xadd(process_, "*", "event_id", "p-1")
+    await client.xreadgroup("GROUP", "job-collector-group", "replica-1", "STREAMS", process_, ">")
+    await client.xadd(dlq, "*", "no", "retry")
+    const { ok, out } = await commandLine(healthy(), "check")
+    expect(ok).toBe(true)
+    expect(failing(out)).toEqual([
+      `⚠ group of ${transcribe}: will be created at $: 100 entries lie before the group's start and will not be read → set GROUP_START_ID=0 to have them delivered`
+    ])
+    expect(out).toContainEqual(
+      expect.stringMatching(
+        /^✓ group of .*:process: exists: lag 0, pending 1, consumers 1 active: replica-1 \(1 pending, /
+      )
+    )
+    expect(out).toContain(`✓ group of ${dlq}: will be created`)
+    const late = await commandLine({ ...healthy(), GROUP_START_ID: "0" }, "check")
+    expect(failing(late.out)).toEqual([])
+  })
+
+  it("warns of what lies open to others, and fails nobody for it", async () => {
+    const key = join(folder, "key")
+    writeFileSync(key, privateKey, { mode: 0o644 })
+    chmodSync(folder, 0o777)
+    const { ED25519_PRIVATE_KEY: _, ...others } = healthy()
+    const open = { ...others, ED25519_PRIVATE_KEY_FILE: key, NODE_TLS_REJECT_UNAUTHORIZED: "0" }
+    const { ok, out } = await commandLine(open, "check")
+    expect(ok).toBe(true)
+    expect(failing(out)).toEqual([
+      "⚠ settings: ED25519_PRIVATE_KEY_FILE: the file it names is open to every user (mode 0644); chmod 600 closes it",
+      "⚠ settings: CONFIG_DIR: every user can write to it (mode 0777); chmod 755 prevents it",
+      expect.stringMatching(/^⚠ settings: NODE_TLS_REJECT_UNAUTHORIZED: is 0: no server's certificate is checked/)
+    ])
+    chmodSync(folder, 0o755)
+    chmodSync(key, 0o600)
+    expect(failing((await commandLine({ ...others, ED25519_PRIVATE_KEY_FILE: key }, "check")).out)).toEqual([])
+  })
+
   it("gives JSON, and no secret whatever the setup", async () => {
     const { out } = await commandLine({ ...healthy(), CONFIG_SYNC: "maybe" }, "check", "--json")
     const said = JSON.parse(out.join("\n"))
@@ -131,6 +171,7 @@ describe("check", () => {
     expect(said.checks[0]).toEqual({
       check: "settings: CONFIG_SYNC",
       ok: false,
+      warning: false,
       found: expect.stringContaining("on"),
       remedy: "correct it"
     })

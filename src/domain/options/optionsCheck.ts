@@ -24,7 +24,7 @@ type Ruling = readonly [option: string, problem: string | undefined]
 
 const must = (isKept: boolean, problem: string): string | undefined => (isKept ? undefined : `must be ${problem}`)
 
-const name = (text: string) => must(isName(text), "a name without blanks")
+const name = (text: string) => must(isName(text), "a name without whitespace")
 const count = (number: number) => must(Number.isSafeInteger(number) && number >= 1, "a whole number of at least 1")
 const span = (duration: Duration.Duration) =>
   must(Duration.isFinite(duration) && Duration.toMillis(duration) > 0, "a duration above 0, and finite")

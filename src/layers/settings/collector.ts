@@ -85,7 +85,7 @@ export const signing = all({
         ? Result.fail([
             {
               variable: "ED25519_PRIVATE_KEY",
-              problem: `or ED25519_PRIVATE_KEY_FILE must be set: ${PRIVATE_KEY_FORMS} (\`job-collector keygen\` makes one)`
+              problem: `or ED25519_PRIVATE_KEY_FILE must be set: ${PRIVATE_KEY_FORMS} (create one with \`job-collector keygen\`)`
             }
           ])
         : Result.succeed(key)
@@ -129,7 +129,7 @@ const streamRules = check(
       }
     } else if (sharded.length > 0) {
       const used = sharded.map((role) => STREAMS[role]).join(", ")
-      problems.push({ variable: "STREAM_SHARDS", problem: `must be set, because {shard} stands in ${used}` })
+      problems.push({ variable: "STREAM_SHARDS", problem: `must be set, because ${used} contains {shard}` })
     }
     for (const [index, role] of ROLES.entries()) {
       const same = ROLES.slice(0, index).find((earlier) => given[earlier] === given[role])
@@ -141,7 +141,7 @@ const streamRules = check(
   }
 )
 
-const shardName = matching(/^[^\s{}]+$/, "names of shards with commas between, without blanks and braces")
+const shardName = matching(/^[^\s{}]+$/, "comma-separated shard names without whitespace or braces")
 
 const streamSets = map(
   all({

@@ -29,7 +29,7 @@ export const matching =
 
 /** A name without blanks in it. */
 export const name: Parse<string> = (text) =>
-  isName(text) ? Result.succeed(text) : Result.fail("must be a name without blanks")
+  isName(text) ? Result.succeed(text) : Result.fail("must be a name without whitespace")
 
 /** A whole number in decimal digits. */
 export const integer = (minimum: number, maximum: number): Parse<number> =>
@@ -67,7 +67,7 @@ export const oneOfAnyCase = <const W extends string>(words: ReadonlyArray<W>): P
 /** `on` or `off`. */
 export const onOff: Parse<boolean> = (text) => Result.map(oneOf("on", "off")(text), (word) => word === "on")
 
-/** Several values apart by commas, blanks around them ignored. */
+/** Several values separated by commas, whitespace around them ignored. */
 export const list =
   <A>(item: Parse<A>): Parse<ReadonlyArray<A>> =>
   (text) =>
@@ -78,16 +78,16 @@ export const distinctList =
   (item: Parse<string>): Parse<ReadonlyArray<string>> =>
   (text) =>
     Result.flatMap(list(item)(text), (items) =>
-      new Set(items).size === items.length ? Result.succeed(items) : Result.fail("must not name the same twice")
+      new Set(items).size === items.length ? Result.succeed(items) : Result.fail("must not contain duplicates")
     )
 
-/** HTTP statuses that say no, apart by commas, or `none`. */
+/** HTTP error statuses separated by commas, or `none`. */
 export const statuses: Parse<ReadonlySet<number>> = (text) =>
   text === "none"
     ? Result.succeed(new Set())
     : Result.mapBoth(list(integer(firstRefusal, lastRefusal))(text), {
         onFailure: () =>
-          `must be \`none\` or statuses from ${firstRefusal} to ${lastRefusal} with commas between; it is ${shown(text)}`,
+          `must be \`none\` or comma-separated statuses from ${firstRefusal} to ${lastRefusal}; it is ${shown(text)}`,
         onSuccess: (numbers) => new Set(numbers)
       })
 
@@ -103,9 +103,12 @@ export const httpUrl: Parse<URL> = (text) => {
   return problem === undefined ? Result.succeed(new URL(text)) : Result.fail(problem)
 }
 
-/** Whether a host is this machine itself. */
-export const isLoopback = (url: URL): boolean =>
-  /^(?:localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)
+/** Whether a host's name or address is this machine itself. */
+export const isLoopbackName = (host: string): boolean =>
+  /^(?:localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/.test(host)
+
+/** Whether a URL's host is this machine itself. */
+export const isLoopback = (url: URL): boolean => isLoopbackName(url.hostname)
 
 /** `host:port`; an IPv6 address stands in brackets. */
 export const address: Parse<{ readonly host: string; readonly port: number }> = (text) => {
@@ -114,5 +117,5 @@ export const address: Parse<{ readonly host: string; readonly port: number }> = 
   const port = Number(digits)
   return host !== undefined && port >= 1 && port <= 65_535
     ? Result.succeed({ host, port })
-    : Result.fail("must be host:port, several with commas between")
+    : Result.fail("must be host:port, or several of them separated by commas")
 }

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto"
 import { Redacted, Result } from "effect"
 import type { IoRedisOptions } from "../redis/ioredis/IoRedis.ts"
 import { address, list, name } from "./parse.ts"
@@ -27,22 +28,37 @@ const redisUrl: Parse<Redacted.Redacted<string>> = (text) => {
     return Result.fail("must be redis://[user:password@]host[:port][/db], rediss://… or memory:")
   }
   if (!/^\/?\d{0,5}$/.test(url.pathname))
-    return Result.fail("must have the number of a database after its host, or nothing")
+    return Result.fail("must have nothing after its host but the number of a database")
   return url.search !== "" || url.hash !== ""
-    ? Result.fail("must not have a query or a fragment (a `?` or `#` in the password is written %3F or %23)")
+    ? Result.fail("must not have a query or a fragment (write a `?` or `#` in the password as %3F or %23)")
     : Result.succeed(Redacted.make(text))
 }
 
 const passwordOf = (content: Redacted.Redacted<string>): Result.Result<Redacted.Redacted<string>, string> => {
   const password = Redacted.value(content).replace(/\r?\n$/, "")
-  return password === "" ? Result.fail("must hold a password") : Result.succeed(Redacted.make(password))
+  return password === "" ? Result.fail("must contain a password") : Result.succeed(Redacted.make(password))
 }
 
 const authoritiesOf = (content: Redacted.Redacted<string>): Result.Result<string, string> => {
   const pem = Redacted.value(content)
-  return pem.includes("-----BEGIN CERTIFICATE-----")
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g)
+  if (certificates === null) return Result.fail("must contain certificates in PEM format")
+  const broken = certificates.findIndex((text) => !isCertificate(text))
+  return broken < 0
     ? Result.succeed(pem)
-    : Result.fail("must hold certificates as PEM")
+    : Result.fail(
+        `must contain certificates in PEM format: number ${broken + 1} of ${certificates.length} cannot be read`
+      )
+}
+
+// TLS itself passes over what it cannot read, and then trusts nobody.
+const isCertificate = (pem: string): boolean => {
+  try {
+    new X509Certificate(pem)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Rules between the variables, whatever is in them. */
@@ -65,10 +81,16 @@ const rules = check(
       problems.push({ variable: "REDIS_CLUSTER_NODES", problem: "must not be set together with REDIS_SENTINELS" })
     }
     if (sentinels && !sentinelName) {
-      problems.push({ variable: "REDIS_SENTINEL_NAME", problem: "must be set with REDIS_SENTINELS: the master's name" })
+      problems.push({
+        variable: "REDIS_SENTINEL_NAME",
+        problem: "must be set together with REDIS_SENTINELS: the master's name"
+      })
     }
     if (sentinelName && !sentinels) {
-      problems.push({ variable: "REDIS_SENTINELS", problem: "must be set with REDIS_SENTINEL_NAME: host:port,…" })
+      problems.push({
+        variable: "REDIS_SENTINELS",
+        problem: "must be set together with REDIS_SENTINEL_NAME: host:port,…"
+      })
     }
     return problems
   }
@@ -93,7 +115,7 @@ export const redis = map(
   warn(
     check(variables, ({ url, cluster }) =>
       cluster !== undefined && namesDatabase(url)
-        ? [{ variable: "REDIS_URL", problem: "must not name a database: a Cluster has only database 0" }]
+        ? [{ variable: "REDIS_URL", problem: "must not name a database: Redis Cluster has only database 0" }]
         : []
     ),
     ({ url, tlsCa }) =>

@@ -18,10 +18,10 @@ export const configSync = all({
   drift: withDefault("CONFIG_DRIFT", oneOf("repair", "report"), "repair")
 })
 
-/** Words apart by blanks, or a JSON array of them. It may carry a token, so it is not shown. */
+/** Words separated by spaces, or a JSON array of them. It may carry a token, so it is not shown. */
 const command: Parse<string> = (text) => {
   if (!text.trimStart().startsWith("[")) return nonBlank(text)
-  const rule = "must be words with blanks between, or a JSON array of strings with the program first"
+  const rule = "must be words separated by spaces, or a JSON array of strings that starts with the program"
   try {
     const words: unknown = JSON.parse(text)
     return Array.isArray(words) &&
@@ -76,7 +76,7 @@ const otlpEndpoint: Parse<string> = (text) => {
     return Result.fail("must be the http:// or https:// URL of an OTLP receiver")
   }
   return text.includes("?") || text.includes("#")
-    ? Result.fail("must not have a query or a fragment: each signal's path is put after it")
+    ? Result.fail("must not have a query or a fragment: each signal's path is appended to it")
     : Result.succeed(text)
 }
 

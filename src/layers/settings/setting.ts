@@ -48,7 +48,7 @@ export const constant = <A>(value: A): Setting<A> => Effect.succeed(validated(Re
 /** The text of a variable, undefined where it is unset or empty. */
 const text = (variable: string): Setting<string | undefined> =>
   Effect.match(Config.option(Config.String(variable)), {
-    onFailure: () => failing(variable, "cannot be read from where the settings come from"),
+    onFailure: () => failing(variable, "cannot be read from the configuration source"),
     onSuccess: (value) => validated(Result.succeed(Option.getOrUndefined(Option.filter(value, (it) => it !== ""))))
   })
 
@@ -129,7 +129,7 @@ export const either = <A, B, RA, RB>(
   Effect.gen(function* () {
     const set = yield* all({ one: text(variable), two: text(otherVariable) })
     if (Result.isSuccess(set.result) && set.result.success.one !== undefined && set.result.success.two !== undefined) {
-      return failing(variable, `must not be set together with ${otherVariable}: one of the two`)
+      return failing(variable, `must not be set together with ${otherVariable}: choose one of them`)
     }
     return yield* map(all({ setting, other }), (both) => [both.setting, both.other] as const)
   })
@@ -148,7 +148,7 @@ export const file = <A>(
     if (path.success === undefined) return validated(Result.succeed(undefined))
     const content = yield* Effect.result((yield* FileSystem.FileSystem).readFileString(path.success))
     if (Result.isFailure(content)) {
-      return failing(variable, `must name a file that can be read (${content.failure.reason._tag})`)
+      return failing(variable, `must name a readable file (${content.failure.reason._tag})`)
     }
     return validated(
       Result.mapError(parse(Redacted.make(content.success)), (problem) => [

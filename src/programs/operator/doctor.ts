@@ -1,38 +1,62 @@
-/** What `check` finds: one finding a thing that must be right, read-only (contract section 1). */
+/** What `check` finds: one finding for each thing that must be right, read-only (contract section 1). */
 import { Clock, Effect, FileSystem, Path, Result } from "effect"
 import { Hex } from "effect/encoding"
 import { shareSlot } from "../../domain/delivery/hashSlot.ts"
+import { compareIds } from "../../domain/events/streamId.ts"
 import type { StreamSet } from "../../domain/options/options.ts"
-import type { EventStreams } from "../../services/EventStreams.ts"
+import type { ConsumerInfo, EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import type { ConfigurationsAnswer, JobsApi } from "../../services/JobsApi.ts"
 import type { Signer } from "../../services/Signer.ts"
 import { parseBundleResponse } from "../gatewayConfig/parseBundleResponse.ts"
 import { keyProblem } from "../health/keyCheck.ts"
+import { entriesBefore } from "../redis/entriesBefore.ts"
 
 export interface Finding {
   readonly check: string
   readonly ok: boolean
+  /** Whether it works, and deserves attention all the same. */
+  readonly warning: boolean
   /** What was found. */
   readonly found: string
   /** What to do; undefined where all is well. */
   readonly remedy: string | undefined
 }
 
-export const good = (check: string, found: string): Finding => ({ check, ok: true, found, remedy: undefined })
-export const bad = (check: string, found: string, remedy: string): Finding => ({ check, ok: false, found, remedy })
+export const good = (check: string, found: string): Finding => ({
+  check,
+  ok: true,
+  warning: false,
+  found,
+  remedy: undefined
+})
+/** Works, and deserves attention; the remedy may be part of what is found. */
+export const warning = (check: string, found: string, remedy?: string): Finding => ({
+  check,
+  ok: true,
+  warning: true,
+  found,
+  remedy
+})
+export const bad = (check: string, found: string, remedy: string): Finding => ({
+  check,
+  ok: false,
+  warning: false,
+  found,
+  remedy
+})
 
 /** Signs and verifies with the key as the service does. */
 export const checkKey = (signer: Signer["Service"]): Effect.Effect<Finding> =>
   Effect.map(keyProblem(signer), (problem) =>
     problem === undefined
-      ? good("key", `signs and verifies; its public key is ${Hex.encode(signer.publicKey)}`)
-      : bad("key", problem, "restore the right key, or make a pair with `job-collector keygen`")
+      ? good("key", `signs and verifies; the public key is ${Hex.encode(signer.publicKey)}`)
+      : bad("key", problem, "restore the right key, or create a new pair with `job-collector keygen`")
   )
 
 const refusedRemedy =
-  "check the user, password and database of REDIS_URL, REDIS_PASSWORD_FILE, and the user's permissions"
-const awayRemedy = "check REDIS_URL (host, port, TLS), that the server runs, and the firewall"
+  "check the user, password and database in REDIS_URL, REDIS_PASSWORD_FILE, and the user's permissions"
+const awayRemedy = "check REDIS_URL (host, port, TLS), the firewall, and that the server is running"
 
 export const redisAway = (error: EventStreamsError): Finding =>
   bad("redis connection", error.message, error.reason._tag === "Refused" ? refusedRemedy : awayRemedy)
@@ -43,7 +67,7 @@ const versionFinding = (server: ReadonlyMap<string, string>): Finding => {
   const version = server.get("redis_version")
   return Number(version?.split(".")[0]) >= 7
     ? good("redis version", `Redis ${version}`)
-    : bad("redis version", `Redis ${version ?? "of an unknown version"}`, "use Redis 7.0 or Valkey at least")
+    : bad("redis version", `Redis ${version ?? "(unknown version)"}`, "upgrade to Redis 7.0 or later, or Valkey")
 }
 
 const persistenceFinding = (persistence: ReadonlyMap<string, string>): Finding =>
@@ -52,13 +76,13 @@ const persistenceFinding = (persistence: ReadonlyMap<string, string>): Finding =
       ? bad(
           "redis persistence",
           "the append-only file cannot be written",
-          "free space on the server's disk and see its log"
+          "free space on the server's disk and check its log"
         )
       : good("redis persistence", "the append-only file is on")
     : bad(
         "redis persistence",
-        "the append-only file is off: a crash of Redis loses the last events",
-        "redis-cli CONFIG SET appendonly yes, and the same in its configuration file"
+        "the append-only file is off: if Redis crashes, the latest events are lost",
+        "run `redis-cli CONFIG SET appendonly yes`, and set the same in redis.conf"
       )
 
 const evictionFinding = (memory: ReadonlyMap<string, string>): Finding => {
@@ -67,20 +91,20 @@ const evictionFinding = (memory: ReadonlyMap<string, string>): Finding => {
     ? good("redis eviction policy", policy)
     : bad(
         "redis eviction policy",
-        `${policy ?? "unknown"}: a whole stream may be deleted when memory runs short`,
-        "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in its configuration file"
+        `${policy ?? "unknown"}: Redis may delete whole streams when memory runs out`,
+        "run `redis-cli CONFIG SET maxmemory-policy noeviction`, and set the same in redis.conf"
       )
 }
 
-/** In a Cluster a move is one step only where the streams it joins share a hash slot; it works all the same. */
+/** In a Cluster a move is one step only where both streams share a hash slot; it works all the same. */
 const slotFindings = (sets: ReadonlyArray<StreamSet>): ReadonlyArray<Finding> =>
   sets.map((set) =>
     good(
       "hash slots",
       shareSlot(Object.values(set))
-        ? `${set.transcribe} and those that belong to it share one`
-        : `${set.transcribe} and those that belong to it lie in different ones, so that a move takes several steps; ` +
-            "one hash tag, such as {modelsgateway}:events:dlq, makes it one"
+        ? `${set.transcribe} and its streams share one slot`
+        : `${set.transcribe} and its streams are in different slots, so a move takes several steps; ` +
+            "a common hash tag, such as {modelsgateway}:events:dlq, makes it one"
     )
   )
 
@@ -93,10 +117,10 @@ export const checkRedis = (
     const asked = yield* Clock.currentTimeNanos
     yield* streams.ping
     const micros = Number(((yield* Clock.currentTimeNanos) - asked) / 1_000n)
-    const connection = good("redis connection", `answers within ${micros / 1_000} ms`)
+    const connection = good("redis connection", `answers in ${micros / 1_000} ms`)
     const told = yield* Effect.result(streams.serverInfo)
     if (told._tag === "Failure") {
-      const remedy = "let the user run INFO, or ask the server's operator"
+      const remedy = "allow the user to run INFO, or ask the server's operator"
       return [connection, bad("redis settings", told.failure.message, remedy)]
     }
     const info = told.success
@@ -109,14 +133,72 @@ export const checkRedis = (
     ]
   })
 
-const groupFinding = (streams: EventStreams["Service"], stream: string, group: string): Effect.Effect<Finding> => {
+const skippedRemedy = "set GROUP_START_ID=0 to have them delivered"
+
+/** A group that is still to be created, and what lies before its start. */
+const missingGroup = Effect.fnUntraced(function* (
+  streams: EventStreams["Service"],
+  check: string,
+  stream: string,
+  startId: string
+) {
+  const { count, more } = yield* entriesBefore(streams, stream, startId)
+  const entries = more ? `more than ${count} entries` : `${count} ${count === 1 ? "entry" : "entries"}`
+  return count === 0
+    ? good(check, "will be created")
+    : warning(
+        check,
+        `will be created at ${startId}: ${entries} lie before the group's start and will not be read`,
+        skippedRemedy
+      )
+})
+
+/** What tries to read no more: a reader waits for a few seconds at a time. */
+const goneAfterMs = 60_000
+
+const ago = (millis: number): string => {
+  const seconds = Math.round(millis / 1_000)
+  if (seconds < 120) return `${seconds} s`
+  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`
+}
+
+const consumerText = ({ idle, name, pending }: ConsumerInfo): string =>
+  `${name} (${pending} pending, last read ${ago(idle)} ago)`
+
+const mostNamed = 20
+
+const named = (consumers: ReadonlyArray<ConsumerInfo>): string =>
+  consumers.length === 0
+    ? "none"
+    : [...consumers.slice(0, mostNamed).map(consumerText), ...(consumers.length > mostNamed ? ["…"] : [])].join(", ")
+
+/** The consumers of a group: those that read, and those that are gone. */
+const consumersText = (consumers: ReadonlyArray<ConsumerInfo>): string => {
+  const gone = consumers.filter(({ idle }) => idle >= goneAfterMs)
+  const active = consumers.filter(({ idle }) => idle < goneAfterMs)
+  return `${active.length} active: ${named(active)}${gone.length === 0 ? "" : `; ${gone.length} gone: ${named(gone)}`}`
+}
+
+const groupFinding = (
+  streams: EventStreams["Service"],
+  stream: string,
+  group: string,
+  startId: string
+): Effect.Effect<Finding> => {
   const check = `group of ${stream}`
   return Effect.gen(function* () {
-    if ((yield* streams.streamInfo(stream)) === undefined) return good(check, "will be created, with its stream")
+    const info = yield* streams.streamInfo(stream)
+    if (info === undefined) return good(check, "will be created together with its stream")
     const known = yield* streams.groupInfo(stream, group)
-    if (known === undefined) return good(check, "will be created")
+    if (known === undefined) return yield* missingGroup(streams, check, stream, startId)
     const lag = known.lag === undefined ? "unknown" : String(known.lag)
-    return good(check, `exists: lag ${lag}, pending ${known.pending}, consumers ${known.consumers}`)
+    const start = yield* streams.groupStart(stream, group)
+    const skips = start !== undefined && info.firstId !== undefined && compareIds(info.firstId, start) <= 0
+    return good(
+      check,
+      `exists: lag ${lag}, pending ${known.pending}, consumers ${consumersText(yield* streams.consumers(stream, group))}` +
+        (skips ? `; it starts after ${start}: the entries before are not read` : "")
+    )
   }).pipe(
     Effect.catch((error) =>
       Effect.succeed(
@@ -124,44 +206,49 @@ const groupFinding = (streams: EventStreams["Service"], stream: string, group: s
           check,
           error.message,
           error.reason._tag === "WrongType"
-            ? "another program uses this key: set STREAM_… to another name"
-            : "give the user XINFO and XGROUP on this key"
+            ? "another program uses this key: set STREAM_… to a different name"
+            : "allow the user to run XINFO and XGROUP on this key"
         )
       )
     )
   )
 }
 
-/** Whether every stream's group is there, or can be created. */
+/** Whether every stream's group is there, or can be created; the sources' start at `startId`. */
 export const checkGroups = (
   streams: EventStreams["Service"],
   sets: ReadonlyArray<StreamSet>,
-  group: string
+  group: string,
+  startId: string
 ): Effect.Effect<ReadonlyArray<Finding>> =>
   Effect.forEach(
-    sets.flatMap(({ dlq, process, transcribe }) => [transcribe, process, dlq]),
-    (stream) => groupFinding(streams, stream, group)
+    sets.flatMap(({ dlq, process, transcribe }) => [
+      [transcribe, startId] as const,
+      [process, startId] as const,
+      [dlq, "0"] as const
+    ]),
+    ([stream, start]) => groupFinding(streams, stream, group, start)
   )
 
 const apiRemedy = (code: string): string => {
   switch (code) {
     case "HTTP_401":
     case "HTTP_403":
-      return "register the public key and SERVICE_ID with the API, and compare the clocks: 5 minutes apart is too much"
+      return "register the public key and SERVICE_ID with the API, and compare the clocks (they must be less than 5 minutes apart)"
     case "HTTP_404":
-      return "check the path of API_BASE_URL: /api/models/configurations must be below it"
+      return "check the path of API_BASE_URL: the API must serve /api/models/configurations below it"
     case "TIMEOUT":
       return "check that the API answers within API_TIMEOUT"
     case "NETWORK":
-      return "check API_BASE_URL, DNS, the firewall and the API's certificate"
+      return "check API_BASE_URL, DNS, the firewall, and the API's certificate"
     default:
-      return "see the API's own log"
+      return "check the API's own log"
   }
 }
 
 const configurationsFinding = (answer: ConfigurationsAnswer): Finding => {
   const check = "configurations"
-  const remedy = "correct the API's configurations: the gateway keeps what it has until then"
+  const remedy = "correct the API's configurations; the gateway keeps its current ones until then"
   if (answer._tag === "NotModified") return bad(check, "304 to a request without ETag", remedy)
   return Result.match(parseBundleResponse(answer), {
     onSuccess: ({ version }) => good(check, `the API has version ${version}`),
@@ -177,19 +264,19 @@ export const checkApi = (
 ): Effect.Effect<ReadonlyArray<Finding>> =>
   Effect.match(api.configurations(undefined), {
     onSuccess: (answer) => [
-      good("api", `${url} takes signed requests`),
+      good("api", `${url} accepts signed requests`),
       ...(configSync ? [configurationsFinding(answer)] : [])
     ],
     onFailure: ({ errorCode, message }) => [
       errorCode === "HTTP_404" && !configSync
-        ? good("api", `${url} answers; it has no configurations, and CONFIG_SYNC is off`)
+        ? good("api", `${url} answers; it has no configurations, but CONFIG_SYNC is off`)
         : bad("api", `${url}: ${message}`, apiRemedy(errorCode))
     ]
   })
 
-const directoryRemedy = "make CONFIG_DIR a directory of the service's user, on a file system it may write to"
+const directoryRemedy = "set CONFIG_DIR to a directory that the service's user can write to"
 
-/** Whether the configuration files can be put where they belong; the service makes a directory that is missing. */
+/** Whether the configuration files can be written; the service creates a directory that is missing. */
 export const checkDirectory = (path: string): Effect.Effect<Finding, never, FileSystem.FileSystem | Path.Path> =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
@@ -198,9 +285,9 @@ export const checkDirectory = (path: string): Effect.Effect<Finding, never, File
     let at = paths.resolve(path)
     while (!(yield* fs.exists(at)) && paths.dirname(at) !== at) at = paths.dirname(at)
     const { type } = yield* fs.stat(at)
-    if (type !== "Directory") return bad(check, `${at} is no directory`, directoryRemedy)
+    if (type !== "Directory") return bad(check, `${at} is not a directory`, directoryRemedy)
     yield* fs.access(at, { readable: true, writable: true })
-    return good(check, at === paths.resolve(path) ? `${path} can be written` : `${path} will be created`)
+    return good(check, at === paths.resolve(path) ? `${path} is writable` : `${path} will be created`)
   }).pipe(
     Effect.catch(({ reason }) =>
       Effect.succeed(bad("config directory", `${path} cannot be used: ${reason._tag}`, directoryRemedy))

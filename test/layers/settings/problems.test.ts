@@ -11,18 +11,19 @@ describe("rules", () => {
     ["REDIS_URL", ["redis://x/a", "redis://x/1/2"], /number of a database/],
     ["REDIS_URL", ["redis://x?db=1", "redis://x#y"], /query/],
     ["REDIS_CLUSTER_NODES", ["a", "a:0", "a:65536", "a:1,,b:2", "u@a:1", "::1:6379"], /must be host:port/],
-    ["REDIS_PASSWORD_FILE", ["/nowhere"], /file that can be read \(NotFound\)/],
-    ["REDIS_PASSWORD_FILE", ["/run/empty"], /must hold a password/],
-    ["REDIS_TLS_CA_FILE", ["/run/password"], /certificates as PEM/],
+    ["REDIS_PASSWORD_FILE", ["/nowhere"], /must name a readable file \(NotFound\)/],
+    ["REDIS_PASSWORD_FILE", ["/run/empty"], /must contain a password/],
+    ["REDIS_TLS_CA_FILE", ["/run/password"], /must contain certificates in PEM format$/],
+    ["REDIS_TLS_CA_FILE", ["/run/broken-ca"], /certificates in PEM format: number 2 of 2 cannot be read/],
     ["REDIS_SENTINELS", ["s:26379"], /./],
     ["API_BASE_URL", ["", "api.example", "ftp://api", "//api"], /^API_BASE_URL: must be/],
     ["API_BASE_URL", ["https://user:secret@api", "https://user@api"], /without user and password/],
     ["API_BASE_URL", ["https://api?x=1", "https://api#x", "https://api/?"], /without query/],
     ["API_TIMEOUT", ["10", "10s", "0 seconds", "-1 seconds", "Infinity", "ten seconds"], /must be a duration above 0/],
-    ["API_REJECT_STATUSES", ["399", "600", "400,", "4xx", "None"], /`none` or statuses/],
+    ["API_REJECT_STATUSES", ["399", "600", "400,", "4xx", "None"], /`none` or comma-separated statuses/],
     ["SERVICE_ID", ["a b", "x".repeat(65), "ä"], /must be 1 to 64 letters/],
-    ["CONSUMER_GROUP", ["a b"], /name without blanks/],
-    ["CONSUMER_NAME", [" "], /name without blanks/],
+    ["CONSUMER_GROUP", ["a b"], /name without whitespace/],
+    ["CONSUMER_NAME", [" "], /name without whitespace/],
     ["GROUP_START_ID", ["-", ">", "1-2-3", "x", "18446744073709551616"], /id of a stream entry/],
     ["DELIVERY_CONCURRENCY", ["0", "-1", "1.5", "1e3", "10001", " 1", "many"], /whole number from 1 to/],
     ["DLQ_HOLD", ["0"], /whole number from 1 to/],
@@ -100,7 +101,7 @@ describe("rules", () => {
         STREAM_DLQ: "d{shard}",
         STREAM_ABANDONED: "x{shard}"
       },
-      [/STREAM_SHARDS: .*twice/]
+      [/STREAM_SHARDS: .*duplicates/]
     ],
     [
       "rules between variables hold where one of them is wrong",
@@ -109,7 +110,7 @@ describe("rules", () => {
         /REDIS_URL: /,
         /REDIS_SENTINELS: /,
         /REDIS_SENTINEL_NAME: /,
-        /STREAM_SHARDS: must be names/,
+        /STREAM_SHARDS: must be comma-separated shard names/,
         /STREAM_TRANSCRIBE: /,
         /STREAM_PROCESS: /,
         /STREAM_DLQ: /,
@@ -125,7 +126,7 @@ describe("rules", () => {
         STREAM_DLQ: " ",
         STREAM_PROCESS: " "
       },
-      [/REDIS_CLUSTER_NODES: must be host:port/, /STREAM_PROCESS: .*blanks/, /STREAM_DLQ: .*blanks/]
+      [/REDIS_CLUSTER_NODES: must be host:port/, /STREAM_PROCESS: .*whitespace/, /STREAM_DLQ: .*whitespace/]
     ],
     ["the same stream twice", { STREAM_PROCESS: "x", STREAM_DLQ: "x" }, [/STREAM_DLQ: .*STREAM_PROCESS/]],
     ["the name of another's default", { STREAM_DLQ: defaultStreams.transcribe }, [/STREAM_DLQ: .*STREAM_TRANSCRIBE/]]
@@ -252,6 +253,32 @@ describe("warnings", () => {
       ]) {
         expect(yield* warningsOf(url)).toEqual([])
       }
+    })
+  )
+
+  it.effect("say that a password would travel unencrypted to another host", () =>
+    Effect.gen(function* () {
+      const warningsOf = (variables: Variables) =>
+        Effect.map(load(Environment.exposure, variables), ({ warnings }) => warnings)
+      const open: ReadonlyArray<Variables> = [
+        { REDIS_URL: "redis://:secret@redis.example" },
+        { REDIS_URL: "redis://10.0.0.1:6379", REDIS_PASSWORD_FILE: "/run/password" },
+        { REDIS_URL: "redis://:secret@127.0.0.1", REDIS_CLUSTER_NODES: "127.0.0.1:1,node.example:2" }
+      ]
+      for (const variables of open) {
+        expect(yield* warningsOf(variables)).toEqual([
+          expect.stringMatching(/^REDIS_URL: sends its password unencrypted/)
+        ])
+      }
+      const closed: ReadonlyArray<Variables> = [
+        {},
+        { REDIS_URL: "redis://redis.example" },
+        { REDIS_URL: "rediss://:secret@redis.example" },
+        { REDIS_URL: "redis://:secret@localhost" },
+        { REDIS_URL: "memory:" },
+        { REDIS_URL: "nonsense" }
+      ]
+      for (const variables of closed) expect(yield* warningsOf(variables)).toEqual([])
     })
   )
 

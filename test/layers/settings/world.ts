@@ -7,12 +7,26 @@ export const publicKey = rfc8032[0]!.publicKey
 
 export type Variables = Record<string, string>
 
+/** A certificate that signs itself. */
+const authority = `-----BEGIN CERTIFICATE-----
+MIIBfDCCASGgAwIBAgIUPtbnG4VD3Tn6FIsMhV4BwxAG9oQwCgYIKoZIzj0EAwIw
+EjEQMA4GA1UEAwwHdGVzdC1jYTAgFw0yNjExMjcyMDA4MzNaGA8yMTI2MTEwMzIw
+MDgzM1owEjEQMA4GA1UEAwwHdGVzdC1jYTBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABFAOoalGRxuQuGoZL6dk7nFASQZ83d4Xu/XUMKLzJtUntyRBsU+JMq3IH3d8
+99Y592GfShwqkl2MTqR3yNkIDQ+jUzBRMB0GA1UdDgQWBBQic50VWu7qaglH1eYM
+eoDn32eJrzAfBgNVHSMEGDAWgBQic50VWu7qaglH1eYMeoDn32eJrzAPBgNVHRMB
+Af8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQDrwbhYQeXCLhA7KM5nn13FsMyl
+1eM2WF47cTSlDxVK9AIhAM8T8SrCZAkFoNf2LDLQC7WX8fL8y+vn7mp0cvmCha3D
+-----END CERTIFICATE-----
+`
+
 export const files: Variables = {
   "/run/key": `${seed}\n`,
   "/run/nonsense": "not a key!",
   "/run/password": "hunter2\n",
   "/run/empty": "\n",
-  "/run/ca": "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+  "/run/ca": authority,
+  "/run/broken-ca": `${authority}-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n`
 }
 
 export const fileSystem = FileSystem.layerNoop({
