@@ -2,10 +2,10 @@
  * `job-collector config …` for operators (contract section 1). The commands run beside the service, in a process of
  * their own: they work on the files in `CONFIG_DIR` under the same lock, and the service's next tick respects them.
  */
-import { Clock, Console, Duration, Effect, Option, Result, Schema } from "effect"
+import { Clock, Duration, Effect, Option, Result, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { instant } from "../domain/events/instant.ts"
-import { diff, renderChanges } from "../domain/gatewayConfig/diff.ts"
+import { diff, renderChanges, shownKeyIds } from "../domain/gatewayConfig/diff.ts"
 import { bundleOfFiles } from "../domain/gatewayConfig/files.ts"
 import { type ConfigState, contentsOfRecord, isHeld } from "../domain/gatewayConfig/state.ts"
 import { isPending, tellGateway } from "../programs/gatewayConfig/configReload.ts"
@@ -14,10 +14,11 @@ import { ConfigStore, ConfigStoreError, type GenerationSummary, type Installed }
 import { Gateway } from "../services/Gateway.ts"
 import { JobsApi } from "../services/JobsApi.ts"
 import { DurationArgument, json } from "./flags.ts"
+import { printJson, printLines } from "./output.ts"
 
 /** Prints a value as JSON, or lines for people. */
 const print = (json: boolean, value: unknown, lines: ReadonlyArray<string>) =>
-  Console.log(json ? JSON.stringify(value, null, 2) : lines.join("\n"))
+  json ? printJson(value, 2) : printLines(lines)
 
 /** What is decided, in the shape that `--json` shows. */
 const decisions = (state: ConfigState, now: number) => ({
@@ -45,7 +46,7 @@ export const show = (json: boolean) =>
       generation: generation ?? null,
       installed_at: record === undefined ? null : instant(record.installedAt),
       reason: record?.reason ?? null,
-      keys: bundle?.openai_keys.map((key) => key.id) ?? [],
+      keys: bundle === undefined ? [] : shownKeyIds(bundle),
       models: bundle?.model_configs.map((model) => model.id) ?? [],
       rate_limits: bundle?.rate_limits.length ?? 0,
       reload_pending: isPending(generation, state.settled),
@@ -62,7 +63,8 @@ export const show = (json: boolean) =>
       `held            ${heldText(installed, now)}`,
       `kept out        ${state.keptOut === undefined ? "nothing" : `versions up to ${state.keptOut.version} (${state.keptOut.cause})`}`,
       `accepted        ${state.accepted === undefined ? "nothing" : `version ${state.accepted.version}, once`}`,
-      `drift           ${drift.length === 0 ? "none" : drift.join("\n                ")}`
+      `drift           ${drift[0] ?? "none"}`,
+      ...drift.slice(1).map((line) => `                ${line}`)
     ])
   })
 

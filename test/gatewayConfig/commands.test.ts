@@ -45,6 +45,36 @@ describe("config commands", () => {
     })
   )
 
+  it.effect("show no key that was given as an id, and nothing of an id that steers the terminal", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const sync = yield* world.start()
+      const steering = "\u001b[2J\u202e\n* generation 9"
+      for (const version of [1, 2]) {
+        const keys = [
+          { id: canary, key: canary },
+          { id: `sk-other-${canary.slice(3)}`, key: "another" },
+          { id: "plain words", key: "plain words" },
+          { id: steering, key: `key of version ${version}`, note: version }
+        ]
+        world.api.serve(bundleOf(version, { openai_keys: keys.slice(0, 2 + version) }))
+        yield* sync.tick
+        yield* TestClock.adjust("1 minute")
+      }
+      for (const command of [["show"], ["show", "--json"], ["diff"], ["diff", "--json"], ["history"]]) {
+        const text = yield* config(world, ...command)
+        assert.notInclude(text, "canary")
+        assert.notInclude(text, "plain words")
+        for (const line of text.split("\n")) assert.match(line, /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u)
+        assert.notMatch(text, /^\* generation 9/m)
+      }
+      assert.match(
+        yield* config(world, "show"),
+        /keys +\[redacted\], \[redacted\], \[redacted\], \\u001b\[2J\\u202e\\n/
+      )
+    })
+  )
+
   it.effect("show an empty folder", () =>
     Effect.gen(function* () {
       const world = new World()
@@ -213,7 +243,7 @@ describe("config commands", () => {
       assert.strictEqual(JSON.parse(yield* config(world, "show", "--json")).held, false)
       const unquoted = (yield* TestConsole.errorLines).filter((line) => String(line).includes('"30"'))
       assert.lengthOf(unquoted, 1)
-      assert.include(String(unquoted[0]), 'a duration with its unit, in quotes, such as "30 minutes"')
+      assert.include(String(unquoted[0]), 'such as 30m, 2h or "30 minutes" (in quotes)')
     })
   )
 })

@@ -1,3 +1,4 @@
+import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { afterAll, beforeAll } from "vitest"
@@ -152,6 +153,26 @@ describe("TLS", () => {
         assert.strictEqual(kind, "Unavailable")
         assert.isBelow(took, atOnce)
       }
+    })
+  )
+})
+
+describe("a server that does not keep up its end of the login", () => {
+  it.live("is named once, and where TLS was meant the doubt about it is said", () =>
+    Effect.gen(function* () {
+      const hangUp = createServer((socket) => socket.once("data", () => socket.end()))
+      yield* Effect.acquireRelease(
+        Effect.promise(() => new Promise<void>((done) => hangUp.listen(0, "127.0.0.1", done))),
+        () => Effect.sync(() => hangUp.close())
+      )
+      const address = hangUp.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      const said = (url: string) =>
+        withRedis({ url }, (redis) => Effect.map(failureOf(redis.send("PING")), ({ error }) => classify(error).message))
+      const plain = yield* said(`redis://127.0.0.1:${port}`)
+      assert.match(plain, /^Redis at 127\.0\.0\.1:\d+ is not connected: (?!Redis at)/)
+      assert.notInclude(plain, "TLS")
+      assert.match(yield* said(`rediss://127.0.0.1:${port}`), /\(does the server speak TLS on this port\?\)$/)
     })
   )
 })

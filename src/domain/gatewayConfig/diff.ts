@@ -19,6 +19,8 @@ const SECRET_WORDS = new Set(
 /** Values that look secret wherever they stand: a provider's key, a URL with a password. */
 const SECRET_VALUE = /\b(?:sk|pk|rk)-[A-Za-z0-9_-]{8,}|:\/\/[^/\s]*@/
 
+const looksSecret = (text: string): boolean => SECRET_VALUE.test(text)
+
 /** Whether a parameter's name says that its value is secret: `api_key`, `authToken`, but not `max_tokens`. */
 const isSecretName = (name: string): boolean =>
   name
@@ -60,8 +62,8 @@ class Walk {
     this.secrets = secrets
   }
 
-  private clean(text: string): string {
-    return this.secrets.some((secret) => text.includes(secret)) || SECRET_VALUE.test(text) ? REDACTED : text
+  clean(text: string): string {
+    return this.secrets.some((secret) => text.includes(secret)) || looksSecret(text) ? REDACTED : text
   }
 
   private render(value: unknown, secret: boolean): string {
@@ -98,7 +100,12 @@ class Walk {
     secret: boolean
   ): void {
     for (const name of new Set([...before.keys(), ...after.keys()])) {
-      this.compare(`${path}.${name}`, before.get(name), after.get(name), secret || isSecretName(name))
+      this.compare(
+        `${path}.${looksSecret(name) ? REDACTED : name}`,
+        before.get(name),
+        after.get(name),
+        secret || isSecretName(name)
+      )
     }
   }
 }
@@ -113,6 +120,12 @@ export const diff = (before: Bundle | undefined, after: Bundle): ReadonlyArray<C
     walk.compare(list, before?.[list] ?? [], after[list], list === "openai_keys", entryKey[list])
   }
   return walk.changes
+}
+
+/** The ids of a bundle's keys, fit to be shown: a key that was given as an id is not. */
+export const shownKeyIds = (bundle: Bundle): ReadonlyArray<string> => {
+  const walk = new Walk(secretsOf(bundle))
+  return bundle.openai_keys.map(({ id }) => walk.clean(String(id)))
 }
 
 const sign = { added: "+", removed: "-", changed: "~" } as const

@@ -50,11 +50,12 @@ const releaseLane = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<n
 const saysStopping = (inFlight: number, held: number): Effect.Effect<void> =>
   Effect.annotateLogs(Effect.logInfo("stopping"), { in_flight: inFlight, held })
 
-const saysStopped = (released: number | "unknown"): Effect.Effect<void> =>
-  Effect.annotateLogs(Effect.logInfo("stopped"), { released })
+/** What was released, or why nothing is known of it: another replica then takes it over after `CLAIM_IDLE`. */
+const saysStopped = (what: { readonly released: number } | { readonly not_released: string }): Effect.Effect<void> =>
+  Effect.annotateLogs(Effect.logInfo("stopped"), what)
 
 /** Says that a collector stopped while it had no run: Redis was not reached, or its name was not free yet. */
-export const saysIdleStop: Effect.Effect<void> = Effect.andThen(saysStopping(0, 0), saysStopped(0))
+export const saysIdleStop: Effect.Effect<void> = Effect.andThen(saysStopping(0, 0), saysStopped({ released: 0 }))
 
 /** Ends a run whose readers and dispatcher have stopped. */
 export const stopRun = (run: CollectorRun, workers: FiberSet.FiberSet<void>): Effect.Effect<void> =>
@@ -71,12 +72,16 @@ export const stopRun = (run: CollectorRun, workers: FiberSet.FiberSet<void>): Ef
       Effect.flatMap((ours) =>
         ours ? Effect.forEach(run.consumedStreams, (stream) => releaseLane(run, stream)) : Effect.succeed([])
       ),
-      Effect.timeoutOption(patience),
-      Effect.catch(() => Effect.succeedNone)
+      Effect.map((counts) => ({ released: counts.reduce((total, count) => total + count, 0) })),
+      Effect.timeoutOrElse({
+        duration: patience,
+        orElse: () => Effect.succeed({ not_released: `Redis did not answer within ${patience}` })
+      }),
+      Effect.catch(({ message }) => Effect.succeed({ not_released: message }))
     )
     yield* run.streams.releaseLease(leaseStream(run.consumedStreams), run.consumer, run.lease.token).pipe(
       Effect.timeoutOption(patience),
       Effect.catch(() => Effect.succeedNone)
     )
-    yield* saysStopped(released._tag === "Some" ? released.value.reduce((total, count) => total + count, 0) : "unknown")
+    yield* saysStopped(released)
   })

@@ -16,6 +16,9 @@ const BLOCK_GRACE = 1_000
 
 const NO_PASSWORD_SET = /without any password configured|no password is set/
 
+/** How a TLS handshake fails with a server that does not speak it: it waits for more, or hangs up. */
+const NO_TLS = /ETIMEDOUT|ECONNRESET|EPROTO|wrong version number|connection closed|disconnected before secure TLS/i
+
 const blocking: ReadonlySet<string> = new Set(Command.FLAGS.BLOCKING_COMMANDS.map((name) => name.toUpperCase()))
 
 /** Milliseconds by which an answer must be there; undefined for a command that may block for ever. */
@@ -38,6 +41,7 @@ export class Link {
   private readonly settings: Settings
   private readonly client: IoRedis
   private readonly onDown: () => void
+  private readonly isTls: boolean
   private state: "first" | "up" | "down" | "closed" = "first"
   private waiting: Array<() => void> = []
   private problem: string | undefined
@@ -50,6 +54,7 @@ export class Link {
     this.settings = settings
     this.onDown = onDown
     const tls = tlsFor(settings, address)
+    this.isTls = tls !== undefined
     this.client = new IoRedis({
       host: address.host,
       port: address.port,
@@ -166,7 +171,9 @@ export class Link {
   }
 
   private absent(): Error {
-    return new Error(`Redis at ${addressKey(this.address)} is not connected: ${this.problem ?? "connection closed"}`)
+    const problem = this.problem ?? "connection closed"
+    const hint = this.isTls && NO_TLS.test(problem) ? " (does the server speak TLS on this port?)" : ""
+    return new Error(`Redis at ${addressKey(this.address)} is not connected: ${problem}${hint}`)
   }
 
   /** Logs in on a fresh connection; until that is done no command is let through. */
@@ -183,7 +190,8 @@ export class Link {
       this.write(name, args, (error) => {
         left -= 1
         if (name === "PING" && error === undefined && passwordOptional) refused = undefined
-        if (error !== undefined && refused === undefined) refused = refusal(name, error)
+        if (error instanceof ReplyError) refused ??= refusal(name, error)
+        else if (error !== undefined) refused ??= this.problem ?? "connection closed during the login"
         if (left === 0 && this.state !== "closed") this.greeted(refused)
       })
     }
@@ -216,8 +224,7 @@ export class Link {
 }
 
 /** Why a step of the login keeps the connection from being used, if it does. */
-const refusal = (step: string, error: Error): string | undefined => {
-  if (!(error instanceof ReplyError)) return error.message
+const refusal = (step: string, error: ReplyError): string | undefined => {
   // A server without a password takes any, as redis-cli does.
   if (step === "AUTH") return NO_PASSWORD_SET.test(error.message) ? undefined : error.message
   if (step === "SELECT") return error.message
