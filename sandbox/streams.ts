@@ -1,7 +1,7 @@
 import { Redis } from "ioredis"
 
 /** The collector's keys at their default names. */
-export const streams = {
+const streams = {
   transcribe: "modelsgateway:events:transcribe",
   process: "modelsgateway:events:process",
   dlq: "modelsgateway:events:dlq",

@@ -5,7 +5,7 @@ import { JobAnswer, JobRequest } from "./JobRequest.ts"
 import { Operator, ServiceAuth, WellFormed } from "./middleware.ts"
 
 /** Jobs: what the collector delivers. */
-export class JobsGroup extends HttpApiGroup.make("jobs")
+class JobsGroup extends HttpApiGroup.make("jobs")
   .add(
     HttpApiEndpoint.post("add", "/jobs/add", {
       headers: { "idempotency-key": Schema.String },
@@ -25,7 +25,7 @@ deduplication key: the same event again is answered the same (\`Idempotency-Repl
   .middleware(ServiceAuth) {}
 
 /** Configurations: what the collector hands to the Models Gateway. */
-export class ModelsGroup extends HttpApiGroup.make("models")
+class ModelsGroup extends HttpApiGroup.make("models")
   .add(
     HttpApiEndpoint.get("configurations", "/models/configurations", {
       success: Schema.Struct({
@@ -68,7 +68,7 @@ export const Ledger = Schema.Struct({
 })
 
 /** What an operator does: look at the totals, change a price, grant credits. Off unless a token is configured. */
-export class OperatorGroup extends HttpApiGroup.make("operator")
+class OperatorGroup extends HttpApiGroup.make("operator")
   .add(
     HttpApiEndpoint.get("ledger", "/operator/ledger", { success: Ledger, error: Unavailable }),
     HttpApiEndpoint.put("setCosts", "/operator/models/:model/costs", {
@@ -91,7 +91,7 @@ export class OperatorGroup extends HttpApiGroup.make("operator")
   .middleware(Operator) {}
 
 /** Health needs no signature. */
-export class HealthGroup extends HttpApiGroup.make("health", { topLevel: true }).add(
+class HealthGroup extends HttpApiGroup.make("health", { topLevel: true }).add(
   HttpApiEndpoint.get("health", "/health", {
     success: Schema.Struct({ status: Schema.Literal("ok") }),
     error: Unavailable

@@ -27,7 +27,7 @@ const inOrder = Schema.makeFilter(
 )
 
 /** A transcription, charged by the seconds of audio. */
-export const TranscribeJob = Schema.Struct({
+const TranscribeJob = Schema.Struct({
   event_type: Schema.Literal("transcribe"),
   ...common,
   audio_seconds: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 86_400 })),
@@ -37,7 +37,7 @@ export const TranscribeJob = Schema.Struct({
   .annotate({ identifier: "TranscribeJob" })
 
 /** A model's answer, charged by the model's token costs. */
-export const ProcessJob = Schema.Struct({
+const ProcessJob = Schema.Struct({
   event_type: Schema.Literal("process"),
   ...common,
   model: Schema.NonEmptyString,

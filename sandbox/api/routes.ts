@@ -4,7 +4,7 @@ import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiMiddleware, HttpApiScalar } from "effect/http-api"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { Api } from "./Api.ts"
+import { Api, type Ledger } from "./Api.ts"
 import { Configurations, noneMatch } from "./Configurations.ts"
 import { BadRequest, Unauthorized, Unavailable, Unprocessable } from "./errors.ts"
 import { Jobs } from "./Jobs.ts"
@@ -69,7 +69,7 @@ const OperatorHandlers = HttpApiBuilder.group(
     const sql = yield* SqlClient
     return handlers
       .handle("ledger", () =>
-        sql<{ readonly ledger: typeof import("./Api.ts").Ledger.Type }>`SELECT json_build_object(
+        sql<{ readonly ledger: typeof Ledger.Type }>`SELECT json_build_object(
           'jobs', (SELECT count(*) FROM jobs),
           'idempotency_records', (SELECT count(*) FROM idempotency_records),
           'credits_of_jobs', (SELECT coalesce(sum(credits), 0) FROM jobs),

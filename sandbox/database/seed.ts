@@ -12,7 +12,7 @@ interface SeedModel {
 }
 
 /** The models that the gateway of the sandbox uses. */
-export const models: ReadonlyArray<SeedModel> = [
+const models: ReadonlyArray<SeedModel> = [
   {
     id: "gpt-4o",
     provider: "openai",

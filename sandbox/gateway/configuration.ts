@@ -9,7 +9,7 @@ export interface GatewayConfiguration {
 }
 
 /** The files cannot be used; the message names file and rule, never a value. */
-export class ConfigurationError extends Data.TaggedError("ConfigurationError")<{
+class ConfigurationError extends Data.TaggedError("ConfigurationError")<{
   readonly message: string
   /** Whether reading again at once may help: the files were being replaced. */
   readonly passing: boolean

@@ -35,7 +35,7 @@ const heldText = (installed: Installed, now: number): string => {
 }
 
 /** What is installed, what was decided, and whether the files are as they were installed. */
-export const show = (json: boolean) =>
+const show = (json: boolean) =>
   Effect.gen(function* () {
     const store = yield* ConfigStore
     const installed = yield* store.read
@@ -69,7 +69,7 @@ export const show = (json: boolean) =>
   })
 
 /** The kept generations, newest first. */
-export const history = (json: boolean) =>
+const history = (json: boolean) =>
   Effect.gen(function* () {
     const store = yield* ConfigStore
     const generations = yield* store.history
@@ -116,7 +116,7 @@ export interface DiffOptions {
 }
 
 /** What differs between two generations, or between what is installed and what the API serves. No secret is shown. */
-export const showDiff = (options: DiffOptions) =>
+const showDiff = (options: DiffOptions) =>
   Effect.gen(function* () {
     const store = yield* ConfigStore
     const { bundle, generation, record } = yield* store.read
@@ -158,7 +158,7 @@ const tell = Effect.gen(function* () {
 })
 
 /** Goes back to the generation before the installed one; the version that is left stays out until a higher one arrives. */
-export const rollback = (json: boolean) =>
+const rollback = (json: boolean) =>
   Effect.gen(function* () {
     const store = yield* ConfigStore
     yield* store.existing
@@ -202,7 +202,7 @@ export const rollback = (json: boolean) =>
   })
 
 /** Suspends installs and repairs, for a while or until released. */
-export const hold = (duration: Duration.Duration | undefined, json: boolean) =>
+const hold = (duration: Duration.Duration | undefined, json: boolean) =>
   Effect.gen(function* () {
     const store = yield* ConfigStore
     yield* store.existing
@@ -215,7 +215,7 @@ export const hold = (duration: Duration.Duration | undefined, json: boolean) =>
   })
 
 /** Ends a hold. */
-export const release = (json: boolean) =>
+const release = (json: boolean) =>
   Effect.gen(function* () {
     const store = yield* ConfigStore
     yield* store.existing
@@ -230,7 +230,7 @@ export const release = (json: boolean) =>
   })
 
 /** Lets one version in, once, although it is lower than the applied one, of other content, emptied or kept out. */
-export const accept = (version: number, json: boolean) =>
+const accept = (version: number, json: boolean) =>
   Effect.gen(function* () {
     const store = yield* ConfigStore
     yield* store.existing

@@ -10,7 +10,7 @@ import { boundsOf, filters, limit, operating, originsOf } from "./operator.ts"
 
 const seconds = (millis: number): string => `${Math.ceil(millis / 1_000)} s`
 
-export const dueIn = (notBefore: number, now: number): string =>
+const dueIn = (notBefore: number, now: number): string =>
   notBefore > now ? `due in ${seconds(notBefore - now)}` : `overdue by ${seconds(now - notBefore)}`
 
 const rowOf = ({ eventId, id, retry }: DlqItem, now: number): string =>

@@ -2,7 +2,7 @@
 import { Duration, Effect } from "effect"
 
 /** How long the rest of a stop may take after `SHUTDOWN_TIMEOUT`: releasing entries, the last telemetry. */
-export const stopGrace = Duration.seconds(10)
+const stopGrace = Duration.seconds(10)
 
 /** When a stop begins: at a signal, whatever the service is doing just then. */
 export const stopSignal = Effect.callback<void>((resume) => {

@@ -111,7 +111,7 @@ export const floorsOf = (modules: ReadonlyArray<Module>) => {
 }
 
 /** The circles: each set of nodes that all reach one another, by Tarjan's algorithm. */
-export const circlesOf = (arrows: ReadonlyMap<string, ReadonlyArray<string>>): ReadonlyArray<ReadonlyArray<string>> => {
+const circlesOf = (arrows: ReadonlyMap<string, ReadonlyArray<string>>): ReadonlyArray<ReadonlyArray<string>> => {
   const index = new Map<string, number>()
   const low = new Map<string, number>()
   const stack: Array<string> = []

@@ -5,7 +5,7 @@ import type { AttemptResult, Failed } from "./attempt.ts"
 export const MAX_ANSWER_BYTES = 1024 * 1024
 
 /** The longest error message that is kept, in UTF-16 code units (contract section 5). */
-export const MAX_MESSAGE_LENGTH = 1_024
+const MAX_MESSAGE_LENGTH = 1_024
 
 /** The longest job id that is kept, in UTF-16 code units. */
 const MAX_JOB_ID_LENGTH = 128
@@ -26,7 +26,7 @@ const SIGNATURE = /[A-Za-z0-9+/]{86}==/g
  * Others' text, made fit to keep and to log: nothing unprintable, nothing of an `Authorization` value, at most
  * {@link MAX_MESSAGE_LENGTH} long, well-formed.
  */
-export const cleanMessage = (text: string): string =>
+const cleanMessage = (text: string): string =>
   blanked(text.replace(AUTHORIZATION, "<redacted>").replace(SIGNATURE, "<redacted>"))
     .slice(0, MAX_MESSAGE_LENGTH)
     .toWellFormed()

@@ -45,7 +45,7 @@ const AbandonedFields = Schema.Struct({
 const decodeDlq = Schema.decodeUnknownResult(DlqFields)
 const decodeAbandoned = Schema.decodeUnknownResult(AbandonedFields)
 
-export const maxErrorMessage = 1_024
+const maxErrorMessage = 1_024
 
 /** At most 1,024 characters, never half a surrogate pair. */
 export const clip = (text: string): string => text.slice(0, maxErrorMessage).toWellFormed()

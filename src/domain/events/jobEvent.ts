@@ -20,11 +20,11 @@ const common = (form: Form) => ({
 })
 
 /** A transcription, its numbers and times decoded (times to epoch milliseconds). */
-export const TranscribeEvent = (form: Form) =>
+const TranscribeEvent = (form: Form) =>
   Schema.Struct({ ...common(form), audio_seconds: F.AudioSeconds(form), model: Schema.optionalKey(F.NonEmptyText) })
 
 /** A model's answer with its token counts. */
-export const ProcessEvent = (form: Form) =>
+const ProcessEvent = (form: Form) =>
   Schema.Struct({
     ...common(form),
     model: F.NonEmptyText,
@@ -34,8 +34,8 @@ export const ProcessEvent = (form: Form) =>
     total_tokens: F.TokenCount(form)
   })
 
-export type TranscribeEvent = ReturnType<typeof TranscribeEvent>["Type"]
-export type ProcessEvent = ReturnType<typeof ProcessEvent>["Type"]
+type TranscribeEvent = ReturnType<typeof TranscribeEvent>["Type"]
+type ProcessEvent = ReturnType<typeof ProcessEvent>["Type"]
 
 /** A time as the request carries it: one that came in this form already is passed on as it is. */
 const isoUtc = (time: number, given: unknown): string =>

@@ -65,6 +65,3 @@ export const layer = (
       })
     })
   )
-
-/** No gateway to tell. */
-export const layerNone: Layer.Layer<Gateway> = Layer.succeed(Gateway, Gateway.none)

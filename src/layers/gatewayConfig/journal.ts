@@ -8,7 +8,7 @@ import { contentsOfRecord, type GenerationRecord, Journal } from "../../domain/g
 import { type Durable, jsonFile, orMissing, readOwn, readThroughLinks } from "./durable.ts"
 import type { Generations } from "./generations.ts"
 
-export const JOURNAL = ".journal.json"
+const JOURNAL = ".journal.json"
 const journalFile = jsonFile(Journal)
 
 export const makeJournal = (

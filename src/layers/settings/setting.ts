@@ -16,7 +16,7 @@ export class SettingsError extends Schema.TaggedError<SettingsError>()("Settings
 }
 
 /** `VARIABLE: what it must be`. */
-export const lineOf = ({ variable, problem }: SettingProblem): string => `${variable}: ${problem}`
+const lineOf = ({ variable, problem }: SettingProblem): string => `${variable}: ${problem}`
 
 type Problems = ReadonlyArray<SettingProblem>
 

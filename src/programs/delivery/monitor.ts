@@ -16,7 +16,7 @@ export const loopName = "monitor"
  * How many entries were trimmed away before the group read them. Redis knows how many were ever added and how many the
  * group has read; where the stream begins past the group's last-delivered id, everything before its beginning is gone.
  */
-export const unreadTrimmed = (stream: StreamInfo, group: GroupInfo): number => {
+const unreadTrimmed = (stream: StreamInfo, group: GroupInfo): number => {
   const beginsPast = stream.firstId === undefined || compareIds(stream.firstId, group.lastDeliveredId) > 0
   if (!beginsPast || group.entriesRead === undefined) return 0
   return Math.max(0, stream.entriesAdded - stream.length - group.entriesRead)

@@ -22,7 +22,7 @@ export interface Line {
 }
 
 /** The jobs API of a test: it answers with what the test put there, by ETag where the test says so. */
-export class StubApi {
+class StubApi {
   /** How often it was asked. */
   count = 0
   /** The first hundred ETags asked with, in order. */

@@ -47,7 +47,7 @@ export const fileSystem = FileSystem.layerNoop({
   }
 })
 
-export const world = (variables: Variables) =>
+const world = (variables: Variables) =>
   Layer.mergeAll(fileSystem, ConfigProvider.layer(ConfigProvider.fromEnvRecord(variables)))
 
 export const load = <A>(setting: Environment.Setting<A, FileSystem.FileSystem>, variables: Variables) =>

@@ -18,7 +18,7 @@ import { sentinelRouter } from "./sentinel.ts"
 import { type IoRedisOptions, type Settings, settingsOf } from "./settings.ts"
 import { argumentsOfText, textOfReply } from "./text.ts"
 
-export type { Address, IoRedisOptions } from "./settings.ts"
+export type { IoRedisOptions } from "./settings.ts"
 
 /** Private connections there may be at a time: more than a process has readers. */
 const MAX_RESERVED = 1_024

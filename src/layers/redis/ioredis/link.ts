@@ -7,7 +7,7 @@ import { type Address, addressKey, type Settings, tlsFor } from "./settings.ts"
 export type Done = (error: Error | undefined, reply?: unknown) => void
 
 /** An error that Redis itself answered, as opposed to one of the connection. Only its text is kept. */
-export class ReplyError extends Error {
+class ReplyError extends Error {
   override readonly name = "ReplyError"
 }
 

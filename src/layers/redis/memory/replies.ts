@@ -10,7 +10,7 @@ export class ReplyError extends Error {
 
 export const syntaxError = () => new ReplyError("ERR syntax error")
 export const wrongType = () => new ReplyError("WRONGTYPE Operation against a key holding the wrong kind of value")
-export const notAnInteger = () => new ReplyError("ERR value is not an integer or out of range")
+const notAnInteger = () => new ReplyError("ERR value is not an integer or out of range")
 export const invalidId = () => new ReplyError("ERR Invalid stream ID specified as stream command argument")
 export const wrongArity = (command: string) =>
   new ReplyError(`ERR wrong number of arguments for '${command.toLowerCase()}' command`)

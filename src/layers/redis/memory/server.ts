@@ -5,7 +5,7 @@ import type { Command, Keyspace } from "./keyspace.ts"
 import { checkArity, type Reply, unknownSubcommand, wrongArity } from "./replies.ts"
 
 /** The Redis version whose replies the engine gives. */
-export const REDIS_VERSION = "7.0.15"
+const REDIS_VERSION = "7.0.15"
 
 const ping: Command<Reply> = {
   arity: -1,

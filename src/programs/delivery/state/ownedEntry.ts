@@ -9,8 +9,6 @@ export interface OwnedEntry {
   state: "held" | "running" | "settling"
   /** The entry's fields while they are needed; a held entry's are fetched again. */
   fields: FlatFields | undefined
-  /** Whether this process read it first (and not an earlier one, or another consumer). */
-  readonly fresh: boolean
   /** How often it was handed out, as far as known. */
   deliveries: number
   /** Whether taking it up counts as one hand-out more. */
@@ -42,7 +40,6 @@ export const freshEntry = (
   id,
   state: "held",
   fields,
-  fresh: true,
   deliveries: 1,
   countHandOut: false,
   dueAt,
@@ -56,7 +53,6 @@ export const recoveredEntry = (stream: ConsumedStream, id: string, deliveries: n
   id,
   state: "held",
   fields: undefined,
-  fresh: false,
   deliveries,
   countHandOut: true,
   dueAt,
