@@ -76,6 +76,23 @@ describe("the contract", () => {
   })
 })
 
+describe("the decisions", () => {
+  it("have a number each, and a line in the index", () => {
+    const folder = join(root, "docs/decisions")
+    const pages = readdirSync(folder)
+      .filter((name) => name !== "README.md")
+      .sort()
+    assert.deepStrictEqual(
+      pages.map((name) => name.slice(0, 4)),
+      pages.map((_, at) => `${String(at + 1).padStart(3, "0")}-`)
+    )
+    assert.deepStrictEqual(
+      [...read(join(folder, "README.md")).matchAll(/^- \[(.+)\]\((.+)\)$/gm)].map(([, title, page]) => [page, title]),
+      pages.map((name) => [name, /^# (.+)$/m.exec(read(join(folder, name)))?.[1]])
+    )
+  })
+})
+
 describe("links", () => {
   const anchors = new Map(markdown.map((path) => [path, anchorsOf(read(path))]))
 
