@@ -1,7 +1,16 @@
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
-import { defineConfig } from "vitest/config"
+import { configDefaults, defineConfig } from "vitest/config"
+import SlowestFirst from "./test/support/slowest-first.ts"
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+/** What changes nothing in its process may share one with others: a worker is started, and the modules are read, once. */
+const shared = [
+  "test/{domain,layers,services,programs,time-travel,simulation}/**/*.test.ts",
+  "test/gatewayConfig/{commands,crash,domain,drift,faults,lock,sync,year}.test.ts",
+  "test/contracts/memory.test.ts"
+]
 
 export default defineConfig({
   resolve: {
@@ -11,11 +20,24 @@ export default defineConfig({
     ]
   },
   test: {
-    include: ["test/**/*.test.ts", "sandbox/**/*.test.ts"],
     globalSetup: ["test/support/global-setup.ts"],
     reporters: ["default", "./test/support/closing-line.ts"],
+    // Vitest leaves one processor free, which of two is half; many files wait more than they compute.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
+    sequence: { sequencer: SlowestFirst },
     // These end what hangs. What waits for something has a deadline of its own and says what it waited for.
     testTimeout: 120_000,
-    hookTimeout: 180_000
+    hookTimeout: 180_000,
+    projects: [
+      { extends: true, test: { name: "shared", include: shared, isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: "isolated",
+          include: ["test/**/*.test.ts", "sandbox/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, ...shared]
+        }
+      }
+    ]
   }
 })

@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import { JobCollector, type JobCollectorOptions } from "../../src/JobCollector.ts"
 import { LeanHttpResponse } from "../../src/layers/http/LeanHttpResponse.ts"
 import * as MemoryRedis from "../../src/layers/redis/memory/MemoryRedis.ts"
-import * as NobleSigner from "../../src/layers/signing/NobleSigner.ts"
+import * as NativeSigner from "../../src/layers/signing/NativeSigner.ts"
 import { Redis } from "../../src/services/Redis.ts"
 import { patientClock } from "./patient-clock.ts"
 
@@ -93,7 +93,7 @@ export const withCollector = <A, E>(
     const redis = yield* Redis
     yield* before(redis)
     const collector = JobCollector.layer({ apiBaseUrl: "http://api.test", ...options }).pipe(
-      Layer.provide(Layer.mergeAll(Layer.succeed(Redis, through(redis)), api.layer, NobleSigner.layer(testPrivateKey)))
+      Layer.provide(Layer.mergeAll(Layer.succeed(Redis, through(redis)), api.layer, NativeSigner.layer(testPrivateKey)))
     )
     return yield* Effect.andThen(settle, test(redis)).pipe(Effect.provide(collector), Effect.scoped)
   }).pipe(Effect.provide(MemoryRedis.layer), Effect.scoped, Effect.provide(patientClock))

@@ -5,7 +5,7 @@ import { type CollectorOptions, defaultOptions } from "../../src/domain/options/
 import { JobCollector } from "../../src/JobCollector.ts"
 import { LeanHttpResponse } from "../../src/layers/http/LeanHttpResponse.ts"
 import { layerOf, makeEngine, layer as memoryLayer } from "../../src/layers/redis/memory/MemoryRedis.ts"
-import * as NobleSigner from "../../src/layers/signing/NobleSigner.ts"
+import * as NativeSigner from "../../src/layers/signing/NativeSigner.ts"
 import { Gateway } from "../../src/services/Gateway.ts"
 import { Redis, RedisError } from "../../src/services/Redis.ts"
 import * as MemoryFileSystem from "../../src/testing/MemoryFileSystem.ts"
@@ -34,7 +34,7 @@ const collectorOn = (
 ) =>
   JobCollector.layer({ apiBaseUrl: "http://api.test", ...options }).pipe(
     Layer.provideMerge(redis),
-    Layer.provide(Layer.mergeAll(api.layer, NobleSigner.layer(testPrivateKey))),
+    Layer.provide(Layer.mergeAll(api.layer, NativeSigner.layer(testPrivateKey))),
     Layer.provide(Logger.layer([]))
   )
 
@@ -131,7 +131,7 @@ describe("liveness", () => {
         apiTimeout: Duration.fromInputUnsafe(apiTimeout),
         configSync: { interval: Duration.fromInputUnsafe(interval), directory: "/config", drift: "repair" }
       }).pipe(
-        Layer.provide(Layer.mergeAll(memoryLayer, api, NobleSigner.layer(testPrivateKey), files)),
+        Layer.provide(Layer.mergeAll(memoryLayer, api, NativeSigner.layer(testPrivateKey), files)),
         Layer.provide(Layer.succeed(Gateway, gateway)),
         Layer.provide(Logger.layer([]))
       )

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Metric } from "effect"
 import { JobCollector } from "../../src/JobCollector.ts"
 import * as MemoryRedis from "../../src/layers/redis/memory/MemoryRedis.ts"
-import * as NobleSigner from "../../src/layers/signing/NobleSigner.ts"
+import * as NativeSigner from "../../src/layers/signing/NativeSigner.ts"
 import { CollectorInspection, type LookAtRun } from "../../src/programs/inspection.ts"
 import * as Metrics from "../../src/services/Metrics.ts"
 import { Redis, RedisError } from "../../src/services/Redis.ts"
@@ -57,7 +57,7 @@ const withLine = <A, E>(
       })
     )
     const collector = JobCollector.layer({ apiBaseUrl: "http://api.test" }).pipe(
-      Layer.provide(Layer.mergeAll(lossy, api.layer, NobleSigner.layer(testPrivateKey))),
+      Layer.provide(Layer.mergeAll(lossy, api.layer, NativeSigner.layer(testPrivateKey))),
       Layer.provide(
         Layer.succeed(CollectorInspection, (look) => {
           line.run = look
