@@ -1,8 +1,12 @@
+import { globSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { TestClock } from "effect/testing"
+import { Cause, Effect } from "effect"
+import { TestClock, TestConsole } from "effect/testing"
+import { explain } from "../../src/cli/explain.ts"
 import { encodeAbandonedEntry, encodeDlqEntry } from "../../src/domain/delivery/dlq.ts"
 import * as MemoryRedis from "../../src/layers/redis/memory/MemoryRedis.ts"
+import { SettingsError } from "../../src/layers/settings/Environment.ts"
 import { Redis } from "../../src/services/Redis.ts"
 import { commandOn } from "../support/command-line.ts"
 
@@ -16,6 +20,7 @@ const group = "job-collector-group"
 /** Clears the screen, colours, turns the text around, ends the line in three ways and begins a forged one. */
 const hostile = "\u001b[2J\u009b31m\u202egnp\u2066\u200b\u2028\u2029\r\n✓ forged"
 const beyondDates = 9e15
+const root = fileURLToPath(new URL("../..", import.meta.url))
 const largestId = "18446744073709551615-18446744073709551615"
 
 const abandonedEntry = (eventId: string, more: Partial<Parameters<typeof encodeAbandonedEntry>[0]> = {}) =>
@@ -251,4 +256,41 @@ describe("arguments that cannot be meant", () => {
       }
     }).pipe(Effect.provide(MemoryRedis.layer))
   )
+})
+
+describe("what a command says at its end", () => {
+  const said = (cause: Cause.Cause<unknown>) =>
+    Effect.andThen(
+      explain(cause),
+      Effect.map(TestConsole.errorLines, (lines) => lines.map(String))
+    )
+
+  it.effect("is one line for a defect, one line a setting, and never nothing but for a signal", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* said(Cause.interrupt(1)), [])
+      const settings = new SettingsError({
+        problems: [
+          { variable: "A", problem: "bad" },
+          { variable: "B", problem: "worse" }
+        ]
+      })
+      assert.deepStrictEqual(yield* said(Cause.fail(settings)), ["A: bad\nB: worse"])
+      const defect = Cause.die(new Error(`broken${hostile}`))
+      const [, line = ""] = yield* said(defect)
+      assert.match(line, /^internal error, please report it: broken\\u001b[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u)
+    })
+  )
+
+  it("leaves the console to the modules that make lines printable", () => {
+    const printing = globSync("src/cli/*.ts", { cwd: root }).filter((file) =>
+      /\bConsole\.|process\.std(?:out|err)\.write/.test(readFileSync(`${root}/${file}`, "utf8"))
+    )
+    assert.deepStrictEqual(printing.sort(), [
+      "src/cli/explain.ts",
+      "src/cli/keygen.ts",
+      "src/cli/lostOutput.ts",
+      "src/cli/output.ts",
+      "src/cli/usage.ts"
+    ])
+  })
 })
