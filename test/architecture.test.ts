@@ -1,4 +1,5 @@
 /** The import rules that keep the layout what it says: domain ← services ← layers and programs ← entry points. */
+import { existsSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { deadExports, folderOf, type Module, moduleCircles, moduleOf, modulesIn } from "./support/source-modules.ts"
@@ -218,5 +219,28 @@ describe("the layout", () => {
       .filter(({ text }) => forbidden.test(text))
       .map(({ path }) => path)
     assert.deepStrictEqual(found, [])
+  })
+})
+
+describe("the map of the tests, test/README.md,", () => {
+  const [, map = ""] = readFileSync(directory("test/README.md"), "utf8").split("## Which tests hold which folder")
+  const rows = [...map.matchAll(/^\| `([^`]+)` \| (.+) \|$/gm)].map(([, folder = "", tests = ""]) => ({
+    folder,
+    tests: [...tests.matchAll(/`([^`]+)`/g)].map(([, test = ""]) => test)
+  }))
+
+  it("names every folder of the source, and no other", () => {
+    const folders = new Set(modules.map(folderOf))
+    folders.delete(".")
+    assert.sameMembers(
+      rows.map(({ folder }) => folder),
+      [...folders]
+    )
+  })
+
+  it("has tests for each, and all of them are there", () => {
+    for (const { folder, tests } of rows) assert.isNotEmpty(tests, folder)
+    const missing = rows.flatMap(({ tests }) => tests).filter((test) => !existsSync(directory(`test/${test}`)))
+    assert.deepStrictEqual(missing, [])
   })
 })
