@@ -87,6 +87,21 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
    * HTTP client and the signer are the app's to provide; {@link Environment} reads their settings.
    *
    * Fails with `Environment.SettingsError`, which names every variable that is wrong.
+   *
+   * @example
+   * ```ts
+   * import { Effect, Layer } from "effect"
+   * import { Environment, JobCollector, layerLeanHttpClient, layerNativeSigner } from "job-collector"
+   *
+   * const signer = Layer.unwrap(
+   *   Effect.map(Environment.load(Environment.signing), ({ settings }) =>
+   *     layerNativeSigner(settings.privateKey, { publicKey: settings.publicKey })
+   *   )
+   * )
+   *
+   * // Still needs a `Redis`, and a `FileSystem` for the files that settings name.
+   * export const collector = JobCollector.layerConfig.pipe(Layer.provide([layerLeanHttpClient(), signer]))
+   * ```
    */
   static readonly layerConfig: Layer.Layer<JobCollector, Environment.SettingsError, Needs | FileSystem.FileSystem> =
     Layer.unwrap(
