@@ -1,4 +1,6 @@
+import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import { expect, test } from "vitest"
 
 const lock: {
@@ -20,4 +22,17 @@ test("what is installed with the service is there once", () => {
     ([path]) => nameOf(path)
   )
   expect([...versions].filter(([, found]) => found.length > 1).map(([name]) => name)).toEqual([])
+})
+
+test("the bill of materials names all that is installed with the service, and no more", () => {
+  const script = fileURLToPath(new URL("../scripts/sbom.ts", import.meta.url))
+  const bill: { components: ReadonlyArray<{ name: string; version: string }> } = JSON.parse(
+    execFileSync(process.execPath, [script], { encoding: "utf8" })
+  )
+  expect(bill.components.map(({ name, version }) => `${name}@${version}`).sort()).toEqual(
+    locked
+      .filter(([, { dev, optional }]) => dev !== true && optional !== true)
+      .map(([path, { version }]) => `${nameOf(path)}@${version}`)
+      .sort()
+  )
 })
