@@ -76,6 +76,22 @@ describe("the contract", () => {
   })
 })
 
+describe("the glossary", () => {
+  it("names only types that exist", () => {
+    const source = files.filter((path) => path.startsWith(join(root, "src/"))).map(read)
+    const declared = (name: string) =>
+      source.some((text) => new RegExp(`^export (?:const|class|interface|type) ${name}\\b`, "m").test(text))
+    const named = [...read(join(root, "docs/glossary.md")).matchAll(/`((?:[A-Z][a-z]+){2,})`/g)].map(
+      ([, name = ""]) => name
+    )
+    assert.isAbove(named.length, 5)
+    assert.deepStrictEqual(
+      named.filter((name) => !declared(name)),
+      []
+    )
+  })
+})
+
 describe("the decisions", () => {
   it("have a number each, and a line in the index", () => {
     const folder = join(root, "docs/decisions")

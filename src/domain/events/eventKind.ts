@@ -83,6 +83,7 @@ export const traceparentOf = ({ values }: EventFields): string | undefined =>
 
 /** A request as a host app's own kind describes it. */
 export interface KindRequest {
+  /** Below `apiBaseUrl`, with its leading slash; it is sent by POST. */
   readonly path: string
   /** Any JSON value. */
   readonly body: unknown
@@ -134,9 +135,13 @@ const describe = (
  * ```
  */
 export const make = <A, I>(options: {
+  /** The metric label: any name but `transcribe`, `process` and `dlq`, and no other kind's. */
   readonly name: string
+  /** The key of its source stream. */
   readonly stream: string
+  /** What an event must be; its fields are strings where they come flat. */
   readonly schema: Schema.Codec<A, I>
+  /** The request of an event, given where the event was first written. */
   readonly request: (event: A, source: Source) => KindRequest
 }): EventKind => {
   const decode = Schema.decodeUnknownResult(options.schema)

@@ -48,8 +48,11 @@ export interface HealthSources {
 
 /** How a collector is, asked at any time; nothing here waits for anybody. */
 export interface Health {
+  /** What `GET /health` answers: all checks, as they stood when they were last made. */
   readonly report: Effect.Effect<HealthReport>
+  /** What `GET /health/ready` answers. */
   readonly ready: Effect.Effect<Readiness>
+  /** What `GET /health/live` answers; nothing outside the process is asked. */
   readonly live: Effect.Effect<Liveness>
 }
 
