@@ -12,7 +12,7 @@ const found = [
   ["no-take-over", 1, "lost"],
   ["take-over-at-once", 4, "stolen"],
   ["steals-back", 162, "stolen"],
-  ["attempts-from-redis", 4, "attempt-count"],
+  ["attempts-from-redis", 1, "attempt-count"],
   ["attempts-forgotten", 3, "attempt-count"],
   ["acknowledge-then-add", 1, "acknowledged-undone"],
   ["add-then-acknowledge", 1, "copied-twice"],

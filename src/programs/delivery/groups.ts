@@ -1,10 +1,9 @@
 /** Consumer groups: created where they do not exist, and created again where Redis lost them (contract section 6). */
 import { Effect } from "effect"
 import { greaterId, smallerId } from "../../domain/events/streamId.ts"
-import type { GroupInfo } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { entriesBefore } from "../redis/entriesBefore.ts"
-import { lostByRedis } from "./settle.ts"
+import { lostByRedis } from "./lostEntries.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
 
@@ -70,7 +69,7 @@ const adoptOwn = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void
     }
   })
 
-const create = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<GroupInfo | undefined, EventStreamsError> =>
+const create = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
   Effect.gen(function* () {
     const { options, streams } = run
     const group = options.consumerGroup
@@ -91,27 +90,19 @@ const create = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<GroupI
     const made = yield* streams.groupInfo(stream.key, group)
     // An id seen before the stream was lost says nothing about the new one.
     if (made !== undefined) state.lastSeenId = made.lastDeliveredId
-    return made
   })
 
-/**
- * Makes sure of a stream's group, and of what this process owns in it: what Redis says of the group, undefined only where
- * it was lost again at once.
- */
-export const ensureGroup = (
-  run: CollectorRun,
-  stream: ConsumedStream
-): Effect.Effect<GroupInfo | undefined, EventStreamsError> =>
+/** Makes sure of a stream's group, and of what this process owns in it. */
+export const ensureGroup = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
   Effect.gen(function* () {
     const state = streamState(run, stream)
-    let group = yield* run.streams.groupInfo(stream.key, run.options.consumerGroup)
+    const group = yield* run.streams.groupInfo(stream.key, run.options.consumerGroup)
     if (group === undefined) {
       state.groupAdopted = false
-      group = yield* create(run, stream)
+      yield* create(run, stream)
     } else if (state.lastSeenId === undefined) noteSeen(run, stream, group.lastDeliveredId)
     if (!state.groupAdopted) {
       yield* adoptOwn(run, stream)
       state.groupAdopted = true
     }
-    return group
   })

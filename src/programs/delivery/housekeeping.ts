@@ -1,8 +1,12 @@
-/** Housekeeping: trims what every group has acknowledged (where asked for), and removes consumers that are long gone. */
+/**
+ * Housekeeping: creates groups that are gone again, which a reader that waits for work to end would not notice; trims what
+ * every group has acknowledged (where asked for); and removes consumers that are long gone.
+ */
 import { Clock, Duration, Effect } from "effect"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { repeatSteps } from "../supervision/loop.ts"
+import { ensureGroup } from "./groups.ts"
 import type { CollectorRun } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
 
@@ -43,10 +47,11 @@ const retire = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, 
 
 export const keepHouse = (run: CollectorRun): Effect.Effect<never> =>
   Effect.suspend(() => {
-    // The stream's reader creates a group that is not there.
+    // One that is lost just now is created again in the next round.
     const forgive = Effect.catch((error: EventStreamsError) =>
       error.reason._tag === "NoGroup" ? Effect.void : noteFailure(run.availability, loopName, error)
     )
+    const groups = run.consumedStreams.map((stream) => forgive(ensureGroup(run, stream)))
     const trims = run.consumedStreams.map((stream) => forgive(trim(run, stream)))
     const retires = run.consumedStreams.map((stream) => forgive(retire(run, stream)))
     let retireAt = 0
@@ -55,5 +60,11 @@ export const keepHouse = (run: CollectorRun): Effect.Effect<never> =>
       retiring = now >= retireAt
       if (retiring) retireAt = now + retireEveryMs
     })
-    return repeatSteps(begin, ...trims, ...retires.map(Effect.when(Effect.sync(() => retiring))), Effect.sleep(everyMs))
+    return repeatSteps(
+      begin,
+      ...groups,
+      ...trims,
+      ...retires.map(Effect.when(Effect.sync(() => retiring))),
+      Effect.sleep(everyMs)
+    )
   })

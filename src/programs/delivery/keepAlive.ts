@@ -4,7 +4,7 @@ import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { Waiter } from "../redis/changeSignal.ts"
 import { backoff, noteFailure } from "../redis/retryRedis.ts"
 import { repeatSteps } from "../supervision/loop.ts"
-import { drop, lostByRedis } from "./settle.ts"
+import { drop, lostByRedis } from "./lostEntries.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
 

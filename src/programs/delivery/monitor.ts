@@ -1,4 +1,4 @@
-/** Looks at the streams from outside: their figures, groups that are gone, and unread entries that trimming ate. */
+/** Looks at the streams from outside: their figures, and unread entries that trimming ate. */
 import { Clock, Duration, Effect, Metric, type Scope } from "effect"
 import { compareIds, timeOfId } from "../../domain/events/streamId.ts"
 import type { GroupInfo, StreamInfo } from "../../services/EventStreams.ts"
@@ -6,7 +6,6 @@ import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { repeatSteps, waiting } from "../supervision/loop.ts"
-import { ensureGroup } from "./groups.ts"
 import { type CollectorRun, type StreamFigures, streamState } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
 
@@ -41,9 +40,8 @@ const look = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<StreamFi
   Effect.gen(function* () {
     const { options, streams } = run
     // The stream first: what is read between the two looks must not seem to have been trimmed away.
-    const before = yield* streams.streamInfo(stream.key)
-    const group = yield* ensureGroup(run, stream)
-    const info = before ?? (yield* streams.streamInfo(stream.key))
+    const info = yield* streams.streamInfo(stream.key)
+    const group = yield* streams.groupInfo(stream.key, options.consumerGroup)
     if (info === undefined || group === undefined) return undefined
     yield* noteTrimmed(run, stream, unreadTrimmed(info, group))
     const oldest = yield* streams.oldestPending(stream.key, options.consumerGroup)

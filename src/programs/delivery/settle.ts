@@ -7,9 +7,9 @@ import { timeOfId } from "../../domain/events/streamId.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { Waiter } from "../redis/changeSignal.ts"
 import { backoff, retryUntilDone } from "../redis/retryRedis.ts"
-import { logEntry } from "./logEntry.ts"
+import { drop } from "./lostEntries.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
-import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
+import { isDlq } from "./state/consumedStream.ts"
 import type { OwnedEntry } from "./state/ownedEntry.ts"
 import { acknowledging } from "./tracing.ts"
 
@@ -28,36 +28,6 @@ const nameIsOurs = (run: CollectorRun): Effect.Effect<void> =>
     return Effect.flatMap(Clock.currentTimeMillis, (now) =>
       now < run.lease.validUntil ? Effect.void : Effect.flatMap(waiter.wait(), () => nameIsOurs(run))
     )
-  })
-
-/** Counts and logs an entry that Redis no longer has although nobody ended it. */
-export const noteDeleted = (run: CollectorRun, stream: ConsumedStream, id: string): Effect.Effect<void> =>
-  Effect.andThen(
-    Metric.update(Metrics.lostByRedis("deleted"), 1),
-    logEntry(run, "entry.lost_by_redis", Effect.logError, { cause: "deleted", stream: stream.key, entry_id: id })
-  )
-
-/** Drops a entry whose entry is another consumer's by now, or nobody's. */
-export const drop = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    run.owned.remove(entry)
-    if (entry.lost) return Effect.void
-    entry.lost = true
-    if (entry.gone) return noteDeleted(run, entry.stream, entry.id)
-    return Effect.andThen(
-      Metric.update(Metrics.ownershipLost, 1),
-      logEntry(run, "entry.ownership_lost", Effect.logWarning, { stream: entry.stream.key, entry_id: entry.id })
-    )
-  })
-
-/** Takes in that Redis has lost an entry: the event is lost, unless its delivery is under way and succeeds. */
-export const lostByRedis = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const waits = entry.state === "held"
-    entry.gone = true
-    if (waits) return drop(run, entry)
-    run.owned.remove(entry)
-    return Effect.void
   })
 
 /** Acknowledges an entry whose event is done, whoever owns the entry by now. */

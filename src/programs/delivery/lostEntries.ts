@@ -1,0 +1,37 @@
+/** Entries that are this process's own no more: another consumer took them over, or Redis lost them. */
+import { Effect, Metric } from "effect"
+import * as Metrics from "../../services/Metrics.ts"
+import { logEntry } from "./logEntry.ts"
+import type { CollectorRun } from "./state/collectorRun.ts"
+import type { ConsumedStream } from "./state/consumedStream.ts"
+import type { OwnedEntry } from "./state/ownedEntry.ts"
+
+/** Counts and logs an entry that Redis no longer has although nobody ended it. */
+export const noteDeleted = (run: CollectorRun, stream: ConsumedStream, id: string): Effect.Effect<void> =>
+  Effect.andThen(
+    Metric.update(Metrics.lostByRedis("deleted"), 1),
+    logEntry(run, "entry.lost_by_redis", Effect.logError, { cause: "deleted", stream: stream.key, entry_id: id })
+  )
+
+/** Drops a entry whose entry is another consumer's by now, or nobody's. */
+export const drop = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    run.owned.remove(entry)
+    if (entry.lost) return Effect.void
+    entry.lost = true
+    if (entry.gone) return noteDeleted(run, entry.stream, entry.id)
+    return Effect.andThen(
+      Metric.update(Metrics.ownershipLost, 1),
+      logEntry(run, "entry.ownership_lost", Effect.logWarning, { stream: entry.stream.key, entry_id: entry.id })
+    )
+  })
+
+/** Takes in that Redis has lost an entry: the event is lost, unless its delivery is under way and succeeds. */
+export const lostByRedis = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const waits = entry.state === "held"
+    entry.gone = true
+    if (waits) return drop(run, entry)
+    run.owned.remove(entry)
+    return Effect.void
+  })
