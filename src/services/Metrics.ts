@@ -3,6 +3,7 @@
  * who writes it. They live in the ambient `Metric.MetricRegistry`.
  */
 import { Effect, Metric, type Scope } from "effect"
+import { retryDelays } from "../domain/delivery/retry.ts"
 
 const prefix = "job_collector_"
 
@@ -70,11 +71,12 @@ export const eventAge = Metric.histogram(`${prefix}event_age_seconds`, {
   description: "From the time in the original entry's id to the API's success, in seconds",
   boundaries: [0.01, 0.05, 0.1, 0.5, 1, 5, 15, 30, 60, 120, 300, 900, 3_600, 21_600, 86_400]
 })
-export const retriesScheduled = counters<"1" | "2" | "3">(
+const retriesScheduledAfter = counters<string>(
   "retries_scheduled_total",
   "Events moved to the DLQ, by the attempts made so far",
   "attempt"
 )
+export const retriesScheduled = (attempts: number): Metric.Counter<number> => retriesScheduledAfter(String(attempts))
 export const abandoned = counters<AbandonReason>("abandoned_total", "Events moved to the abandoned stream", "reason")
 export const inFlight = gauge("in_flight", "Requests under way")
 export const held = gauge("held", "Entries held until they are due")
@@ -155,7 +157,7 @@ export const initialize = (streams: ReadonlyArray<StreamLabel>, fibers: Readonly
       entriesClaimed(stream),
       ...outcomes.map((outcome) => deliveries(stream, outcome))
     ]),
-    ...(["1", "2", "3"] as const).map(retriesScheduled),
+    ...retryDelays.map((_, i) => retriesScheduled(i + 1)),
     ...reasons.map(abandoned),
     ...(["trimmed", "deleted"] as const).map(lostByRedis),
     ...(["changed", "unchanged", "failed", "refused"] as const).map(configSyncs),

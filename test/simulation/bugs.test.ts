@@ -25,7 +25,7 @@ const found = [
   ["group-at-end", 90, "lost"],
   ["trims-pending", 3, "lost"],
   ["no-release", 55, "not-released"],
-  ["poison-uncounted", 20, "poison"],
+  ["poison-uncounted", 62, "poison"],
   ["one-signature", 1, "signature"],
   ["key-per-attempt", 1, "idempotency-key"],
   ["attempt-header", 4, "attempt-count"],

@@ -17,7 +17,7 @@ const tick = Effect.gen(function* () {
     yield* Metric.update(Metrics.streamGroupPending(stream), 8)
     yield* Metric.update(Metrics.oldestPending(stream), 3)
   }
-  for (const attempt of ["1", "2", "3"] as const) yield* Metric.update(Metrics.retriesScheduled(attempt), 1)
+  for (const attempt of [1, 2, 3]) yield* Metric.update(Metrics.retriesScheduled(attempt), 1)
   for (const reason of ["exhausted", "rejected", "invalid", "poison"] as const) {
     yield* Metric.update(Metrics.abandoned(reason), 1)
   }

@@ -1,11 +1,12 @@
 /** Reads one stream: as many new entries as can be worked on, never more (contract section 6, "Bounded"). */
-import { Clock, Effect, Metric, Result } from "effect"
+import { Clock, Duration, Effect, Metric, Result, Schedule } from "effect"
 import { decodeDlqEntry } from "../../domain/delivery/dlq.ts"
 import type { StreamEntry, StreamReader } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
-import { backoff, noteFailure } from "../redis/retryRedis.ts"
-import { repeatSteps, waiting } from "../supervision/loop.ts"
+import { noteFailure } from "../redis/retryRedis.ts"
+import { restarts, retryForever } from "../redis/schedules.ts"
+import { repeatSteps, step, waiting } from "../supervision/loop.ts"
 import { ensureGroup, noteSeen } from "./groups.ts"
 import { awaitRoom, fromFirst, rereadOwn, roomFor } from "./pendingRecovery.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
@@ -152,22 +153,21 @@ const read = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never, E
     return yield* repeatSteps(readMore)
   }).pipe(Effect.scoped)
 
+/** A group that is gone is created again at once; after that, and for anything else, the wait grows. */
+const readAgain = Schedule.modifyDelay(
+  Schedule.setInputType<EventStreamsError>()(restarts),
+  ({ duration, input, output }) =>
+    Effect.succeed(output === 0 && input.reason._tag === "NoGroup" ? Duration.zero : duration)
+)
+
 /** The reader of one stream: waits out a Redis that is away, and heals a group that is gone. */
-export const consume = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never> =>
-  Effect.suspend(() => {
-    let failures = 0
-    const readUntilFailure = Effect.gen(function* () {
-      const started = yield* Clock.currentTimeMillis
-      const error = yield* Effect.flip(read(run, stream))
-      const state = streamState(run, stream)
-      state.ready = false
-      state.problem = error.message
-      if (error.reason._tag === "NoGroup") state.groupAdopted = false
-      yield* noteFailure(run.availability, loopName(stream), error)
-      const lasted = (yield* Clock.currentTimeMillis) - started
-      // A group that is gone is created again at once; after that, and for anything else, the wait grows.
-      if (error.reason._tag !== "NoGroup" || failures > 0) yield* backoff(failures)
-      failures = lasted > 10_000 ? 0 : failures + 1
-    })
-    return repeatSteps(readUntilFailure)
-  })
+export const consume = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never> => {
+  const noteEnd = (error: EventStreamsError) => {
+    const state = streamState(run, stream)
+    state.ready = false
+    state.problem = error.message
+    if (error.reason._tag === "NoGroup") state.groupAdopted = false
+    return noteFailure(run.availability, loopName(stream), error)
+  }
+  return retryForever(step(read(run, stream)), readAgain, noteEnd)
+}

@@ -127,7 +127,7 @@ const noteRetry = (
   now: number
 ): Effect.Effect<void> =>
   outcome(entry, "retried").pipe(
-    Effect.andThen(Metric.update(Metrics.retriesScheduled(String(attempts) as "1" | "2" | "3"), 1)),
+    Effect.andThen(Metric.update(Metrics.retriesScheduled(attempts), 1)),
     Effect.andThen(
       Effect.logDebug("delivery.failed").pipe(
         Effect.annotateLogs({

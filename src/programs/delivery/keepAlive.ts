@@ -1,9 +1,10 @@
 /** Keeps everything this process owns from being taken over, and finds out what it owns no more. */
-import { Duration, Effect } from "effect"
+import { Duration, Effect, identity } from "effect"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { Waiter } from "../redis/changeSignal.ts"
-import { backoff, noteFailure } from "../redis/retryRedis.ts"
-import { repeatSteps } from "../supervision/loop.ts"
+import { noteFailure } from "../redis/retryRedis.ts"
+import { redisAway, retryForever } from "../redis/schedules.ts"
+import { repeatSteps, step } from "../supervision/loop.ts"
 import { drop, lostByRedis } from "./lostEntries.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
@@ -39,28 +40,18 @@ export const keepAlive = (run: CollectorRun): Effect.Effect<never> =>
   Effect.suspend(() => {
     const everyMs = Math.min(15_000, Duration.toMillis(run.options.claimIdle) / 4)
     const renewals = run.consumedStreams.map((stream) =>
-      Effect.matchEffect(renewStream(run, stream), {
-        onSuccess: () => Effect.void,
-        onFailure: (error) =>
-          // The stream's reader creates a group that is gone.
-          error.reason._tag === "NoGroup"
-            ? Effect.void
-            : Effect.map(noteFailure(run.availability, loopName, error), () => {
-                failed = true
-              })
-      })
+      step(renewStream(run, stream)).pipe(
+        // The stream's reader creates a group that is gone.
+        Effect.catchReason("EventStreamsError", "NoGroup", () => Effect.void),
+        Effect.tapError((error) => noteFailure(run.availability, loopName, error))
+      )
     )
-    let waiter = new Waiter()
-    let failed = false
-    let failures = 0
-    const begin = Effect.sync(() => {
-      waiter = new Waiter(run.availability.changed)
-      failed = false
+    const renewal = Effect.suspend(() => {
+      const waiter = new Waiter(run.availability.changed)
+      // Every stream's, whatever becomes of the others.
+      return Effect.as(Effect.validate(renewals, identity, { discard: true }), waiter)
     })
-    const pause = Effect.clockWith((clock) => {
-      if (failed) return backoff(failures++)
-      failures = 0
-      return waiter.wait(clock.currentTimeMillisUnsafe() + everyMs)
-    })
-    return repeatSteps(begin, ...renewals, pause)
+    const pause = (waiter: Waiter) =>
+      Effect.clockWith((clock) => waiter.wait(clock.currentTimeMillisUnsafe() + everyMs))
+    return repeatSteps(Effect.flatMap(retryForever(renewal, redisAway), pause))
   })

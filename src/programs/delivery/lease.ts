@@ -4,8 +4,8 @@ import type { Consumer, EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { ChangeSignal } from "../redis/changeSignal.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
-import { backoff, noteFailure, retryUntilDoneOrRefused } from "../redis/retryRedis.ts"
-import { repeatSteps } from "../supervision/loop.ts"
+import { retryUntilDone, retryUntilDoneOrRefused } from "../redis/retryRedis.ts"
+import { repeatSteps, step } from "../supervision/loop.ts"
 import type { CollectorRun, LeaseState } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
 
@@ -81,21 +81,15 @@ export const leaseStream = (consumedStreams: ReadonlyArray<ConsumedStream>): str
 export const keepLease = (run: CollectorRun): Effect.Effect<never, LeaseLost> =>
   Effect.suspend(() => {
     const { consumer, lease, availability, streams } = run
-    const renewal = Effect.result(
-      streams.renewLease(leaseStream(run.consumedStreams), consumer, lease.token, leaseTtlMs)
-    )
-    let failures = 0
-    const renew = Effect.gen(function* () {
+    const renewal = Effect.gen(function* () {
       const asked = yield* Clock.currentTimeMillis
-      const renewed = yield* renewal
-      if (renewed._tag === "Failure") {
-        yield* noteFailure(availability, loopName, renewed.failure)
-        yield* backoff(failures)
-        failures += 1
-        return
-      }
-      if (!renewed.success) return yield* new LeaseLost({ name: consumer.name })
-      failures = 0
+      const ours = yield* streams.renewLease(leaseStream(run.consumedStreams), consumer, lease.token, leaseTtlMs)
+      return { asked, ours }
+    })
+    const renewed = retryUntilDone(availability, loopName, step(renewal))
+    const renew = Effect.gen(function* () {
+      const { asked, ours } = yield* renewed
+      if (!ours) return yield* new LeaseLost({ name: consumer.name })
       yield* availability.succeeded
       lease.validUntil = asked + leaseTtlMs
       lease.changed.notify()

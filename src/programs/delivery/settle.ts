@@ -6,7 +6,8 @@ import type { Source } from "../../domain/events/eventKind.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { Waiter } from "../redis/changeSignal.ts"
-import { backoff, retryUntilDone } from "../redis/retryRedis.ts"
+import { retryUntilDone } from "../redis/retryRedis.ts"
+import { groupAway, retryForever } from "../redis/schedules.ts"
 import { drop } from "./lostEntries.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { isDlq } from "./state/consumedStream.ts"
@@ -47,10 +48,9 @@ export const ownershipOf = <A>(
   ask: Effect.Effect<A>,
   isOwned: (answer: A) => boolean
 ): Effect.Effect<A> =>
-  Effect.filterOrElse(
-    ask,
-    (answer) => isOwned(answer) || streamState(run, entry.stream).groupAdopted,
-    () => Effect.andThen(backoff(0), ownershipOf(run, entry, ask, isOwned))
+  retryForever(
+    Effect.filterOrFail(ask, (answer) => isOwned(answer) || streamState(run, entry.stream).groupAdopted),
+    groupAway
   )
 
 /** How many of a stream's last entries are looked through for a copy whose writing was not answered. */

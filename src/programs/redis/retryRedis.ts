@@ -1,16 +1,8 @@
 /** How loops wait out a Redis that is away: typed errors are no reason to give up, defects are (see `supervise`). */
-import { Clock, Duration, Effect, Random } from "effect"
+import { Clock, Effect } from "effect"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import type { RedisAvailability } from "./redisAvailability.ts"
-
-const firstDelay = 100
-const longestDelay = 2_000
-
-/** Exponential, with jitter so that replicas do not come back in step: 50–150 % of 100 ms, 200 ms, … 2 s. */
-export const backoff = (failures: number): Effect.Effect<void> =>
-  Effect.flatMap(Random.next, (chance) =>
-    Effect.sleep(Duration.millis(Math.min(longestDelay, firstDelay * 2 ** Math.min(failures, 10)) * (0.5 + chance)))
-  )
+import { redisAway, retryForever } from "./schedules.ts"
 
 /**
  * Says that Redis failed: once when it begins and then ever more rarely, so that an outage does not flood the log. All
@@ -32,35 +24,22 @@ export const noteFailure = (
 ): Effect.Effect<void> =>
   Effect.andThen(error.isOutage ? availability.failed : Effect.void, report(availability, what, error))
 
-const waitOut = (
-  availability: RedisAvailability,
-  what: string,
-  error: EventStreamsError,
-  failures: number
-): Effect.Effect<void> => Effect.andThen(noteFailure(availability, what, error), backoff(failures))
-
 /** Repeats an effect until Redis has done it. It must be safe to send twice. */
 export const retryUntilDone = <A>(
   availability: RedisAvailability,
   what: string,
   effect: Effect.Effect<A, EventStreamsError>
-): Effect.Effect<A> => {
-  const attempt = (failures: number): Effect.Effect<A> =>
-    Effect.catch(effect, (error) => Effect.andThen(waitOut(availability, what, error, failures), attempt(failures + 1)))
-  return attempt(0)
-}
+): Effect.Effect<A> => retryForever(effect, redisAway, (error) => noteFailure(availability, what, error))
 
 /** Repeats an effect until Redis has done it or refuses this user, which waiting does not mend. */
 export const retryUntilDoneOrRefused = <A>(
   availability: RedisAvailability,
   what: string,
   effect: Effect.Effect<A, EventStreamsError>
-): Effect.Effect<A, EventStreamsError> => {
-  const attempt = (failures: number): Effect.Effect<A, EventStreamsError> =>
-    Effect.catchIf(
-      effect,
-      (error) => error.reason._tag !== "Refused",
-      (error) => Effect.andThen(waitOut(availability, what, error, failures), attempt(failures + 1))
-    )
-  return attempt(0)
-}
+): Effect.Effect<A, EventStreamsError> =>
+  effect.pipe(
+    Effect.tapError((error) =>
+      error.reason._tag === "Refused" ? Effect.void : noteFailure(availability, what, error)
+    ),
+    Effect.retry({ schedule: redisAway, while: ({ reason }) => reason._tag !== "Refused" })
+  )

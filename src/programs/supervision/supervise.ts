@@ -1,7 +1,7 @@
 /** Supervised loops: one that dies of a defect is seen, counted and started again; too many defects end the run. */
 import { Cause, Clock, Deferred, Effect, Metric, Schema } from "effect"
 import * as Metrics from "../../services/Metrics.ts"
-import { backoff } from "../redis/retryRedis.ts"
+import { restarts } from "../redis/schedules.ts"
 import type { Heartbeats } from "./heartbeats.ts"
 import { CurrentPulse } from "./loop.ts"
 
@@ -48,18 +48,20 @@ export const makeSupervisor = Effect.fnUntraced(function* (heartbeats: Heartbeat
     })
 
   const watch = <E>(name: string, loop: Effect.Effect<never, E>): Effect.Effect<never, E> => {
-    const attempt = (failures: number): Effect.Effect<never, E> =>
-      Effect.catchCauseIf(loop, Cause.hasDies, (cause) =>
-        Metric.update(Metrics.fiberRestarts(name), 1).pipe(
-          Effect.andThen(defect(name, cause)),
-          Effect.andThen(backoff(failures)),
-          Effect.andThen(attempt(failures + 1))
-        )
-      )
+    const restarted = Effect.sandbox(loop).pipe(
+      Effect.tapError((cause) =>
+        Cause.hasDies(cause)
+          ? Effect.andThen(Metric.update(Metrics.fiberRestarts(name), 1), defect(name, cause))
+          : Effect.void
+      ),
+      Effect.retry({ schedule: restarts, while: Cause.hasDies }),
+      Effect.catch(Effect.failCause),
+      Effect.provideService(CurrentPulse, heartbeats.pulse(name))
+    )
     return Effect.suspend(() => {
       running.add(name)
       return Effect.ensuring(
-        Effect.provideService(attempt(0), CurrentPulse, heartbeats.pulse(name)),
+        restarted,
         Effect.sync(() => running.delete(name))
       )
     })
