@@ -9,8 +9,8 @@
  */
 import { randomBytes } from "node:crypto"
 import { availableParallelism } from "node:os"
-import { parseArgs } from "node:util"
 import { RedisServer } from "../test/support/redis-server.ts"
+import { scriptFlags } from "../test/support/script-flags.ts"
 import { bullmqFeed, type Feed, streamFeed } from "./feeds.ts"
 import { type Measured, type Receiver, startReceiver, startVariant } from "./harness.ts"
 import { measureMemory } from "./memory.ts"
@@ -30,15 +30,23 @@ const hand: Contestant = { key: "a", name: "hand-written loop", script: "variant
 const bullmq: Contestant = { key: "b", name: "BullMQ worker", script: "variants/bullmq.ts", feed: overQueue }
 const service: Contestant = { key: "c", name: "this service", script: "variants/service.ts", feed: overStream }
 
-const { values: flags } = parseArgs({
-  options: {
-    events: { type: "string" },
-    rounds: { type: "string", default: "3" },
-    concurrency: { type: "string", default: "64" },
-    warmup: { type: "string", default: "40000" },
-    only: { type: "string", default: "a,b,c" },
-    memory: { type: "boolean", default: false }
-  }
+const help = `npm run bench -- [flags]: CPU time per delivered event and events per second, against a hand-written loop and BullMQ.
+
+  --events <n>        events in a round (20000; 1000000 with --memory)
+  --rounds <n>        rounds of every variant (3)
+  --concurrency <n>   deliveries in flight (64)
+  --warmup <n>        events before the first round (40000)
+  --only <a,b,c>      a: hand-written loop, b: BullMQ worker, c: this service (a,b,c)
+  --memory            the service's memory over a long run instead
+`
+
+const flags = scriptFlags(help, {
+  events: { type: "string" },
+  rounds: { type: "string", default: "3" },
+  concurrency: { type: "string", default: "64" },
+  warmup: { type: "string", default: "40000" },
+  only: { type: "string", default: "a,b,c" },
+  memory: { type: "boolean", default: false }
 })
 
 const median = (numbers: ReadonlyArray<number>): number => {

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util"
+import { misused, scriptFlags } from "../test/support/script-flags.ts"
 import { audit, type Ledger, type LedgerLine } from "./audit.ts"
 import { Screen } from "./demo/screen.ts"
 import { play, scripts } from "./demo/script.ts"
@@ -17,14 +17,11 @@ const help = `npm run demo: the whole diagram with real processes, with incident
 DATABASE_URL names a PostgreSQL to use instead of the embedded database.
 `
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: "boolean", default: false },
-    keep: { type: "boolean", default: false },
-    redis: { type: "string", default: "auto" },
-    seed: { type: "string", default: "demo" },
-    help: { type: "boolean", default: false }
-  }
+const values = scriptFlags(help, {
+  quick: { type: "boolean", default: false },
+  keep: { type: "boolean", default: false },
+  redis: { type: "string", default: "auto" },
+  seed: { type: "string", default: "demo" }
 })
 
 /** Whose WebSocket the demo listens to. */
@@ -33,12 +30,13 @@ const listened = users[0]!
 const run = async (screen: Screen): Promise<boolean> => {
   const { keep, quick, redis, seed } = values
   if (redis !== "auto" && redis !== "server" && redis !== "embedded") {
-    throw new Error(`--redis must be auto, server or embedded, not ${redis}`)
+    return misused(`--redis must be auto, server or embedded, not ${redis}`)
   }
   screen.announce("Starting Redis, the database, the jobs API, the gateway and the collector …")
   const script = scripts[quick ? "quick" : "full"]
   const world = await World.start({
     redis,
+    onStep: (step) => screen.announce(step),
     databaseUrl: process.env.DATABASE_URL === "" ? undefined : process.env.DATABASE_URL,
     seed,
     users: [
@@ -115,15 +113,12 @@ const run = async (screen: Screen): Promise<boolean> => {
   }
 }
 
-if (values.help) process.stdout.write(help)
-else {
-  const screen = new Screen(process.stdout)
-  try {
-    process.exitCode = (await run(screen)) ? 0 : 1
-  } catch (error) {
-    screen.close()
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-    process.exitCode = 1
-  }
+const screen = new Screen(process.stdout)
+try {
+  process.exitCode = (await run(screen)) ? 0 : 1
+} catch (error) {
   screen.close()
+  process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
+  process.exitCode = 1
 }
+screen.close()

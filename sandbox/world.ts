@@ -26,6 +26,8 @@ export interface WorldOptions {
   readonly seed: string
   /** Settings of the collector beside those that the world gives. */
   readonly collector?: Readonly<Record<string, string>> | undefined
+  /** Told of each part as it is up. */
+  readonly onStep?: ((step: string) => void) | undefined
 }
 
 interface Ports {
@@ -94,9 +96,18 @@ export class World {
       gateway: await freePort()
     })
     try {
-      await Promise.all([world.startRedis(), world.startDatabase()])
+      const { onStep = () => {} } = options
+      const up = (name: string) => () => onStep(`${name} is up.`)
+      await Promise.all([world.startRedis().then(up("Redis")), world.startDatabase().then(up("The database"))])
       // The collector starts without the API, as it does in production.
-      await Promise.all([world.fill().then(() => world.startApi()), world.startGateway(), world.startCollector()])
+      await Promise.all([
+        world
+          .fill()
+          .then(() => world.startApi())
+          .then(up("The jobs API")),
+        world.startGateway().then(up("The gateway")),
+        world.startCollector().then(up("The collector"))
+      ])
       return world
     } catch (error) {
       await world.stop()

@@ -23,6 +23,15 @@ const BAR = 30
 
 const n = (count: number) => count.toLocaleString("en-US")
 
+/** Text in lines of a width, broken between words. */
+const wrapped = (text: string, width: number): ReadonlyArray<string> =>
+  text.split(" ").reduce<Array<string>>((lines, word) => {
+    const last = lines.at(-1)
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word)
+    else lines[lines.length - 1] = `${last} ${word}`
+    return lines
+  }, [])
+
 /** A live block of lines on a terminal; plain lines where the output is a pipe or a file. */
 export class Screen {
   private readonly out: WriteStream
@@ -60,7 +69,10 @@ export class Screen {
   /** Something happened: stays on the screen. */
   announce(text: string): void {
     this.clear()
-    this.out.write(`${this.style("dim", this.clock())}  ${text}\n`)
+    const clock = this.clock()
+    const [first = "", ...more] = wrapped(text, (this.out.columns ?? 80) - clock.length - 3)
+    const below = more.map((line) => `${" ".repeat(clock.length)}  ${line}\n`)
+    this.out.write(`${this.style("dim", clock)}  ${first}\n${below.join("")}`)
   }
 
   /** Where things stand: redrawn on a terminal, a line every few seconds elsewhere. */

@@ -2,23 +2,34 @@
  * `npm run faults -- --seed 1 --runs 20 --events 5000 [--faults 12] [--parallel 1] [--data-loss never|some|always]`, or one
  * of `--outage`, `--backlog`, `--cluster` for those figures.
  */
-import { parseArgs } from "node:util"
 import { ensureRedisServer } from "../support/redis-binary.ts"
+import { scriptFlags } from "../support/script-flags.ts"
 import { describeReport, type FaultRunReport, isGood, runFaults } from "./fault-run.ts"
 import { apiOutage, backlog, clusterFailover } from "./scenes.ts"
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: "string", default: "1" },
-    runs: { type: "string", default: "20" },
-    events: { type: "string", default: "5000" },
-    faults: { type: "string", default: "12" },
-    parallel: { type: "string", default: "1" },
-    "data-loss": { type: "string", default: "some" },
-    outage: { type: "boolean", default: false },
-    backlog: { type: "boolean", default: false },
-    cluster: { type: "boolean", default: false }
-  }
+const help = `npm run faults -- [flags]: real processes under generated faults, and an account of every event.
+
+  --seed <n>          the first seed (1)
+  --runs <n>          how many runs (20)
+  --events <n>        events in a run (5000)
+  --faults <n>        faults in a run (12)
+  --parallel <n>      runs at a time (1)
+  --data-loss <when>  never, some or always: whether Redis loses its data (some)
+  --outage            figures of an outage of the API instead
+  --backlog           figures of a backlog instead
+  --cluster           figures of a failover in Redis Cluster instead
+`
+
+const values = scriptFlags(help, {
+  seed: { type: "string", default: "1" },
+  runs: { type: "string", default: "20" },
+  events: { type: "string", default: "5000" },
+  faults: { type: "string", default: "12" },
+  parallel: { type: "string", default: "1" },
+  "data-loss": { type: "string", default: "some" },
+  outage: { type: "boolean", default: false },
+  backlog: { type: "boolean", default: false },
+  cluster: { type: "boolean", default: false }
 })
 
 process.env.REDIS_SERVER_BINARY = ensureRedisServer()

@@ -6,30 +6,44 @@
  *     npm run simulate -- --seed 1 --time 365d --pace trickle
  *     npm run simulate -- --bugs
  */
-import { parseArgs } from "node:util"
 import { Worker } from "node:worker_threads"
 import { bugs } from "../../src/testing/simulation/bugs.ts"
 import type { Pace } from "../../src/testing/simulation/scenario.ts"
 import { shrink } from "../../src/testing/simulation/shrink.ts"
 import { simulate } from "../../src/testing/simulation/simulate.ts"
 import { describe } from "../../src/testing/world/faults.ts"
+import { misused, scriptFlags } from "../support/script-flags.ts"
 import { optionsOf, type Result, type Task, type Underway } from "./worker.ts"
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: "string", default: "1" },
-    seeds: { type: "string" },
-    time: { type: "string", default: "10m" },
-    pace: { type: "string", default: "busy" },
-    jobs: { type: "string", default: "1" },
-    faults: { type: "string" },
-    trace: { type: "string" },
-    bug: { type: "string" },
-    bugs: { type: "boolean", default: false },
-    unattended: { type: "boolean", default: false },
-    once: { type: "boolean", default: false },
-    hashes: { type: "boolean", default: false }
-  }
+const help = `npm run simulate -- [flags]: runs seeds of the simulated world and checks every promise on each.
+
+  --seed <n>        the first seed (1)
+  --seeds <n>       how many seeds; without it one, or with --bugs the table of deliberate bugs
+  --time <span>     simulated time of each, such as 10m, 2h or 365d (10m)
+  --pace <pace>     busy or trickle (busy)
+  --jobs <n>        worlds at a time, each in a thread (1)
+  --faults <n,…>    only these faults of the seed
+  --trace <event>   prints what happened to one event, or to all
+  --bug <name>      with this deliberate bug built in
+  --bugs            every deliberate bug, and the seed that finds it
+  --unattended      without the operator
+  --once            each seed once, without the check that it repeats
+  --hashes          prints a hash of each world
+`
+
+const values = scriptFlags(help, {
+  seed: { type: "string", default: "1" },
+  seeds: { type: "string" },
+  time: { type: "string", default: "10m" },
+  pace: { type: "string", default: "busy" },
+  jobs: { type: "string", default: "1" },
+  faults: { type: "string" },
+  trace: { type: "string" },
+  bug: { type: "string" },
+  bugs: { type: "boolean", default: false },
+  unattended: { type: "boolean", default: false },
+  once: { type: "boolean", default: false },
+  hashes: { type: "boolean", default: false }
 })
 
 const yearMs = 365 * 86_400_000
@@ -47,13 +61,13 @@ const underwayLine = ({ again, cpuMs, task, ...so }: Underway): string =>
 
 const millis = (text: string): number => {
   const [, amount = "", unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? []
-  if (!(unit in units)) throw new Error(`--time must be a number and ms, s, m, h or d: ${text}`)
+  if (!(unit in units)) misused(`--time must be a number and ms, s, m, h or d: ${text}`)
   return Number(amount) * units[unit as keyof typeof units]
 }
 
 const count = (name: string, text: string): number => {
   const number = Number(text)
-  if (!Number.isSafeInteger(number) || number < 0) throw new Error(`--${name} must be a whole number: ${text}`)
+  if (!Number.isSafeInteger(number) || number < 0) misused(`--${name} must be a whole number: ${text}`)
   return number
 }
 
@@ -66,14 +80,14 @@ const faults = values.faults
 const jobs = Math.max(1, count("jobs", values.jobs))
 
 const paceOf = (text: string): Pace => {
-  if (text !== "busy" && text !== "trickle") throw new Error(`--pace must be busy or trickle: ${text}`)
+  if (text !== "busy" && text !== "trickle") return misused(`--pace must be busy or trickle: ${text}`)
   return text
 }
 const operator = !values.unattended
 const pace = paceOf(values.pace)
 
 if (values.bug !== undefined && !bugs.some(({ name }) => name === values.bug)) {
-  throw new Error(`--bug must be one of ${bugs.map(({ name }) => name).join(", ")}`)
+  misused(`--bug must be one of ${bugs.map(({ name }) => name).join(", ")}`)
 }
 
 const print = (line: string) => console.log(line)
