@@ -5,7 +5,7 @@ import { Command } from "effect/cli"
 import { TestClock, TestConsole } from "effect/testing"
 import { configCommand } from "../../src/cli/configCommands.ts"
 import { bundleOf, canary } from "./support/bundles.ts"
-import { World } from "./support/world.ts"
+import { running, World } from "./support/world.ts"
 
 /** Runs `config …` as a process of its own; what it printed, or what its failure says. */
 const config = (world: World, ...args: ReadonlyArray<string>) =>
@@ -16,17 +16,6 @@ const config = (world: World, ...args: ReadonlyArray<string>) =>
     )
     const printed = (yield* TestConsole.logLines).slice(before).join("\n")
     return exit._tag === "Success" ? printed : `failed: ${exit.cause} ${printed}`
-  })
-
-const running = (world: World) =>
-  Effect.gen(function* () {
-    const sync = yield* world.start()
-    for (const version of [40, 41, 42]) {
-      world.api.serve(bundleOf(version))
-      yield* sync.tick
-      yield* TestClock.adjust("1 minute")
-    }
-    return sync
   })
 
 describe("config commands", () => {

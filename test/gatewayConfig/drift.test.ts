@@ -4,18 +4,7 @@ import { TestClock } from "effect/testing"
 import { fileNames } from "../../src/domain/gatewayConfig/files.ts"
 import { bundleOf, canary } from "./support/bundles.ts"
 import { directory } from "./support/machine.ts"
-import { World } from "./support/world.ts"
-
-const running = (world: World) =>
-  Effect.gen(function* () {
-    const sync = yield* world.start()
-    for (const version of [40, 41, 42]) {
-      world.api.serve(bundleOf(version))
-      yield* sync.tick
-      yield* TestClock.adjust("1 minute")
-    }
-    return sync
-  })
+import { running, World } from "./support/world.ts"
 
 /** Replaces a name by a plain file, as editors that save by renaming do. */
 const replace = (world: World, name: string, text: string, now: number) => {

@@ -50,11 +50,12 @@ export class ScriptedApi {
         }
         this.attempts.push(attempt)
         const { body, delay = 0, headers, status } = this.answer(attempt)
-        if (status >= 200 && status < 300) this.delivered.push(attempt.eventId)
         // A whole response, so that reading it takes no promise: the clock would not wait for one.
-        const response = Effect.succeed(
-          new LeanHttpResponse(request, request.url, status, headers ?? {}, encoder.encode(JSON.stringify(body ?? {})))
-        )
+        const response = Effect.sync(() => {
+          if (status >= 200 && status < 300) this.delivered.push(attempt.eventId)
+          const bytes = encoder.encode(JSON.stringify(body ?? {}))
+          return new LeanHttpResponse(request, request.url, status, headers ?? {}, bytes)
+        })
         return delay > 0 ? Effect.delay(response, delay) : response
       })
     )

@@ -1,4 +1,5 @@
 import { Cause, Duration, Effect, type FileSystem, Layer, Logger, References } from "effect"
+import { TestClock } from "effect/testing"
 import type { Bundle } from "../../../src/domain/gatewayConfig/bundle.ts"
 import { fileNames } from "../../../src/domain/gatewayConfig/files.ts"
 import { layer as storeLayer } from "../../../src/layers/gatewayConfig/FileConfigStore.ts"
@@ -11,7 +12,7 @@ import * as MemoryFileSystem from "../../../src/testing/MemoryFileSystem.ts"
 import { SimulatedDisk } from "../../../src/testing/SimulatedDisk.ts"
 import { SimulatedGateway } from "../../../src/testing/SimulatedGateway.ts"
 import { SimulatedProcesses } from "../../../src/testing/SimulatedProcesses.ts"
-import { bodyOf } from "./bundles.ts"
+import { bodyOf, bundleOf } from "./bundles.ts"
 import { directory } from "./machine.ts"
 
 /** One line that was logged: level, message and annotations as one text. */
@@ -163,3 +164,15 @@ export class World {
     return this.lines.filter((line) => line.message === message)
   }
 }
+
+/** A process that has installed versions 40, 41 and 42, one a minute. */
+export const running = (world: World) =>
+  Effect.gen(function* () {
+    const sync = yield* world.start()
+    for (const version of [40, 41, 42]) {
+      world.api.serve(bundleOf(version))
+      yield* sync.tick
+      yield* TestClock.adjust("1 minute")
+    }
+    return sync
+  })
