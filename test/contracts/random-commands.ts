@@ -1,34 +1,12 @@
 import * as Scripts from "../../src/services/Scripts.ts"
+import { Chance } from "../../src/testing/world/chance.ts"
 import { nonsense } from "./nonsense-commands.ts"
 
-/** A seeded source of chance (mulberry32): the same seed gives the same run. */
-export class Chance {
-  private state: number
-
-  constructor(seed: number) {
-    this.state = seed >>> 0
-  }
-
-  /** In [0, 1). */
-  next(): number {
-    this.state = (this.state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(this.state ^ (this.state >>> 15), this.state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-
-  /** An integer from `least` to `most`, both included. */
-  between(least: number, most: number): number {
-    return least + Math.floor(this.next() * (most - least + 1))
-  }
-
-  pick<T>(choices: ReadonlyArray<T>): T {
-    return choices[Math.floor(this.next() * choices.length)]!
-  }
-
+/** Chance as a run of commands needs it. */
+class CommandChance extends Chance {
   /** True once in so many times. */
   oneIn(times: number): boolean {
-    return this.next() * times < 1
+    return this.yes(1 / times)
   }
 
   maybe<T>(times: number, some: ReadonlyArray<T>): ReadonlyArray<T> {
@@ -59,7 +37,7 @@ const TWO_HOURS = "7200000"
 
 /** A run of random commands over a few streams, groups and consumers: mostly sensible, some wrong in every way. */
 export class RandomCommands {
-  private readonly chance: Chance
+  private readonly chance: CommandChance
   /** Milliseconds of the ids that are written now. */
   private now = 1
   private queued: Array<RandomCommand> = []
@@ -68,7 +46,7 @@ export class RandomCommands {
   private handedOut: Array<HandOut> = []
 
   constructor(seed: number) {
-    this.chance = new Chance(seed)
+    this.chance = new CommandChance(`commands ${seed}`)
   }
 
   next(): RandomCommand {
@@ -103,7 +81,7 @@ export class RandomCommands {
 
   private invent(): RandomCommand {
     const { chance } = this
-    const roll = chance.between(1, 100)
+    const roll = chance.int(1, 100)
     if (roll <= 22) return this.add()
     if (roll <= 36) return this.readGroup()
     if (roll <= 44) return this.acknowledge()
@@ -136,13 +114,13 @@ export class RandomCommands {
   private id(): string {
     const { chance } = this
     if (!chance.oneIn(3)) return chance.pick(this.written)
-    if (chance.oneIn(12)) return `9999999999999-${chance.between(1, 12)}`
-    if (chance.oneIn(30)) return `${chance.between(0, this.now + 1)}`
-    return `${Math.max(0, this.now - chance.between(-1, 8))}-${chance.between(0, 2)}`
+    if (chance.oneIn(12)) return `9999999999999-${chance.int(1, 12)}`
+    if (chance.oneIn(30)) return `${chance.int(0, this.now + 1)}`
+    return `${Math.max(0, this.now - chance.int(-1, 8))}-${chance.int(0, 2)}`
   }
 
   private ids(most: number): ReadonlyArray<string> {
-    return Array.from({ length: this.chance.between(1, most) }, () => this.id())
+    return Array.from({ length: this.chance.int(1, most) }, () => this.id())
   }
 
   private bound(whole: "-" | "+"): string {
@@ -153,14 +131,14 @@ export class RandomCommands {
 
   private fields(): ReadonlyArray<string> {
     const { chance } = this
-    return Array.from({ length: chance.between(1, 2) }, (_, at) => [`f${at}`, `${chance.between(0, 99)}`]).flat()
+    return Array.from({ length: chance.int(1, 2) }, (_, at) => [`f${at}`, `${chance.int(0, 99)}`]).flat()
   }
 
   private trimming(): ReadonlyArray<string> {
     const { chance } = this
-    const limit = chance.maybe(3, ["LIMIT", `${chance.between(0, 200)}`])
+    const limit = chance.maybe(3, ["LIMIT", `${chance.int(0, 200)}`])
     const sign = chance.pick([[], ["="], ["~"]])
-    const strategy = chance.oneIn(2) ? ["MAXLEN", ...sign, `${chance.between(0, 12)}`] : ["MINID", ...sign, this.id()]
+    const strategy = chance.oneIn(2) ? ["MAXLEN", ...sign, `${chance.int(0, 12)}`] : ["MINID", ...sign, this.id()]
     return sign[0] === "~" || chance.oneIn(30) ? [...strategy, ...limit] : strategy
   }
 
@@ -173,7 +151,7 @@ export class RandomCommands {
       return ["XADD", target, FAR_FUTURE, "seed", "1"]
     }
     if (chance.oneIn(3)) this.now += 1
-    const id = `${this.now}-${chance.between(0, 3)}`
+    const id = `${this.now}-${chance.int(0, 3)}`
     this.written = [...this.written.slice(-11), id]
     return ["XADD", chance.pick(SOURCES), ...options, chance.oneIn(4) ? `${this.now}-*` : id, ...this.fields()]
   }
@@ -182,7 +160,7 @@ export class RandomCommands {
     const { chance } = this
     const keys = Array.from({ length: chance.oneIn(4) ? 2 : 1 }, () => this.key())
     const from = keys.map(() => (chance.oneIn(4) ? chance.pick(["0", this.id()]) : ">"))
-    const count = chance.oneIn(6) ? [] : ["COUNT", `${chance.between(0, 4)}`]
+    const count = chance.oneIn(6) ? [] : ["COUNT", `${chance.int(0, 4)}`]
     if (chance.oneIn(10)) return ["XREAD", ...count, "STREAMS", ...keys, ...keys.map(() => this.id())]
     const noAck = chance.maybe(12, ["NOACK"])
     return ["XREADGROUP", "GROUP", this.groupName(), this.consumer(), ...count, ...noAck, "STREAMS", ...keys, ...from]
@@ -198,13 +176,13 @@ export class RandomCommands {
     const least = chance.pick(["0", "0", HOUR])
     const justId = chance.maybe(2, ["JUSTID"])
     if (chance.oneIn(3)) {
-      const count = chance.maybe(2, ["COUNT", `${chance.between(1, 3)}`])
+      const count = chance.maybe(2, ["COUNT", `${chance.int(1, 3)}`])
       const start = chance.pick(["0", "0-0", this.bound("-")])
       return ["XAUTOCLAIM", this.key(), this.groupName(), this.consumer(), least, start, ...count, ...justId]
     }
     const options = [
       ...chance.maybe(3, ["IDLE", chance.pick(["0", TWO_HOURS])]),
-      ...chance.maybe(4, ["RETRYCOUNT", `${chance.between(0, 9)}`]),
+      ...chance.maybe(4, ["RETRYCOUNT", `${chance.int(0, 9)}`]),
       ...chance.maybe(4, ["FORCE"]),
       ...chance.maybe(20, ["LASTID", this.id()]),
       ...justId
@@ -215,12 +193,12 @@ export class RandomCommands {
 
   private inspect(): RandomCommand {
     const { chance } = this
-    switch (chance.between(1, 6)) {
+    switch (chance.int(1, 6)) {
       case 1:
         return ["XPENDING", this.key(), this.groupName()]
       case 2: {
         const idle = chance.maybe(3, ["IDLE", HOUR])
-        const count = `${chance.between(0, 9)}`
+        const count = `${chance.int(0, 9)}`
         const consumer = chance.maybe(2, [this.consumer()])
         return ["XPENDING", this.key(), this.groupName(), ...idle, this.bound("-"), this.bound("+"), count, ...consumer]
       }
@@ -236,7 +214,7 @@ export class RandomCommands {
   }
 
   private range(): RandomCommand {
-    const count = this.chance.maybe(2, ["COUNT", `${this.chance.between(-1, 5)}`])
+    const count = this.chance.maybe(2, ["COUNT", `${this.chance.int(-1, 5)}`])
     return this.chance.oneIn(2)
       ? ["XRANGE", this.key(), this.bound("-"), this.bound("+"), ...count]
       : ["XREVRANGE", this.key(), this.bound("+"), this.bound("-"), ...count]
@@ -248,7 +226,7 @@ export class RandomCommands {
 
   private group(): RandomCommand {
     const { chance } = this
-    switch (chance.between(1, 20)) {
+    switch (chance.int(1, 20)) {
       case 1:
         this.queued.push(this.createGroup(), this.createGroup())
         return ["XGROUP", "DESTROY", this.key(), this.groupName()]
@@ -273,14 +251,14 @@ export class RandomCommands {
   }
 
   private entriesRead(): ReadonlyArray<string> {
-    return this.chance.maybe(8, ["ENTRIESREAD", `${this.chance.between(-1, 20)}`])
+    return this.chance.maybe(8, ["ENTRIESREAD", `${this.chance.int(-1, 20)}`])
   }
 
   private keys(): RandomCommand {
     const { chance } = this
     const key = chance.pick(["text", "text", "lease", "lease", "missing", this.key()])
     const life = chance.maybe(2, ["PX", chance.pick(["100000000", "0"])])
-    switch (chance.between(1, 14)) {
+    switch (chance.int(1, 14)) {
       case 1:
         this.recover()
         return ["DEL", ...(chance.oneIn(9) ? [...SOURCES, "text"] : [chance.pick(["text", "lease", key])])]
@@ -342,7 +320,7 @@ export class RandomCommands {
       this.queued.push(command)
       return ["XADD", target, FAR_FUTURE, "seed", "1"]
     }
-    switch (chance.between(1, 11)) {
+    switch (chance.int(1, 11)) {
       case 1:
       case 2: {
         const removes = chance.pick(["0", "1"])
@@ -355,7 +333,7 @@ export class RandomCommands {
       case 5:
         return run(Scripts.take, [key], [...owner, id, chance.pick(["0", "1", "3", "7"])])
       case 6: {
-        const pairs = ids.flatMap((released) => [released, `${chance.between(0, 5)}`])
+        const pairs = ids.flatMap((released) => [released, `${chance.int(0, 5)}`])
         return run(Scripts.release, [key], [...owner, chance.pick(["0", TWO_HOURS]), ...pairs])
       }
       case 7:
@@ -365,7 +343,7 @@ export class RandomCommands {
       case 8:
         return run(Scripts.retire, [key], [...owner, chance.pick(["0", HOUR])])
       case 10:
-        return run(Scripts.adopt, [key], [...owner, ...ids.flatMap((adopted) => [adopted, `${chance.between(0, 5)}`])])
+        return run(Scripts.adopt, [key], [...owner, ...ids.flatMap((adopted) => [adopted, `${chance.int(0, 5)}`])])
       case 9: {
         const replayed = chance.oneIn(9) ? "text" : "replayed"
         return intoTarget(

@@ -3,8 +3,9 @@ import { assert, describe, it } from "vitest"
 import { filesOfBundle } from "../../src/domain/gatewayConfig/files.ts"
 import type { ConfigStore } from "../../src/services/ConfigStore.ts"
 import { type CrashKind, SimulatedDisk } from "../../src/testing/SimulatedDisk.ts"
+import { Chance } from "../../src/testing/world/chance.ts"
 import { bundleOf, installationOf } from "./support/bundles.ts"
-import { directory, Machine, seeded } from "./support/machine.ts"
+import { directory, Machine } from "./support/machine.ts"
 
 // Thousands of failures are made on purpose here; their stack traces would take most of the time.
 Error.stackTraceLimit = 0
@@ -130,7 +131,8 @@ describe("a crash at every change of an install leaves the old set or the new on
           assert.strictEqual(machine.seen(), scenario.sets[0])
           const at = `${kind}, before change ${n}`
           reached = await machine.cutLife(n, scenario.act)
-          machine.crash(kind, seeded(n))
+          const chance = new Chance(`change ${n}`)
+          machine.crash(kind, () => chance.next())
           points += 1
           if (scenario.journal !== true) assert.include(scenario.sets, machine.seen(), `after ${at}`)
           await machine.life((store) => store.recover)
@@ -159,20 +161,18 @@ describe("install after crash after install", () => {
         return { disk: machine.disk, journal: scenario.journal === true, seen: machine.seen() }
       })
     )
-    const pick = <A>(values: ReadonlyArray<A>, random: () => number): A =>
-      values[Math.floor(random() * values.length)] as A
     for (let seed = 1; seed <= combinations; seed++) {
-      const random = seeded(seed)
-      const start = pick(starts, random)
+      const chance = new Chance(`combination ${seed}`)
+      const start = chance.pick(starts)
       const machine = new Machine(start.disk.fork())
       let sets = [start.seen]
       const check = (what: string) => assert.isTrue(sets.includes(machine.seen()), `seed ${seed}, ${what}`)
-      const cuts = random() < 0.7 ? 1 : 2
+      const cuts = chance.yes(0.7) ? 1 : 2
       for (let version = 7; version < 7 + cuts; version++) {
         sets = [...sets, setOf(version)]
-        const from = random()
-        await machine.cutLife(1 + Math.floor(random() * 60), (store) =>
-          from < 0.5
+        const recoversFirst = chance.yes(0.5)
+        await machine.cutLife(chance.int(1, 60), (store) =>
+          !recoversFirst
             ? install(version)(store)
             : Effect.andThen(
                 Effect.andThen(
@@ -182,7 +182,7 @@ describe("install after crash after install", () => {
                 install(version)(store)
               )
         )
-        machine.crash(pick(kinds, random), random)
+        machine.crash(chance.pick(kinds), () => chance.next())
         if (!start.journal) check(`version ${version}`)
       }
       await machine.life((store) =>

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { Worker } from "node:worker_threads"
 import { assert, describe, it } from "vitest"
+import { Chance } from "../../src/testing/world/chance.ts"
 import { waitUntil } from "../support/redis-server.ts"
-import { seeded } from "./support/machine.ts"
 
 const script = fileURLToPath(new URL("./support/installer.ts", import.meta.url))
 
@@ -33,7 +33,7 @@ describe("kill -9 of installs on the real file system", () => {
     timeout: 600_000
   }, async () => {
     const directory = mkdtempSync(join(tmpdir(), "job-collector-kill-"))
-    const random = seeded(4)
+    const chance = new Chance("kills")
     const reader = new Worker(new URL("./support/reader.ts", import.meta.url), { workerData: directory })
     const ahead = [standBy(directory), standBy(directory)]
     let version = 1
@@ -46,7 +46,7 @@ describe("kill -9 of installs on the real file system", () => {
         child.stdin?.write(`go ${version}\n`)
         const wanted = Math.ceil(200 / kills) + 1
         await waitUntil("it installs", () => said.text.split("\n").length > wanted, 60_000)
-        await sleep(random() * 30)
+        await sleep(chance.next() * 30)
         child.kill("SIGKILL")
         // Not "exit", which may come before the last that it said.
         await once(child, "close")

@@ -10,7 +10,7 @@ import {
   ZERO
 } from "../../src/layers/redis/memory/ids.ts"
 import { Ordered } from "../../src/layers/redis/memory/ordered.ts"
-import { Chance } from "../contracts/random-commands.ts"
+import { Chance } from "../../src/testing/world/chance.ts"
 
 interface Item {
   readonly id: Id
@@ -28,20 +28,20 @@ const live = (ordered: Ordered<Item>, from = ordered.begin): Array<string> => {
 describe("Ordered", () => {
   it("agrees with a sorted list through thousands of additions and removals, at any place", () => {
     for (let seed = 1; seed <= 20; seed++) {
-      const chance = new Chance(seed)
+      const chance = new Chance(`ordered ${seed}`)
       const ordered = new Ordered<Item>()
       let model: Array<Id> = []
       let newest = 0
       for (let step = 0; step < 3_000; step++) {
         const growing = Math.floor(step / 600) % 2 === 0
         if (chance.next() < (growing ? 0.7 : 0.3)) {
-          const id = chance.oneIn(4) ? { ms: chance.between(0, newest), seq: 1 } : { ms: ++newest, seq: 1 }
+          const id = chance.yes(1 / 4) ? { ms: chance.int(0, newest), seq: 1 } : { ms: ++newest, seq: 1 }
           if (ordered.get(id) === undefined) {
             ordered.add({ id })
             model = [...model, id].sort(compareIds)
           }
         } else if (model.length > 0) {
-          const id = chance.oneIn(2) ? model[0]! : chance.pick(model)
+          const id = chance.yes(1 / 2) ? model[0]! : chance.pick(model)
           assert.deepStrictEqual(ordered.remove(id)?.id, id)
           assert.isUndefined(ordered.remove(id))
           model = model.filter((other) => other !== id)
@@ -50,7 +50,7 @@ describe("Ordered", () => {
         assert.deepStrictEqual(ordered.first?.id, model[0])
         assert.deepStrictEqual(ordered.last?.id, model.at(-1))
         if (step % 50 === 0) {
-          const from = { ms: chance.between(0, newest + 1), seq: 0 }
+          const from = { ms: chance.int(0, newest + 1), seq: 0 }
           assert.deepStrictEqual(live(ordered), model.map(formatId))
           assert.deepStrictEqual(
             live(ordered, ordered.seek(from)),

@@ -1,10 +1,10 @@
 /** One seeded fault run: real replicas, a real Redis, an API that keeps a ledger, and faults while events arrive. */
 import { setTimeout as sleep } from "node:timers/promises"
+import { Chance } from "../../src/testing/world/chance.ts"
 import { CollectorProcess } from "../support/collector-process.ts"
 import { type Account, describeAccount } from "../support/conservation.ts"
 import { type ApiFault, describeFault, type Fault, faultyAnswer, type PlannedFault, plan } from "../support/faults.ts"
 import { RedisServer } from "../support/redis-server.ts"
-import { Seeded } from "../support/seeded.ts"
 import { TcpProxy } from "../support/tcp-proxy.ts"
 import { Scene } from "./scene.ts"
 
@@ -82,7 +82,7 @@ class FaultRun {
 
   private constructor(
     options: FaultRunOptions,
-    chance: Seeded,
+    chance: Chance,
     redis: RedisServer,
     scene: Scene,
     proxies: ReadonlyArray<TcpProxy>
@@ -109,7 +109,7 @@ class FaultRun {
     )
   }
 
-  static async begin(options: FaultRunOptions, chance: Seeded): Promise<FaultRun> {
+  static async begin(options: FaultRunOptions, chance: Chance): Promise<FaultRun> {
     const redis = await RedisServer.start(["--appendonly", "yes", "--appendfsync", "no"])
     const scene = await Scene.withRedis(redis)
     const proxies = await Promise.all(Array.from({ length: options.replicas ?? 3 }, () => TcpProxy.start(redis.port)))
@@ -249,7 +249,7 @@ class FaultRun {
 
 /** Runs one seed from beginning to end. */
 export const runFaults = async (options: FaultRunOptions): Promise<FaultRunReport> => {
-  const chance = new Seeded(options.seed)
+  const chance = new Chance(`faults ${options.seed}`)
   const faults =
     options.planned ??
     plan(chance, {

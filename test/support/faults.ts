@@ -1,6 +1,7 @@
 /** What can go wrong in a fault run, drawn by a seed. */
+
+import type { Chance } from "../../src/testing/world/chance.ts"
 import type { Answer, ReceivedRequest } from "./receiving-api.ts"
-import type { Seeded } from "./seeded.ts"
 import type { ProxyMode } from "./tcp-proxy.ts"
 
 /** How the API misbehaves. */
@@ -35,16 +36,16 @@ export interface PlanOptions {
 
 const apiFaults: ReadonlyArray<ApiFault> = ["down", "503", "401", "slow", "garbage", "a third fails", "answers lost"]
 
-const draw = (chance: Seeded, options: PlanOptions): Fault => {
-  const replica = chance.between(0, options.replicas - 1)
-  const forMs = chance.between(300, 3_000)
-  switch (chance.between(0, 9)) {
+const draw = (chance: Chance, options: PlanOptions): Fault => {
+  const replica = chance.int(0, options.replicas - 1)
+  const forMs = chance.int(300, 3_000)
+  switch (chance.int(0, 9)) {
     case 0:
     case 1:
       return { kind: "kill", replica, forMs }
     case 2:
     case 3:
-      return { kind: "pause", replica, forMs: options.claimIdleMs + chance.between(500, 2_500) }
+      return { kind: "pause", replica, forMs: options.claimIdleMs + chance.int(500, 2_500) }
     case 4:
       return { kind: "leave", replica, forMs }
     case 5:
@@ -61,9 +62,9 @@ const draw = (chance: Seeded, options: PlanOptions): Fault => {
 }
 
 /** The faults of a run, in order of time; several may be at work at once. */
-export const plan = (chance: Seeded, options: PlanOptions): ReadonlyArray<PlannedFault> =>
+export const plan = (chance: Chance, options: PlanOptions): ReadonlyArray<PlannedFault> =>
   Array.from({ length: options.count }, () => ({
-    at: chance.between(500, options.withinMs),
+    at: chance.int(500, options.withinMs),
     fault: draw(chance, options)
   })).sort((a, b) => a.at - b.at)
 
@@ -87,7 +88,7 @@ const failure = (status: number): Answer => ({ status, body: { error_code: "E_FA
 export const faultyAnswer = (
   how: ApiFault,
   request: ReceivedRequest,
-  chance: Seeded,
+  chance: Chance,
   slowMs: number
 ): Answer | undefined => {
   switch (how) {
@@ -107,8 +108,8 @@ export const faultyAnswer = (
         { status: 500, body: "\u0000\u0001" }
       ])
     case "a third fails":
-      return chance.next() < 1 / 3 ? failure(500) : undefined
+      return chance.yes(1 / 3) ? failure(500) : undefined
     case "answers lost":
-      return chance.next() < 1 / 2 ? { status: 0, reset: true, charge: true } : undefined
+      return chance.yes(1 / 2) ? { status: 0, reset: true, charge: true } : undefined
   }
 }

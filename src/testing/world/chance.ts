@@ -51,8 +51,10 @@ export class Chance {
     return probability > 0 && this.next() < probability
   }
 
-  pick<A>(of: readonly [A, ...ReadonlyArray<A>]): A {
-    return of[this.int(0, of.length - 1)] ?? of[0]
+  /** One of some. Throws where there is none. */
+  pick<A>(of: ReadonlyArray<A>): A {
+    if (of.length === 0) throw new Error("nothing to pick from")
+    return of[this.int(0, of.length - 1)] as A
   }
 
   /** A time to wait for something that happens at random, by its mean. */
