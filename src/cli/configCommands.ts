@@ -5,8 +5,9 @@
 import { Clock, Duration, Effect, Option, Result, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { instant } from "../domain/events/instant.ts"
-import { diff, renderChanges, shownKeyIds } from "../domain/gatewayConfig/diff.ts"
+import { diff, renderChanges } from "../domain/gatewayConfig/diff.ts"
 import { bundleOfFiles } from "../domain/gatewayConfig/files.ts"
+import { Secrets } from "../domain/gatewayConfig/redact.ts"
 import { type ConfigState, contentsOfRecord, isHeld } from "../domain/gatewayConfig/state.ts"
 import { isPending, tellGateway } from "../programs/gatewayConfig/configReload.ts"
 import { parseBundleResponse } from "../programs/gatewayConfig/parseBundleResponse.ts"
@@ -41,13 +42,16 @@ const show = (json: boolean) =>
     const installed = yield* store.read
     const now = yield* Clock.currentTimeMillis
     const { bundle, drift, generation, record, state } = installed
+    const secrets = new Secrets(bundle)
+    const idsOf = (list: "openai_keys" | "model_configs") =>
+      bundle?.[list].map((entry) => secrets.name(String(entry.id))) ?? []
     const value = {
       version: bundle?.version ?? null,
       generation: generation ?? null,
       installed_at: record === undefined ? null : instant(record.installedAt),
       reason: record?.reason ?? null,
-      keys: bundle === undefined ? [] : shownKeyIds(bundle),
-      models: bundle?.model_configs.map((model) => model.id) ?? [],
+      keys: idsOf("openai_keys"),
+      models: idsOf("model_configs"),
       rate_limits: bundle?.rate_limits.length ?? 0,
       reload_pending: isPending(generation, state.settled),
       drift,
@@ -133,10 +137,10 @@ const showDiff = (options: DiffOptions) =>
     }
     const before = yield* named(from)
     const after = options.offered ? yield* offered : yield* named(options.to)
-    const changes = diff(before, after)
-    yield* print(options.json, { from: before.version, to: after.version, changes }, [
+    const difference = diff(before, after)
+    yield* print(options.json, { from: before.version, to: after.version, ...difference }, [
       `version ${before.version} → ${after.version}`,
-      ...(changes.length === 0 ? ["no parameter differs"] : renderChanges(changes, Number.POSITIVE_INFINITY))
+      ...(difference.total === 0 ? ["no parameter differs"] : renderChanges(difference))
     ])
   })
 

@@ -77,10 +77,18 @@ describe("config commands", () => {
   it.effect("make no folder where there is none, and say so where one is needed", () =>
     Effect.gen(function* () {
       const world = new World()
-      for (const args of [["show"], ["history"], ["diff"], ["rollback"], ["hold", "--off"]]) {
+      for (const args of [
+        ["show"],
+        ["history"],
+        ["diff"],
+        ["rollback"],
+        ["hold"],
+        ["accept", "3"],
+        ["hold", "--off"]
+      ]) {
         const said = yield* config(world, ...args)
         assert.isUndefined(world.disk.resolve("/config", true).node, args.join(" "))
-        if (args[0] === "rollback" || args[0] === "hold") {
+        if (args[0] === "rollback" || args[0] === "hold" || args[0] === "accept") {
           assert.match(said, /^failed.*CONFIG_DIR: there is no folder \/config/, args.join(" "))
         }
       }

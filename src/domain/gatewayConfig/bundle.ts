@@ -1,5 +1,6 @@
 /** The configuration bundle the API serves (contract section 7): what it must be, and when two hold the same. */
 import { Result, Schema, SchemaIssue } from "effect"
+import { isLongNumber, parseLossless, withDoubles } from "../json/losslessJson.ts"
 
 /** A JSON object of one of the three lists. It may carry more keys than the contract names; they are kept. */
 export interface Entry {
@@ -68,8 +69,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true })
 /** Deeper than any real rule or cost, shallow enough for recursion. */
 const MAX_DEPTH = 64
 
-const isObject = (value: unknown): value is Entry =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+export const isObject = (value: unknown): value is Entry =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !isLongNumber(value)
 
 /** Whether a value nests deeper than any walk over it should go. */
 export const nestsTooDeep = (value: unknown, left = MAX_DEPTH): boolean =>
@@ -89,21 +90,21 @@ const firstDuplicate = (entries: ReadonlyArray<Entry>, key: string): number => {
 
 /**
  * Checks parsed JSON against every rule that needs no other bundle: shape, unique ids, rate limits of known models.
- * The lists are taken as they are, so that unknown keys survive.
+ * The lists are taken as they are, so that unknown keys survive, and every digit of a number.
  */
 export const checkBundle = (json: unknown): Result.Result<Bundle, ConfigRefused> => {
   const version = isObject(json) && Number.isSafeInteger(json.version) ? (json.version as number) : undefined
   if (nestsTooDeep(json)) {
     return refuse("decode", `the bundle nests deeper than ${MAX_DEPTH} levels`, version)
   }
-  const decoded = isBundle(json)
+  const decoded = isBundle(withDoubles(json))
   if (Result.isFailure(decoded)) {
     const problems = issuesOf(decoded.failure.issue)
       .issues.slice(0, 5)
       .map((issue) => `${pathText(issue.path ?? []) || "the bundle"}: ${issue.message}`)
     return refuse("decode", `the bundle does not decode: ${problems.join("; ")}`, version)
   }
-  const bundle = json as Bundle
+  const bundle = { ...(json as Bundle), version: decoded.success.version }
   for (const list of listNames) {
     const at = firstDuplicate(bundle[list], entryKey[list])
     if (at >= 0) {
@@ -126,7 +127,7 @@ export const checkBundle = (json: unknown): Result.Result<Bundle, ConfigRefused>
 /** Parses JSON bytes; undefined where they are not UTF-8 or not JSON. (A parser's own message would quote the text.) */
 export const parseJson = (bytes: Uint8Array): { readonly json: unknown } | undefined => {
   try {
-    return { json: JSON.parse(utf8.decode(bytes)) as unknown }
+    return { json: parseLossless(utf8.decode(bytes)) }
   } catch {
     return undefined
   }

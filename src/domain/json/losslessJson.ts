@@ -53,3 +53,10 @@ export const parseLossless = (text: string): unknown =>
 /** The double nearest to a number, long or not; undefined for anything else. */
 export const nearestDouble = (value: unknown): number | undefined =>
   typeof value === "number" ? value : isLongNumber(value) ? Number(value.rawJSON) : undefined
+
+/** The same value with doubles for its long numbers, as `JSON.parse` would have given it. */
+export const withDoubles = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(withDoubles)
+  if (typeof value !== "object" || value === null || isLongNumber(value)) return nearestDouble(value) ?? value
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, withDoubles(member)]))
+}
