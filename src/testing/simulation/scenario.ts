@@ -81,7 +81,7 @@ export interface Scenario {
   readonly configEveryMs: number | undefined
   /** The API's mean answering time in milliseconds. */
   readonly apiMs: number
-  /** NetworkConditions while no storm is on. */
+  /** Network conditions while no storm is on. */
   readonly usualConditions: NetworkConditions
   readonly faults: ReadonlyArray<Fault>
   /** What an operator does, where there is one. */

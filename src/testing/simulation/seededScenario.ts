@@ -30,7 +30,7 @@ const kinds = [
 type Kind = (typeof kinds)[number]
 
 const storm = (chance: Chance): NetworkConditions => {
-  const conditionsList: readonly [() => NetworkConditions, ...ReadonlyArray<() => NetworkConditions>] = [
+  const storms: readonly [() => NetworkConditions, ...ReadonlyArray<() => NetworkConditions>] = [
     () => ({ refused: 1 }),
     () => ({ lost: 1 }),
     () => ({ statuses: { [chance.pick([401, 403, 502, 503, 504])]: 1 } }),
@@ -42,7 +42,7 @@ const storm = (chance: Chance): NetworkConditions => {
     () => ({ slower: chance.int(500, 12_000) }),
     () => ({ refused: 0.1, lost: 0.02, replyLost: 0.05, garbage: 0.05, statuses: { 500: 0.1, 502: 0.1 }, slower: 200 })
   ]
-  return chance.pick(conditionsList)()
+  return chance.pick(storms)()
 }
 
 const fault = (kind: Kind, at: number, room: number, replica: string, chance: Chance): Fault => {

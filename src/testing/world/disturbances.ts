@@ -15,7 +15,8 @@ export interface Disturbed {
 
 export class Disturbances {
   private readonly world: Disturbed
-  private readonly storms = new Set<NetworkConditions>()
+  /** Of the storms that are on. */
+  private readonly conditions = new Set<NetworkConditions>()
   private readonly active = new Map<string, number>()
 
   constructor(world: Disturbed) {
@@ -34,8 +35,8 @@ export class Disturbances {
     return left === 0
   }
 
-  private blow(): void {
-    this.world.http.conditions = this.storms.size === 0 ? undefined : Object.assign({}, ...this.storms)
+  private setConditions(): void {
+    this.world.http.conditions = this.conditions.size === 0 ? undefined : Object.assign({}, ...this.conditions)
   }
 
   begin(fault: Fault): void {
@@ -76,8 +77,8 @@ export class Disturbances {
         this.world.replica(fault.replica).skew(fault.by)
         break
       case "storm":
-        this.storms.add(fault.conditions)
-        this.blow()
+        this.conditions.add(fault.conditions)
+        this.setConditions()
         break
       case "host":
     }
@@ -107,8 +108,8 @@ export class Disturbances {
         if (this.last(`skew ${fault.replica}`)) this.world.replica(fault.replica).skew(0)
         break
       case "storm":
-        this.storms.delete(fault.conditions)
-        this.blow()
+        this.conditions.delete(fault.conditions)
+        this.setConditions()
         break
       default:
     }
