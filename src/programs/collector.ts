@@ -9,7 +9,6 @@ import { Signer } from "../services/Signer.ts"
 import { makeAcknowledge } from "./delivery/acknowledge.ts"
 import * as ClaimIdle from "./delivery/claimIdle.ts"
 import * as Consume from "./delivery/consume.ts"
-import { deliver } from "./delivery/deliver.ts"
 import * as DueDispatcher from "./delivery/dueDispatcher.ts"
 import { ensureGroup } from "./delivery/groups.ts"
 import * as Housekeeping from "./delivery/housekeeping.ts"
@@ -139,9 +138,9 @@ const openRun = (
       lease,
       requests: { inFlight: 0 },
       acknowledge: makeAcknowledge({ streams, consumer, availability, fork }),
-      start: (entry, granted) => {
+      start: (entry, granted, work) => {
         fork(
-          Effect.onExit(deliver(run, entry), (exit) => {
+          Effect.onExit(work, (exit) => {
             permits.release(granted)
             if (Exit.isSuccess(exit) || !Cause.hasDies(exit.cause)) return Effect.void
             // Nobody keeps it alive any more, so that it comes back as idle and its hand-outs are counted.

@@ -7,11 +7,12 @@ import * as Metrics from "../../services/Metrics.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { restarts, retryForever } from "../redis/schedules.ts"
 import { repeatSteps, step, waiting } from "../supervision/loop.ts"
+import { deliver } from "./deliver.ts"
 import { ensureGroup, noteSeen } from "./groups.ts"
 import { awaitRoom, fromFirst, rereadOwn, roomFor } from "./pendingRecovery.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
-import { freshEntry, type OwnedEntry, untried } from "./state/ownedEntry.ts"
+import { freshEntry } from "./state/ownedEntry.ts"
 import { receiving } from "./tracing.ts"
 
 /** How long a read waits for the first entry, in milliseconds. */
@@ -54,16 +55,14 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
   const startOrHold = ({ fields, id }: StreamEntry, flows: boolean, now: number): boolean => {
     // Handed out again because its group was created anew: it is being worked on.
     if (owned.has(stream, id)) return false
-    const entry = freshEntry(stream, id, fields, now)
+    const entry = freshEntry(stream, id)
     if (flows) {
       owned.run(entry)
-      run.start(entry, 1)
+      run.start(entry, 1, deliver(run, entry, fields))
       return true
     }
     // The circuit is open, or a pause began, while the read was under way: the entry waits without its permit.
-    entry.fields = undefined
-    if (gate.open) entry.dueAt = untried
-    owned.hold(entry)
+    owned.hold(entry, gate.open ? "first" : now)
     return false
   }
 
@@ -102,9 +101,10 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
 
 /** Reads new DLQ entries and holds them until they are due; holding takes no permit. */
 const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader): Reads => {
-  const dueEntry = ({ fields, id }: StreamEntry, now: number): OwnedEntry => {
+  const hold = ({ fields, id }: StreamEntry, now: number): void => {
+    if (run.owned.has(stream, id)) return
     const decoded = decodeDlqEntry(fields)
-    return freshEntry(stream, id, undefined, Result.isSuccess(decoded) ? decoded.success.retry.not_before : now)
+    run.owned.hold(freshEntry(stream, id), Result.isSuccess(decoded) ? decoded.success.retry.not_before : now)
   }
 
   const readIn = (manner: Manner): Effect.Effect<boolean, EventStreamsError> =>
@@ -115,9 +115,7 @@ const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader
       const entries = yield* receiving(run, stream, read)
       if (entries.length === 0) return false
       const now = yield* Clock.currentTimeMillis
-      for (const entry of entries) {
-        if (!run.owned.has(stream, entry.id)) run.owned.hold(dueEntry(entry, now))
-      }
+      for (const entry of entries) hold(entry, now)
       yield* received(run, stream, entries)
       return entries.length >= count
     })

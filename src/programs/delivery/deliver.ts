@@ -8,7 +8,7 @@ import type { EventKind, PreparedRequest } from "../../domain/events/eventKind.t
 import * as Metrics from "../../services/Metrics.ts"
 import { retryUntilDone } from "../redis/retryRedis.ts"
 import { logEntry } from "./logEntry.ts"
-import { drop } from "./lostEntries.ts"
+import { drop, dropDeleted } from "./lostEntries.ts"
 import { abandon, ageSeconds, type EventAttempts, finish, ownershipOf, retryLater } from "./settle.ts"
 import type { CollectorRun } from "./state/collectorRun.ts"
 import type { OwnedEntry } from "./state/ownedEntry.ts"
@@ -25,10 +25,8 @@ const takeUp = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<FlatFields 
   const take = streams.take(entry.stream.key, consumer, entry.id, handOut)
   const asked = ownershipOf(run, entry, retryUntilDone(availability, "take", take), ({ _tag }) => _tag !== "NotOwned")
   return Effect.flatMap(asked, (taken) => {
-    if (taken._tag !== "Taken") {
-      if (taken._tag === "Deleted") entry.gone = true
-      return Effect.as(drop(run, entry), undefined)
-    }
+    if (taken._tag === "Deleted") return Effect.as(dropDeleted(run, entry), undefined)
+    if (taken._tag === "NotOwned") return Effect.as(drop(run, entry), undefined)
     entry.deliveries = overdrawn ? options.maxDeliveries + 1 : taken.deliveries
     entry.countHandOut = false
     return Effect.succeed(taken.fields)
@@ -146,10 +144,8 @@ const noteRetry = (
 /** Waits once more until it is due, or for the circuit to close; no attempt is counted. */
 const holdAgain = (run: CollectorRun, entry: OwnedEntry, dueAt: number): Effect.Effect<void> =>
   Effect.suspend(() => {
-    if (entry.gone) return drop(run, entry)
-    entry.fields = undefined
-    entry.dueAt = dueAt
-    if (!entry.lost) run.owned.hold(entry)
+    if (entry.ownership === "deleted") return drop(run, entry)
+    if (entry.ownership === "owned") run.owned.hold(entry, dueAt)
     return Effect.void
   })
 
@@ -268,12 +264,14 @@ const work = (run: CollectorRun, entry: OwnedEntry, fields: FlatFields, span: Pr
   })
 }
 
-/** Works on a entry to its end: delivered, moved, held again, or dropped because it is another consumer's. */
-export const deliver = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
+/** Works on an entry to its end: delivered, moved, held again, or dropped because it is another consumer's. */
+export const deliver = (run: CollectorRun, entry: OwnedEntry, fields: FlatFields): Effect.Effect<void> =>
+  processing(run, entry, (span) => work(run, entry, fields, span))
+
+/** The same for an entry that was held: its fields are fetched first. */
+export const takeUpAndDeliver = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
   processing(run, entry, (span) =>
-    entry.fields === undefined
-      ? Effect.flatMap(takeUp(run, entry), (fields) =>
-          fields === undefined ? Effect.void : work(run, entry, fields, span)
-        )
-      : work(run, entry, entry.fields, span)
+    Effect.flatMap(takeUp(run, entry), (fields) =>
+      fields === undefined ? Effect.void : work(run, entry, fields, span)
+    )
   )

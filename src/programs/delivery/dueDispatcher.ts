@@ -2,8 +2,9 @@
 import { Clock, Effect } from "effect"
 import { Waiter } from "../redis/changeSignal.ts"
 import { repeatSteps, waiting } from "../supervision/loop.ts"
+import { takeUpAndDeliver } from "./deliver.ts"
 import type { CollectorRun } from "./state/collectorRun.ts"
-import { isSuspect, type OwnedEntry, untried } from "./state/ownedEntry.ts"
+import { isSuspect, type OwnedEntry } from "./state/ownedEntry.ts"
 
 export const loopName = "dispatch"
 
@@ -23,11 +24,12 @@ type Next =
  * opened the circuit by themselves, and no good one would ever be read. No more are fetched than there are permits.
  */
 const wantsFresh = ({ gate, owned, permits }: CollectorRun): boolean =>
-  gate.probes % 2 === 1 && owned.peek()?.dueAt !== untried && owned.held - owned.heldOfDlq < permits.total
+  gate.probes % 2 === 1 && owned.peek()?.due !== "first" && owned.held - owned.heldOfDlq < permits.total
 
 const next = (run: CollectorRun, now: number): Next => {
   const { gate, owned } = run
   const first = owned.peek()
+  const dueAt = first?.due === "first" ? now : first?.due
   if (now < gate.pauseEnds) return { _tag: "Wait", until: gate.pauseEnds }
   const { probeAt } = gate
   if (probeAt !== undefined && now < probeAt) return { _tag: "Wait", until: probeAt }
@@ -35,11 +37,13 @@ const next = (run: CollectorRun, now: number): Next => {
     gate.wantProbe()
     return { _tag: "Wait", until: probeAt + probePatience }
   }
-  if (first !== undefined && first.dueAt <= now) return { _tag: "Start", entry: first, probe: probeAt !== undefined }
-  if (probeAt === undefined) return { _tag: "Wait", until: first?.dueAt }
+  if (first !== undefined && dueAt !== undefined && dueAt <= now) {
+    return { _tag: "Start", entry: first.entry, probe: probeAt !== undefined }
+  }
+  if (probeAt === undefined) return { _tag: "Wait", until: dueAt }
   // A probe is due and nothing waits that could be one: let the readers fetch an entry.
   gate.wantProbe()
-  return { _tag: "Wait", until: Math.min(first?.dueAt ?? Number.POSITIVE_INFINITY, now + probePatience) }
+  return { _tag: "Wait", until: Math.min(dueAt ?? Number.POSITIVE_INFINITY, now + probePatience) }
 }
 
 /** A suspect works alone: it takes every permit there is. */
@@ -68,7 +72,7 @@ const makeStart = (run: CollectorRun): Effect.Effect<void> => {
       const entry = owned.pop()
       if (entry === undefined) return permits.release(granted)
       if (still.probe) gate.probed(now)
-      run.start(entry, granted)
+      run.start(entry, granted, takeUpAndDeliver(run, entry))
     })
   )
 }

@@ -26,11 +26,11 @@ const renewStream = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<v
       for (const id of lost) {
         const entry = owned.get(stream, id)
         // One that was settled meanwhile is not lost: who settles it finds out.
-        if (entry !== undefined && entry.state !== "settling") yield* drop(run, entry)
+        if (entry !== undefined && entry.state._tag !== "Settling") yield* drop(run, entry)
       }
       for (const id of deleted) {
         const entry = owned.get(stream, id)
-        if (entry !== undefined && entry.state !== "settling") yield* lostByRedis(run, entry)
+        if (entry !== undefined && entry.state._tag !== "Settling") yield* lostByRedis(run, entry)
       }
     }
   })

@@ -13,25 +13,32 @@ export const noteDeleted = (run: CollectorRun, stream: ConsumedStream, id: strin
     logEntry(run, "entry.lost_by_redis", Effect.logError, { cause: "deleted", stream: stream.key, entry_id: id })
   )
 
-/** Drops a entry whose entry is another consumer's by now, or nobody's. */
+/** Drops an entry that is another consumer's by now, or nobody's. */
 export const drop = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
   Effect.suspend(() => {
+    const { ownership } = entry
     run.owned.remove(entry)
-    if (entry.lost) return Effect.void
-    entry.lost = true
-    if (entry.gone) return noteDeleted(run, entry.stream, entry.id)
+    entry.ownership = "dropped"
+    if (ownership === "dropped") return Effect.void
+    if (ownership === "deleted") return noteDeleted(run, entry.stream, entry.id)
     return Effect.andThen(
       Metric.update(Metrics.ownershipLost, 1),
       logEntry(run, "entry.ownership_lost", Effect.logWarning, { stream: entry.stream.key, entry_id: entry.id })
     )
   })
 
+/** Drops an entry that Redis no longer has. */
+export const dropDeleted = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (entry.ownership === "owned") entry.ownership = "deleted"
+    return drop(run, entry)
+  })
+
 /** Takes in that Redis has lost an entry: the event is lost, unless its delivery is under way and succeeds. */
 export const lostByRedis = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const waits = entry.state === "held"
-    entry.gone = true
-    if (waits) return drop(run, entry)
+    if (entry.state._tag === "Held") return dropDeleted(run, entry)
+    if (entry.ownership === "owned") entry.ownership = "deleted"
     run.owned.remove(entry)
     return Effect.void
   })

@@ -11,7 +11,7 @@ import { groupAway, retryForever } from "../redis/schedules.ts"
 import { drop } from "./lostEntries.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { isDlq } from "./state/consumedStream.ts"
-import type { OwnedEntry } from "./state/ownedEntry.ts"
+import { type OwnedEntry, settling } from "./state/ownedEntry.ts"
 import { acknowledging } from "./tracing.ts"
 
 /** An event on its way: where it came from first, its own fields, and what befell it so far. */
@@ -34,7 +34,7 @@ const nameIsOurs = (run: CollectorRun): Effect.Effect<void> =>
 /** Acknowledges an entry whose event is done, whoever owns the entry by now. */
 export const finish = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
   Effect.suspend(() => {
-    entry.state = "settling"
+    entry.state = settling
     return Effect.map(acknowledging(run, entry, undefined, run.acknowledge(entry)), () => run.owned.remove(entry))
   })
 
@@ -65,7 +65,7 @@ const stands = (run: CollectorRun, stream: string, fields: FlatFields): Effect.E
 
 const move = (run: CollectorRun, entry: OwnedEntry, to: string, fields: FlatFields): Effect.Effect<boolean> =>
   Effect.suspend(() => {
-    entry.state = "settling"
+    entry.state = settling
     let needsReread = false
     const attempt = run.streams
       .move({ from: entry.stream.key, to, consumer: run.consumer, id: entry.id, remove: isDlq(entry.stream), fields })

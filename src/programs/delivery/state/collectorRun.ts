@@ -70,8 +70,8 @@ export interface CollectorRun {
   readonly requests: { inFlight: number }
   /** Acknowledges a finished entry, together with others of its stream that finish at the same time. */
   readonly acknowledge: (entry: OwnedEntry) => Effect.Effect<void>
-  /** Works on a entry in the background; its permits come back when it ends. */
-  readonly start: (entry: OwnedEntry, permits: number) => void
+  /** Does the work on an entry in the background; its permits come back when that ends. */
+  readonly start: (entry: OwnedEntry, permits: number, work: Effect.Effect<void>) => void
 }
 
 export const streamState = (run: CollectorRun, stream: ConsumedStream): StreamState => {

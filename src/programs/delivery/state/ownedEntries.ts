@@ -1,16 +1,18 @@
 import { ChangeSignal } from "../../redis/changeSignal.ts"
 import { type ConsumedStream, isDlq } from "./consumedStream.ts"
-import type { OwnedEntry } from "./ownedEntry.ts"
+import { type Due, type Held, type OwnedEntry, running } from "./ownedEntry.ts"
 
-const before = (a: OwnedEntry, b: OwnedEntry): boolean =>
-  a.dueAt !== b.dueAt ? a.dueAt < b.dueAt : a.deliveries < b.deliveries
+const before = (a: Held, b: Held): boolean => {
+  if (a.due === b.due) return a.entry.deliveries < b.entry.deliveries
+  return a.due === "first" || (b.due !== "first" && a.due < b.due)
+}
 
 /** Everything this process owns: every entry by stream and id, and the held ones in order of due time. */
 export class OwnedEntries {
   readonly changed = new ChangeSignal()
   private readonly byStream = new Map<ConsumedStream, Map<string, OwnedEntry>>()
   // Latest due first, so that the next one is popped off the end; equal ones keep their order of arrival.
-  private readonly queue: Array<OwnedEntry> = []
+  private readonly queue: Array<Held> = []
   private dlqHeld = 0
 
   constructor(consumedStreams: ReadonlyArray<ConsumedStream>) {
@@ -52,49 +54,50 @@ export class OwnedEntries {
     return this.dlqHeld
   }
 
-  /** Notes a entry that is worked on at once. */
+  /** Notes an entry that is worked on at once. */
   run(entry: OwnedEntry): void {
-    entry.state = "running"
+    entry.state = running
     this.of(entry.stream).set(entry.id, entry)
   }
 
-  /** Notes a entry that waits until it is due. */
-  hold(entry: OwnedEntry): void {
-    entry.state = "held"
+  /** Notes an entry that waits until it is due. */
+  hold(entry: OwnedEntry, due: Due): void {
+    const held: Held = { _tag: "Held", entry, due }
+    entry.state = held
     this.of(entry.stream).set(entry.id, entry)
     let low = 0
     let high = this.queue.length
     while (low < high) {
       const middle = (low + high) >>> 1
       const other = this.queue[middle]
-      if (other !== undefined && before(entry, other)) low = middle + 1
+      if (other !== undefined && before(held, other)) low = middle + 1
       else high = middle
     }
-    this.queue.splice(low, 0, entry)
+    this.queue.splice(low, 0, held)
     if (isDlq(entry.stream)) this.dlqHeld += 1
     this.changed.notify()
   }
 
   /** The held entry that is due first. */
-  peek(): OwnedEntry | undefined {
+  peek(): Held | undefined {
     return this.queue.at(-1)
   }
 
   /** Takes the entry that is due first off the hold, to run it. */
   pop(): OwnedEntry | undefined {
-    const entry = this.queue.pop()
-    if (entry === undefined) return undefined
-    this.unheld(entry)
-    entry.state = "running"
-    return entry
+    const held = this.queue.pop()
+    if (held === undefined) return undefined
+    held.entry.state = running
+    this.unheld(held.entry)
+    return held.entry
   }
 
-  /** Forgets a entry: it is settled, or another consumer's. */
+  /** Forgets an entry: it is settled, or another consumer's. */
   remove(entry: OwnedEntry): void {
     const entries = this.of(entry.stream)
     if (entries.get(entry.id) === entry) entries.delete(entry.id)
-    if (entry.state !== "held") return
-    const at = this.queue.indexOf(entry)
+    if (entry.state._tag !== "Held") return
+    const at = this.queue.indexOf(entry.state)
     if (at < 0) return
     this.queue.splice(at, 1)
     this.unheld(entry)
