@@ -8,7 +8,7 @@ import { instant } from "../domain/events/instant.ts"
 import { diff, renderChanges } from "../domain/gatewayConfig/diff.ts"
 import { bundleOfFiles } from "../domain/gatewayConfig/files.ts"
 import { Secrets } from "../domain/gatewayConfig/redact.ts"
-import { type ConfigState, contentsOfRecord, isHeld } from "../domain/gatewayConfig/state.ts"
+import { afterLeaving, type ConfigState, contentsOfRecord, isHeld } from "../domain/gatewayConfig/state.ts"
 import { isPending, tellGateway } from "../programs/gatewayConfig/configReload.ts"
 import { parseBundleResponse } from "../programs/gatewayConfig/parseBundleResponse.ts"
 import { ConfigStore, ConfigStoreError, type GenerationSummary, type Installed } from "../services/ConfigStore.ts"
@@ -72,21 +72,48 @@ const show = (json: boolean) =>
     ])
   })
 
-/** The kept generations, newest first. */
+/** The kept generations and those that were gone back from, newest first. */
 const history = (json: boolean) =>
   Effect.gen(function* () {
     const store = yield* ConfigStore
+    const { state } = yield* store.read
     const generations = yield* store.history
-    const rows = generations.map(({ current, generation, record }) => ({
-      generation,
-      version: record?.version ?? null,
-      installed_at: record === undefined ? null : instant(record.installedAt),
-      reason: record?.reason ?? null,
-      goes_back_to: record?.parent ?? null,
-      current
-    }))
-    const line = (row: (typeof rows)[number]) =>
-      `${row.current ? "*" : " "} generation ${row.generation}  version ${row.version ?? "?"}  ${row.installed_at ?? "?"}  ${row.reason ?? "damaged"}`
+    const leftOf = new Map((state.left ?? []).map((left) => [left.generation, left]))
+    const kept = generations.map(({ current, generation, record }) => {
+      const left = current ? undefined : leftOf.get(generation)
+      return {
+        generation,
+        version: record?.version ?? null,
+        installed_at: record === undefined ? null : instant(record.installedAt),
+        reason: record?.reason ?? null,
+        goes_back_to: record?.parent ?? null,
+        current,
+        kept: true,
+        left_at: left === undefined ? null : instant(left.at),
+        left_by: left?.cause ?? null
+      }
+    })
+    const numbers = new Set(kept.map((row) => row.generation))
+    const gone = [...leftOf.values()].filter(({ generation }) => !numbers.has(generation))
+    const rows = [
+      ...kept,
+      ...gone.map(({ at, cause, generation, installedAt, version }) => ({
+        generation,
+        version,
+        installed_at: installedAt === null ? null : instant(installedAt),
+        reason: null,
+        goes_back_to: null,
+        current: false,
+        kept: false,
+        left_at: instant(at),
+        left_by: cause
+      }))
+    ].sort((a, b) => b.generation - a.generation)
+    const line = (row: (typeof rows)[number]) => {
+      const left = row.left_by === null ? "" : `, left ${row.left_at} (${row.left_by})`
+      const reason = row.kept ? (row.reason ?? "damaged") : "no longer kept"
+      return `${row.current ? "*" : " "} generation ${row.generation}  version ${row.version ?? "?"}  ${row.installed_at ?? "?"}  ${reason}${left}`
+    }
     yield* print(json, rows, rows.length === 0 ? ["nothing is installed"] : rows.map(line))
   })
 
@@ -110,7 +137,7 @@ const offered = Effect.gen(function* () {
 })
 
 export interface DiffOptions {
-  /** A generation; by default the one `config rollback` would go back to. */
+  /** A generation; by default the one that was installed before: left by a rollback, or what one would go back to. */
   readonly from: number | undefined
   /** A generation; by default the installed one. */
   readonly to: number | undefined
@@ -123,15 +150,18 @@ export interface DiffOptions {
 const showDiff = (options: DiffOptions) =>
   Effect.gen(function* () {
     const store = yield* ConfigStore
-    const { bundle, generation, record } = yield* store.read
+    const { bundle, generation, record, state } = yield* store.read
     const generations = yield* store.history
+    // After a rollback that is the one it left.
+    const left = generations.find((kept) => kept.generation === state.keptOut?.generation && !kept.current)
+    const previous = left?.generation ?? record?.parent ?? undefined
     const named = (wanted: number | undefined) =>
       wanted === undefined || wanted === generation
         ? bundle === undefined
           ? Effect.fail(noGeneration("no configuration is installed"))
           : Effect.succeed(bundle)
         : bundleOfGeneration(generations, wanted)
-    const from = options.from ?? (options.offered ? undefined : (record?.parent ?? undefined))
+    const from = options.from ?? (options.offered ? undefined : previous)
     if (from === undefined && !options.offered) {
       return yield* noGeneration("there is no earlier generation to compare with: name one")
     }
@@ -177,19 +207,8 @@ const rollback = (json: boolean) =>
         const left = bundle?.version ?? record?.version ?? undefined
         const at = yield* Clock.currentTimeMillis
         // Written before the files change: a tick in between must not install the version again.
-        yield* store.update(({ accepted: _, ...state }) => ({
-          ...state,
-          ...(left === undefined
-            ? {}
-            : {
-                keptOut: {
-                  version: Math.max(left, state.keptOut?.version ?? 0),
-                  generation,
-                  cause: "rollback" as const,
-                  at
-                }
-              })
-        }))
+        const leaving = { generation, version: left, installedAt: record?.installedAt }
+        yield* store.update(({ accepted: _, ...state }) => afterLeaving(state, leaving, "rollback", at))
         yield* store.revert(parent)
         const now = yield* store.read
         const done = { from: left ?? null, to: now.bundle?.version ?? null, generation: now.generation ?? null }
@@ -276,7 +295,7 @@ export const configCommand = Command.make("config").pipe(
       showDiff
     ).pipe(Command.withDescription("What differs between two generations; secrets are not shown")),
     Command.make("history", { json }, (input) => history(input.json)).pipe(
-      Command.withDescription("The kept generations, newest first")
+      Command.withDescription("The kept generations and those gone back from, newest first")
     ),
     Command.make("rollback", { json }, (input) => rollback(input.json)).pipe(
       Command.withDescription("Go back a generation; the version left stays out until a higher one arrives")

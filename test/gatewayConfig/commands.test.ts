@@ -146,6 +146,42 @@ describe("config commands", () => {
     })
   )
 
+  it.effect("diff after a rollback compares with what it left; the history keeps that, with when and why", () =>
+    Effect.gen(function* () {
+      const world = new World()
+      const sync = yield* running(world)
+      yield* config(world, "rollback")
+      assert.include(yield* config(world, "diff"), "version 42 → 41")
+      yield* TestClock.adjust("1 minute")
+      yield* config(world, "rollback")
+      assert.include(
+        yield* config(world, "diff"),
+        "version 41 → 40",
+        "nothing is before 40, and yet there was something"
+      )
+      world.api.serve(bundleOf(43))
+      yield* sync.tick
+      assert.include(yield* config(world, "diff"), "version 40 → 43")
+      const text = (yield* config(world, "history")).split("\n")
+      assert.deepStrictEqual(text, [
+        "* generation 4  version 43  1970-01-01T00:04:00.000Z  install",
+        "  generation 3  version 42  1970-01-01T00:02:00.000Z  no longer kept, left 1970-01-01T00:03:00.000Z (rollback)",
+        "  generation 2  version 41  1970-01-01T00:01:00.000Z  no longer kept, left 1970-01-01T00:04:00.000Z (rollback)",
+        "  generation 1  version 40  1970-01-01T00:00:00.000Z  install"
+      ])
+      const rows = JSON.parse(yield* config(world, "history", "--json"))
+      assert.deepStrictEqual(
+        rows.map((row: { kept: boolean; left_by: string | null }) => [row.kept, row.left_by]),
+        [
+          [true, null],
+          [false, "rollback"],
+          [false, "rollback"],
+          [true, null]
+        ]
+      )
+    })
+  )
+
   it.effect("rollback then accept brings the version back", () =>
     Effect.gen(function* () {
       const world = new World()

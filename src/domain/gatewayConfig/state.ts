@@ -25,12 +25,44 @@ export const ConfigState = Schema.Struct({
       at: Millis
     })
   ),
+  /** What was installed and gone back from, the newest last, when and why: their folders may be gone. */
+  left: Schema.optionalKey(
+    Schema.Array(
+      Schema.Struct({
+        generation: Generation,
+        version: Schema.NullOr(Version),
+        installedAt: Schema.NullOr(Millis),
+        cause: Schema.Literals(["rollback", "gateway"]),
+        at: Millis
+      })
+    )
+  ),
   /** The highest number that a generation ever had, once no folder shows it: a number is given out once. */
   newest: Schema.optionalKey(Generation),
   /** The version that `config accept` lets in once. */
   accepted: Schema.optionalKey(Schema.Struct({ version: Version, at: Millis }))
 })
 export type ConfigState = typeof ConfigState.Type
+
+const MAX_LEFT = 20
+
+/** The state once a generation is gone back from: its version stays out, and what it was is remembered. */
+export const afterLeaving = (
+  state: ConfigState,
+  left: { readonly generation: number; readonly version: number | undefined; readonly installedAt: number | undefined },
+  cause: "rollback" | "gateway",
+  at: number
+): ConfigState => {
+  const { generation, installedAt = null, version } = left
+  const entry = { generation, version: version ?? null, installedAt, cause, at }
+  return {
+    ...state,
+    left: [...(state.left ?? []), entry].slice(-MAX_LEFT),
+    ...(version === undefined
+      ? {}
+      : { keptOut: { version: Math.max(version, state.keptOut?.version ?? 0), generation, cause, at } })
+  }
+}
 
 /** Whether installs and repairs are suspended at a time. */
 export const isHeld = (state: ConfigState, now: number): boolean =>

@@ -3,6 +3,7 @@
  * committed → signalled, and → applied where the gateway reports the version it runs.
  */
 import { Clock, Effect } from "effect"
+import { afterLeaving } from "../../domain/gatewayConfig/state.ts"
 import type { ConfigStore, ConfigStoreError } from "../../services/ConfigStore.ts"
 import type { Gateway, GatewayError } from "../../services/Gateway.ts"
 import type { ReloadOutcome } from "../../services/Metrics.ts"
@@ -87,14 +88,12 @@ const goBack = (store: Store, gateway: Gateway["Service"], generation: number, v
     const now = yield* Clock.currentTimeMillis
     const back = yield* store.locked(
       Effect.gen(function* () {
-        const { generation: current, state } = yield* store.read
+        const { generation: current, record, state } = yield* store.read
         const target = state.settled?.generation
         if (current !== generation || target === undefined || target === generation) return undefined
         // The decision is on disk before the files change: a tick after a crash must not install the version again.
-        yield* store.update(({ settled: _, ...rest }) => ({
-          ...rest,
-          keptOut: { version: Math.max(version, rest.keptOut?.version ?? 0), generation, cause: "gateway", at: now }
-        }))
+        const left = { generation, version, installedAt: record?.installedAt }
+        yield* store.update(({ settled: _, ...rest }) => afterLeaving(rest, left, "gateway", now))
         return yield* store.revert(target)
       })
     )
