@@ -16,7 +16,8 @@ import { printAside } from "./output.ts"
 /** Redis cannot be asked, or refuses. */
 export class RedisUnusable extends Schema.TaggedError<RedisUnusable>()("RedisUnusable", { problem: Schema.String }) {
   override get message(): string {
-    return `Redis: ${printable(this.problem)}`
+    const problem = printable(this.problem)
+    return problem.startsWith("Redis ") ? problem : `Redis: ${problem}`
   }
 }
 

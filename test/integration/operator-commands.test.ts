@@ -375,7 +375,7 @@ describe("what a command needs", () => {
       err: [expect.stringContaining("REDIS_URL: memory: exists only inside the service's process")]
     })
     const nobody = await commandLine({ REDIS_URL: `redis://127.0.0.1:${await freePort()}` }, "dlq", "list")
-    expect(nobody).toMatchObject({ ok: false, err: [expect.stringMatching(/^Redis: .*ECONNREFUSED/)] })
+    expect(nobody).toMatchObject({ ok: false, err: [expect.stringMatching(/^Redis at .*ECONNREFUSED/)] })
     const refused = await commandLine({ REDIS_URL: redis.url.replace("//", "//who:secret-word@") }, "dlq", "list")
     expect(refused).toMatchObject({ ok: false, err: [expect.stringContaining("WRONGPASS")] })
     expect(JSON.stringify(refused)).not.toContain("secret-word")
