@@ -1,5 +1,5 @@
 /** The collector: takes a consumer name, runs all loops under it, and begins anew when the name is lost. */
-import { Cause, Deferred, Duration, Effect, Exit, Fiber, FiberSet, Schema, type Scope } from "effect"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, FiberSet, Schema, type Scope, Semaphore } from "effect"
 import type { CollectorOptions } from "../domain/options/options.ts"
 import { EventStreams } from "../services/EventStreams.ts"
 import type { EventStreamsError } from "../services/EventStreamsError.ts"
@@ -136,6 +136,7 @@ const openRun = (
       availability,
       logThrottle: availability.logThrottle,
       lease,
+      turns: Semaphore.makeUnsafe(1),
       requests: { inFlight: 0 },
       acknowledge: makeAcknowledge({ streams, consumer, availability, fork }),
       start: (entry, granted, work) => {

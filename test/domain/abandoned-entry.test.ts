@@ -1,21 +1,24 @@
+import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import { clip, decodeAbandonedEntry, encodeAbandonedEntry } from "../../src/domain/delivery/dlq.ts"
-import { eventFields, type FlatFields } from "../../src/domain/events/entry.ts"
+import { eventFields, type FlatFields, keptEvent } from "../../src/domain/events/entry.ts"
+
+const abandonedFor = (problem: string | undefined) => ({
+  reason: problem === undefined ? ("exhausted" as const) : ("invalid" as const),
+  attempts: 0,
+  origin_stream: "s",
+  origin_id: "1-1",
+  first_failed_at: 1,
+  abandoned_at: 1,
+  error_code: "INVALID",
+  error_message: problem === undefined ? "nothing is wrong" : clip(problem)
+})
 
 /** The fields of an event as they come out of the abandoned stream, where they were given up for what is wrong with them. */
 const there = (fields: FlatFields): FlatFields => {
   const read = eventFields(fields)
-  const abandoned = {
-    reason: Result.isFailure(read) ? ("invalid" as const) : ("exhausted" as const),
-    attempts: 0,
-    origin_stream: "s",
-    origin_id: "1-1",
-    first_failed_at: 1,
-    abandoned_at: 1,
-    error_code: "INVALID",
-    error_message: Result.isFailure(read) ? clip(read.failure.message) : "nothing is wrong"
-  }
+  const abandoned = abandonedFor(Result.isFailure(read) ? read.failure.message : undefined)
   const decoded = decodeAbandonedEntry(encodeAbandonedEntry(abandoned, fields))
   assert(Result.isSuccess(decoded))
   return decoded.success.event
@@ -47,5 +50,40 @@ describe("an abandoned event's fields", () => {
   it("stay invalid where a name occurs again beside one that looks like it", () => {
     assert(Result.isFailure(eventFields(there(["a", "1", "a", "2", "a#2", "3"]))))
     assert(Result.isFailure(eventFields(there(["a", "1", "a#2", "2", "a", "3"]))))
+  })
+})
+
+describe("an abandoned event that is too large", () => {
+  const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
+
+  it("is kept whole up to 1 MiB", () => {
+    const fields = ["a", "x".repeat(1_048_575)]
+    assert.deepStrictEqual(keptEvent(fields, sha256), { event: fields, truncated: undefined })
+  })
+
+  it("keeps the first 4 KiB of each field in whole characters, and what it was in all", () => {
+    const fields = ["a", "x".repeat(1_048_576), "b", "é".repeat(3_000), "c", `x${"😀".repeat(2_000)}`, "d", "short"]
+    const { event, truncated } = keptEvent(fields, sha256)
+    const kept = ["a", "x".repeat(4_096), "b", "é".repeat(2_048), "c", `x${"😀".repeat(1_023)}`, "d", "short"]
+    assert.deepStrictEqual(event, kept)
+    const text = fields.join("")
+    assert.deepStrictEqual(truncated, { bytes: Buffer.byteLength(text), sha256: sha256(text) })
+    const entry = encodeAbandonedEntry(abandonedFor("entry: must be at most 1 MiB"), event, truncated)
+    assert.strictEqual(entry[4], "truncated")
+    const decoded = decodeAbandonedEntry(entry)
+    assert(Result.isSuccess(decoded))
+    assert.deepStrictEqual(decoded.success.truncated, truncated)
+    assert.deepStrictEqual(decoded.success.event, event)
+  })
+
+  it("with a hundred thousand fields it takes no longer than others", () => {
+    for (const name of [(i: number) => `${i}`, () => "a"]) {
+      const fields = Array.from({ length: 200_000 }, (_, i) => (i % 2 === 0 ? name(i) : ""))
+      const started = performance.now()
+      const { event, truncated } = keptEvent(fields, sha256)
+      encodeAbandonedEntry(abandonedFor("entry: must have at most 256 fields"), event, truncated)
+      assert.isBelow(performance.now() - started, 500)
+      assert.strictEqual(event.length, 512)
+    }
   })
 })

@@ -94,6 +94,17 @@ describe("the request's body", () => {
     assert.deepStrictEqual(body(transcribed({ metadata: text })).metadata, metadata)
   })
 
+  it("numbers that a double does not hold are passed on as they were written", () => {
+    const long = '{"id":12345678901234567891,"share":0.12345678901234567891,"vast":[1e400,-1e309]}'
+    const sent = (fields: FlatFields, kind = transcribe) =>
+      new TextDecoder().decode(Result.getOrThrow(kind.prepare(fields, context)).body)
+    assert.include(sent(transcribed({ metadata: long })), `"metadata":${long}`)
+    assert.include(sent(processed({ result: long }), process), `"result":${long}`)
+    const data = `${JSON.stringify(dataEvent).slice(0, -1)},"metadata":${long},"tag":${long}}`
+    assert.include(sent(["data", data]), `"metadata":${long}`)
+    assert.include(sent(["data", data]), `"attributes":{"tag":${long}}`)
+  })
+
   it("a field data next to others is a field like any other", () => {
     assert.deepStrictEqual(body(transcribed({ data: "{}" })).attributes, { data: "{}" })
   })
@@ -211,9 +222,9 @@ describe("what the contract does not allow", () => {
     [{ metadata: "[]" }, /^metadata: must be a JSON object/],
     [{ metadata: "{" }, /^metadata: must be a JSON object/],
     [{ metadata: "null" }, /^metadata: must be a JSON object/],
-    [{ metadata: '{"deep":[{"n":1e400}]}' }, /^metadata: must be a JSON object, its numbers within the range/],
-    [{ metadata: `{"n":${"1".repeat(230)}e90}` }, /^metadata: must be a JSON object, its numbers within the range/],
-    [{ metadata: `{"n":-${"9".repeat(400)}}` }, /^metadata: must be a JSON object, its numbers within the range/],
+    [{ metadata: "12345678901234567890" }, /^metadata: must be a JSON object/],
+    [{ metadata: `{"deep":${"[".repeat(64)}${"]".repeat(64)}}` }, /^metadata: must be .* at most 64 levels deep/],
+    [{ metadata: `{"wide":[${"1,".repeat(9_999)}1]}` }, /^metadata: must be .* at most 10,000 members/],
     [{ metadata: '{"session_id":"other"}' }, /^metadata: its session_id/],
     [{ metadata: '{"session_id":1}' }, /^metadata: its session_id/],
     [{ metadata_sha256: "00" }, /^metadata_sha256: must be the hex SHA-256/],
@@ -232,7 +243,7 @@ describe("what the contract does not allow", () => {
     [{ result: "" }, /^result: must be a non-empty/],
     [{ result: "{}" }, /^result: must be a non-empty/],
     [{ result: "{broken" }, /^result: must be a non-empty/],
-    [{ result: '{"n":1e400}' }, /^result: must be a non-empty .* range of a double/]
+    [{ result: `{"a":${"[".repeat(64)}${"]".repeat(64)}}` }, /^result: must be a non-empty .* 64 levels deep/]
   ]
   it.each(processRows)("process %j", (more, message) => {
     assert.match(problem(processed(more), process), message)
@@ -243,7 +254,10 @@ describe("what the contract does not allow", () => {
     ["[]", /^data: must be a JSON object/],
     ["null", /^data: must be a JSON object/],
     ['{"__proto__":1}', /^__proto__/],
-    [JSON.stringify({ ...dataEvent, tags: [0] }).replace("[0]", "[-1e309]"), /^tags: must not hold a number beyond/],
+    ["12345678901234567890", /^data: must be a JSON object/],
+    ['{"a":'.repeat(65), /^data: must not be nested deeper than 64 levels/],
+    [`{"a":[${"1,".repeat(10_000)}1]}`, /^data: must have at most 10,000 members/],
+    [JSON.stringify({ ...dataEvent, user_id: 0 }).replace(":0", ":12345678901234567890"), /^user_id: must be a string/],
     [JSON.stringify({ ...dataEvent, audio_seconds: "10.5" }), /^audio_seconds: must be a number/],
     [JSON.stringify({ ...dataEvent, user_id: 7 }), /^user_id: must be a string/],
     [JSON.stringify({ ...dataEvent, metadata: "{}" }), /^metadata: must be a JSON object/],

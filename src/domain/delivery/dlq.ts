@@ -1,7 +1,15 @@
-/** Entries of the DLQ and of the abandoned stream: two fields each, both JSON (contract section 5). */
+/** Entries of the DLQ and of the abandoned stream: two fields each, both JSON, and a third of what is not kept whole (contract section 5). */
 import { Result, Schema } from "effect"
-import { type FlatFields, fieldsToObject, InvalidEvent, invalidToFields, objectToFields } from "../events/entry.ts"
+import {
+  type FlatFields,
+  fieldsToObject,
+  InvalidEvent,
+  invalidToFields,
+  objectToFields,
+  type Truncated
+} from "../events/entry.ts"
 import { invalidEvent } from "../events/eventKind.ts"
+import { jsonLimitProblem } from "../json/jsonLimits.ts"
 import { maxAttempts } from "./retry.ts"
 
 const Millis = Schema.Int
@@ -36,13 +44,32 @@ export type Abandoned = typeof Abandoned.Type
 
 const EventObject = Schema.Record(Schema.String, Schema.String)
 
-const DlqFields = Schema.Struct({ retry: Schema.fromJsonString(Retry), event: Schema.fromJsonString(EventObject) })
+/** Anybody may have written it, so its size and shape are told before it is parsed. */
+const JsonText = (maxLength: number) =>
+  Schema.String.check(
+    Schema.makeFilter((text: string) =>
+      text.length > maxLength ? `must be at most ${maxLength} characters` : jsonLimitProblem(text)
+    )
+  )
+
+/** What is said of an event is short. */
+const Said = JsonText(65_536)
+/** An event of 1 MiB, each of its characters escaped. */
+const EventText = JsonText(8 * 1_048_576)
+
+const DlqRetry = Schema.Struct({ retry: Said.pipe(Schema.decodeTo(Schema.fromJsonString(Retry))) })
+const DlqFields = Schema.Struct({
+  ...DlqRetry.fields,
+  event: EventText.pipe(Schema.decodeTo(Schema.fromJsonString(EventObject)))
+})
 const AbandonedFields = Schema.Struct({
-  abandoned: Schema.fromJsonString(Abandoned),
-  event: Schema.fromJsonString(EventObject)
+  abandoned: Said.pipe(Schema.decodeTo(Schema.fromJsonString(Abandoned))),
+  event: EventText.pipe(Schema.decodeTo(Schema.fromJsonString(EventObject))),
+  truncated: Schema.optionalKey(Schema.fromJsonString(Schema.Struct({ bytes: Schema.Int, sha256: Schema.String })))
 })
 
 const decodeDlq = Schema.decodeUnknownResult(DlqFields)
+const decodeRetry = Schema.decodeUnknownResult(DlqRetry)
 const decodeAbandoned = Schema.decodeUnknownResult(AbandonedFields)
 
 const maxErrorMessage = 1_024
@@ -57,12 +84,25 @@ export const encodeDlqEntry = (retry: Retry, event: FlatFields): FlatFields => [
   JSON.stringify(fieldsToObject(event))
 ]
 
-export const encodeAbandonedEntry = (abandoned: Abandoned, event: FlatFields): FlatFields => [
+export const encodeAbandonedEntry = (
+  abandoned: Abandoned,
+  event: FlatFields,
+  truncated?: Truncated | undefined
+): FlatFields => [
   "abandoned",
   JSON.stringify(abandoned),
   "event",
-  JSON.stringify(fieldsToObject(event))
+  JSON.stringify(fieldsToObject(event)),
+  ...(truncated === undefined ? [] : ["truncated", JSON.stringify(truncated)])
 ]
+
+/** When a DLQ entry is due, in epoch milliseconds; undefined where it does not say so. Its event is not looked at. */
+export const dueTimeOf = (fields: FlatFields): number | undefined => {
+  const [first, retry] = fields[0] === "retry" ? fields : fields.slice(2)
+  if (first !== "retry") return undefined
+  const decoded = decodeRetry({ retry })
+  return Result.isSuccess(decoded) ? decoded.success.retry.not_before : undefined
+}
 
 /** A DLQ entry decoded: the retry's data and the original entry's fields. */
 export const decodeDlqEntry = (
@@ -80,10 +120,13 @@ export const decodeDlqEntry = (
 /** An abandoned entry decoded. */
 export const decodeAbandonedEntry = (
   fields: FlatFields
-): Result.Result<{ readonly abandoned: Abandoned; readonly event: FlatFields }, InvalidEvent> => {
+): Result.Result<
+  { readonly abandoned: Abandoned; readonly event: FlatFields; readonly truncated: Truncated | undefined },
+  InvalidEvent
+> => {
   const decoded = decodeAbandoned(fieldsToObject(fields))
   if (Result.isFailure(decoded)) return Result.fail(invalidEvent(decoded.failure.issue))
-  const { abandoned, event } = decoded.success
+  const { abandoned, event, truncated } = decoded.success
   const isSaid = (message: string) => abandoned.reason === "invalid" && clip(message) === abandoned.error_message
-  return Result.succeed({ abandoned, event: invalidToFields(event, isSaid) })
+  return Result.succeed({ abandoned, event: invalidToFields(event, isSaid), truncated })
 }

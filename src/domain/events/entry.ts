@@ -1,5 +1,7 @@
 /** Entries of Redis streams as they stand there, before anything about them is trusted (contract section 3). */
 import { Result, Schema } from "effect"
+import { jsonLimitProblem } from "../json/jsonLimits.ts"
+import { isLongNumber, parseLossless } from "../json/losslessJson.ts"
 import { cut } from "../text/printable.ts"
 
 /** An entry's fields as Redis gives them: name, value, name, value, … */
@@ -62,11 +64,12 @@ const isTooLarge = (fields: FlatFields): boolean => {
   return bytes > maxBytes
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+/** Whether a parsed JSON value is an object. */
+export const isJsonObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !isLongNumber(value)
 
-/** Whether a value that was parsed from JSON holds a number beyond a double's range: it would be sent as `null`. */
-export const overflows = (value: unknown): boolean => {
+/** Whether a value of plain `JSON.parse` holds a number beyond a double's range: it would be sent as `null`. */
+const overflows = (value: unknown): boolean => {
   const unseen = [value]
   for (let at = unseen.pop(); at !== undefined; at = unseen.pop()) {
     if (typeof at === "number" && !Number.isFinite(at)) return true
@@ -104,14 +107,18 @@ const repeatedName = (json: string): string => {
   return "data"
 }
 
-const parseData = (text: string): Result.Result<EventFields, InvalidEvent> => {
+type ParseJson = (text: string) => unknown
+
+const parseData = (text: string, parse: ParseJson): Result.Result<EventFields, InvalidEvent> => {
+  const excess = jsonLimitProblem(text)
+  if (excess !== undefined) return invalid("data", excess)
   let parsed: unknown
   try {
-    parsed = JSON.parse(text)
+    parsed = parse(text)
   } catch {
     return invalid("data", "must be a JSON object, but is not JSON")
   }
-  if (!isObject(parsed)) return invalid("data", "must be a JSON object")
+  if (!isJsonObject(parsed)) return invalid("data", "must be a JSON object")
   const names = Object.keys(parsed)
   if (names.length > maxFields) return invalid("data", `must have at most ${maxFields} fields`)
   if (names.includes("__proto__")) return invalid("__proto__", "is not allowed as a field name")
@@ -121,8 +128,11 @@ const parseData = (text: string): Result.Result<EventFields, InvalidEvent> => {
   return Result.succeed({ form: "data", values: parsed })
 }
 
-/** The fields of an entry by name, or the structural rule that it breaks. */
-export const eventFields = (fields: FlatFields): Result.Result<EventFields, InvalidEvent> => {
+/** The fields of an entry by name, or the structural rule that it breaks. Numbers in `data` keep their digits, unless parsed otherwise. */
+export const eventFields = (
+  fields: FlatFields,
+  parse: ParseJson = parseLossless
+): Result.Result<EventFields, InvalidEvent> => {
   if (fields.length > 2 * maxFields) return invalid("entry", `must have at most ${maxFields} fields`)
   if (isTooLarge(fields)) return invalid("entry", "must be at most 1 MiB")
   const values: Record<string, unknown> = {}
@@ -136,7 +146,7 @@ export const eventFields = (fields: FlatFields): Result.Result<EventFields, Inva
     values[name] = value
   }
   const data = values.data
-  if (fields.length === 2 && typeof data === "string") return parseData(data)
+  if (fields.length === 2 && typeof data === "string") return parseData(data, parse)
   return Result.succeed({ form: "flat", values })
 }
 
@@ -146,13 +156,56 @@ export const eventFields = (fields: FlatFields): Result.Result<EventFields, Inva
  */
 export const fieldsToObject = (fields: FlatFields): Record<string, string> => {
   const seen = new Map<string, string>()
+  const times = new Map<string, number>()
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const name = fields[i] ?? ""
     let unique = name
-    for (let n = 2; seen.has(unique); n++) unique = `${name}#${n}`
+    // From where the last of this name was: from 2 on each time would be quadratic.
+    for (let n = (times.get(name) ?? 1) + 1; seen.has(unique); n++) {
+      unique = `${name}#${n}`
+      times.set(name, n)
+    }
     seen.set(unique, fields[i + 1] ?? "")
   }
   return Object.fromEntries(seen)
+}
+
+/** What an entry that is not kept whole was. */
+export interface Truncated {
+  /** Of all names and values. */
+  readonly bytes: number
+  /** Hex, over the names and values one after the other. */
+  readonly sha256: string
+}
+
+/** More fields than this take too long to be made an object of. */
+const mostWhole = 4_096
+const keptBytes = 4_096
+
+/** The first bytes of a text that make whole characters. */
+const firstBytes = (text: string): string => {
+  let kept = text.slice(0, keptBytes)
+  for (let over = utf8Length(kept) - keptBytes; over > 0; over = utf8Length(kept) - keptBytes) {
+    kept = kept.slice(0, -Math.ceil(over / 3))
+  }
+  return kept.length < text.length && /[\ud800-\udbff]$/.test(kept) ? kept.slice(0, -1) : kept
+}
+
+/**
+ * What is kept of an event that is given up: all of it, or of one too large the first 4 KiB of each field, and of those as
+ * many as a valid event may have.
+ */
+export const keptEvent = (
+  fields: FlatFields,
+  sha256: (text: string) => string
+): { readonly event: FlatFields; readonly truncated: Truncated | undefined } => {
+  if (fields.length <= 2 * mostWhole && !isTooLarge(fields)) return { event: fields, truncated: undefined }
+  let bytes = 0
+  for (const text of fields) bytes += utf8Length(text)
+  return {
+    event: fields.slice(0, 2 * maxFields).map(firstBytes),
+    truncated: { bytes, sha256: sha256(fields.join("")) }
+  }
 }
 
 /** The inverse of {@link fieldsToObject}, of fields whose names all differ. */

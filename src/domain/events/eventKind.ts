@@ -149,7 +149,8 @@ export const make = <A, I>(options: {
     name: options.name,
     stream: options.stream,
     prepare: (fields, { source }) =>
-      Result.flatMap(eventFields(fields), (read) => {
+      // A schema of the host's expects plain numbers.
+      Result.flatMap(eventFields(fields, JSON.parse), (read) => {
         const described = describe(() => Result.map(decode(read.values), (event) => options.request(event, source)))
         return Result.flatMap(described, (request) => {
           if (!isRequest(request)) return broken("entry", "must make a request: its kind gives no path and key")

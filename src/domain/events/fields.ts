@@ -1,6 +1,8 @@
 /** Schemas of an event's fields in both forms (contract section 3). A check's message is the rule that it holds. */
 import { Effect, Schema, SchemaGetter, SchemaIssue } from "effect"
-import { type Form, overflows } from "./entry.ts"
+import { jsonLimitProblem } from "../json/jsonLimits.ts"
+import { nearestDouble, parseLossless } from "../json/losslessJson.ts"
+import { type Form, isJsonObject } from "./entry.ts"
 
 const rule = (message: string) => new SchemaIssue.InvalidValue({ message })
 
@@ -44,9 +46,10 @@ const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
 const NumberIn = (form: Form) =>
   form === "data"
-    ? parsed(Schema.Unknown, Schema.Finite, "must be a number", (value) =>
-        typeof value === "number" && Number.isFinite(value) ? value : undefined
-      )
+    ? parsed(Schema.Unknown, Schema.Finite, "must be a number", (value) => {
+        const number = nearestDouble(value)
+        return Number.isFinite(number) ? number : undefined
+      })
     : parsed(aString, Schema.Finite, "must be a number in JSON's grammar", (text) =>
         jsonNumber.test(text) ? Number(text) : undefined
       )
@@ -122,36 +125,31 @@ export const Time = (form: Form): Schema.Codec<number, unknown> =>
 /** A JSON object that an event carries. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
-const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 const parseObject = (text: string): JsonObject | undefined => {
+  if (jsonLimitProblem(text) !== undefined) return undefined
   try {
-    const value: unknown = JSON.parse(text)
-    return isObject(value) && !overflows(value) ? value : undefined
+    const value = parseLossless(text)
+    return isJsonObject(value) ? value : undefined
   } catch {
     return undefined
   }
 }
 
-const AnyObject = Schema.declare(isObject).annotate({ message: "must be a JSON object" })
+const limits = "nested at most 64 levels deep and of at most 10,000 members in all"
+
+const AnyObject = Schema.declare(isJsonObject).annotate({ message: "must be a JSON object" })
 
 export const JsonObjectIn = (form: Form): Schema.Codec<JsonObject, unknown> =>
   form === "data"
     ? (AnyObject as Schema.Codec<JsonObject, unknown>)
-    : (parsed(
-        aString,
-        AnyObject,
-        "must be a JSON object, its numbers within the range of a double",
-        parseObject
-      ) as Schema.Codec<JsonObject, unknown>)
+    : (parsed(aString, AnyObject, `must be a JSON object, ${limits}`, parseObject) as Schema.Codec<JsonObject, unknown>)
 
-const resultRule = "must be a non-empty string or a non-empty JSON object, its numbers within the range of a double"
+const resultRule = `must be a non-empty string or a non-empty JSON object, ${limits}`
 
 const checkResult = (value: unknown): string | JsonObject | undefined =>
   typeof value === "string" && value.length > 0
     ? value
-    : isObject(value) && Object.keys(value).length > 0
+    : isJsonObject(value) && Object.keys(value).length > 0
       ? value
       : undefined
 

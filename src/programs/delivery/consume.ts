@@ -1,6 +1,6 @@
 /** Reads one stream: as many new entries as can be worked on, never more (contract section 6, "Bounded"). */
-import { Clock, Duration, Effect, Metric, Result, Schedule } from "effect"
-import { decodeDlqEntry } from "../../domain/delivery/dlq.ts"
+import { Clock, Duration, Effect, Metric, Schedule } from "effect"
+import { dueTimeOf } from "../../domain/delivery/dlq.ts"
 import type { StreamEntry, StreamReader } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
@@ -102,9 +102,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
 /** Reads new DLQ entries and holds them until they are due; holding takes no permit. */
 const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader): Reads => {
   const hold = ({ fields, id }: StreamEntry, now: number): void => {
-    if (run.owned.has(stream, id)) return
-    const decoded = decodeDlqEntry(fields)
-    run.owned.hold(freshEntry(stream, id), Result.isSuccess(decoded) ? decoded.success.retry.not_before : now)
+    if (!run.owned.has(stream, id)) run.owned.hold(freshEntry(stream, id), dueTimeOf(fields) ?? now)
   }
 
   const readIn = (manner: Manner): Effect.Effect<boolean, EventStreamsError> =>

@@ -264,14 +264,37 @@ const work = (run: CollectorRun, entry: OwnedEntry, fields: FlatFields, span: Pr
   })
 }
 
+/** From so many characters on an entry takes milliseconds to read, check and write. */
+const large = 65_536
+
+const isLarge = (fields: FlatFields): boolean => {
+  let characters = 0
+  for (const text of fields) characters += text.length
+  return characters >= large
+}
+
+/** Large entries begin one after the other, each in a turn of the event loop of its own: all at once would block it. */
+const workInTurn = (
+  run: CollectorRun,
+  entry: OwnedEntry,
+  fields: FlatFields,
+  span: ProcessSpan
+): Effect.Effect<void> =>
+  isLarge(fields)
+    ? Effect.andThen(
+        run.turns.withPermit(Effect.yieldNow),
+        Effect.suspend(() => work(run, entry, fields, span))
+      )
+    : work(run, entry, fields, span)
+
 /** Works on an entry to its end: delivered, moved, held again, or dropped because it is another consumer's. */
 export const deliver = (run: CollectorRun, entry: OwnedEntry, fields: FlatFields): Effect.Effect<void> =>
-  processing(run, entry, (span) => work(run, entry, fields, span))
+  processing(run, entry, (span) => workInTurn(run, entry, fields, span))
 
 /** The same for an entry that was held: its fields are fetched first. */
 export const takeUpAndDeliver = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
   processing(run, entry, (span) =>
     Effect.flatMap(takeUp(run, entry), (fields) =>
-      fields === undefined ? Effect.void : work(run, entry, fields, span)
+      fields === undefined ? Effect.void : workInTurn(run, entry, fields, span)
     )
   )

@@ -1,6 +1,6 @@
 /** Entries found pending: this consumer's own after a start or a lost answer, or taken over from another. */
-import { Clock, Effect, Result } from "effect"
-import { decodeDlqEntry } from "../../domain/delivery/dlq.ts"
+import { Clock, Effect } from "effect"
+import { dueTimeOf } from "../../domain/delivery/dlq.ts"
 import type { PendingEntry } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { Waiter } from "../redis/changeSignal.ts"
@@ -24,10 +24,7 @@ const dueAt = (
   now: number
 ): Effect.Effect<number, EventStreamsError> =>
   isDlq(stream)
-    ? Effect.map(run.streams.range(stream.key, id, id, 1), ([entry]) => {
-        const decoded = entry === undefined ? undefined : decodeDlqEntry(entry.fields)
-        return decoded !== undefined && Result.isSuccess(decoded) ? decoded.success.retry.not_before : now
-      })
+    ? Effect.map(run.streams.range(stream.key, id, id, 1), ([entry]) => dueTimeOf(entry?.fields ?? []) ?? now)
     : Effect.succeed(now)
 
 /** Holds pending entries that this process does not know yet: how many they were. */

@@ -59,13 +59,16 @@ export interface AbandonedItem {
   readonly abandoned: Abandoned | undefined
   readonly event: FlatFields
   readonly eventId: string | undefined
+  /** False where the event was too large for all of it to be kept. */
+  readonly isWhole: boolean
 }
 
 export const abandonedItem = (stream: string, { fields, id }: StreamEntry): AbandonedItem => {
   const decoded = decodeAbandonedEntry(fields)
-  if (Result.isFailure(decoded)) return { stream, id, abandoned: undefined, event: fields, eventId: undefined }
-  const { abandoned, event } = decoded.success
-  return { stream, id, abandoned, event, eventId: eventIdOf(event) }
+  if (Result.isFailure(decoded))
+    return { stream, id, abandoned: undefined, event: fields, eventId: undefined, isWhole: true }
+  const { abandoned, event, truncated } = decoded.success
+  return { stream, id, abandoned, event, eventId: eventIdOf(event), isWhole: truncated === undefined }
 }
 
 /** An entry of the DLQ; `retry` is undefined where it does not decode. */
@@ -105,10 +108,10 @@ type Readable = AbandonedItem & { readonly abandoned: Abandoned }
 
 /**
  * An entry that a replay can put back: not one that does not decode, as there is no knowing where it came from, nor one
- * of so many fields that the script would fail, and with it the replay of all that come after.
+ * whose event was not kept whole, nor one of so many fields that the script would fail, and with it the replay of all that come after.
  */
 const isReadable = (item: AbandonedItem): item is Readable =>
-  item.abandoned !== undefined && item.event.length <= mostTexts
+  item.abandoned !== undefined && item.isWhole && item.event.length <= mostTexts
 
 /** What a replay does with an entry: puts it back, or leaves it and why. */
 export type Fate = { readonly _tag: "PutBack"; readonly item: Readable } | { readonly _tag: "Unreadable" | "NoReader" }

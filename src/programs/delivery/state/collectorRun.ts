@@ -1,4 +1,4 @@
-import type { Effect } from "effect"
+import type { Effect, Semaphore } from "effect"
 import type { CollectorOptions } from "../../../domain/options/options.ts"
 import type { Consumer, EventStreams } from "../../../services/EventStreams.ts"
 import type { JobsApi } from "../../../services/JobsApi.ts"
@@ -66,6 +66,8 @@ export interface CollectorRun {
   readonly availability: RedisAvailability
   readonly logThrottle: LogThrottle
   readonly lease: LeaseState
+  /** Whose turn it is among entries that take long to read. */
+  readonly turns: Semaphore.Semaphore
   /** Requests to the API under way. */
   readonly requests: { inFlight: number }
   /** Acknowledges a finished entry, together with others of its stream that finish at the same time. */
