@@ -1,7 +1,9 @@
 /** Entries of Redis streams as they stand there, before anything about them is trusted (contract section 3). */
 import { Result, Schema } from "effect"
+import { Hex } from "effect/encoding"
 import { jsonLimitProblem } from "../json/jsonLimits.ts"
 import { isLongNumber, parseLossless } from "../json/losslessJson.ts"
+import { bytesOfText } from "../text/escapedBytes.ts"
 import { cut } from "../text/printable.ts"
 
 /** An entry's fields as Redis gives them: name, value, name, value, … */
@@ -197,14 +199,14 @@ const firstBytes = (text: string): string => {
  */
 export const keptEvent = (
   fields: FlatFields,
-  sha256: (text: string) => string
+  sha256: (bytes: Uint8Array) => Uint8Array
 ): { readonly event: FlatFields; readonly truncated: Truncated | undefined } => {
   if (fields.length <= 2 * mostWhole && !isTooLarge(fields)) return { event: fields, truncated: undefined }
   let bytes = 0
   for (const text of fields) bytes += utf8Length(text)
   return {
     event: fields.slice(0, 2 * maxFields).map(firstBytes),
-    truncated: { bytes, sha256: sha256(fields.join("")) }
+    truncated: { bytes, sha256: Hex.encode(sha256(bytesOfText(fields.join("")))) }
   }
 }
 

@@ -1,12 +1,10 @@
 /** The only code that ends an entry: acknowledges it, moves it to the DLQ, or moves it to the abandoned stream. */
 import { Clock, Effect, Metric } from "effect"
-import { Hex } from "effect/encoding"
 import { clip, encodeAbandonedEntry, encodeDlqEntry, type Retry } from "../../domain/delivery/dlq.ts"
 import { type FlatFields, keptEvent } from "../../domain/events/entry.ts"
 import type { Source } from "../../domain/events/eventKind.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
 import * as Metrics from "../../services/Metrics.ts"
-import { bytesOfText } from "../../services/Redis.ts"
 import { Waiter } from "../redis/changeSignal.ts"
 import { retryUntilDone } from "../redis/retryRedis.ts"
 import { groupAway, retryForever } from "../redis/schedules.ts"
@@ -139,7 +137,7 @@ export const abandon = (
   Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const message = clip(end.errorMessage)
-    const { event, truncated } = keptEvent(eventAttempts.event, (text) => Hex.encode(run.sha256(bytesOfText(text))))
+    const { event, truncated } = keptEvent(eventAttempts.event, run.sha256)
     const moved = yield* move(
       run,
       entry,
