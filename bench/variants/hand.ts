@@ -6,8 +6,9 @@ import { makeDeliver } from "./delivery.ts"
 type Batch = ReadonlyArray<readonly [string, ReadonlyArray<readonly [string, ReadonlyArray<string>]>]>
 
 await runVariant(async (config) => {
-  const reader = new Redis(config.redisPort)
-  const writer = new Redis(config.redisPort)
+  // The protocol that the service speaks as well; its replies are read below.
+  const reader = new Redis({ port: config.redisPort, protocol: 2 })
+  const writer = new Redis({ port: config.redisPort, protocol: 2 })
   const deliver = makeDeliver(config)
 
   const handle = async (id: string, flat: ReadonlyArray<string>) => {
