@@ -134,10 +134,8 @@ const openRun = (
       gate,
       apiRecord,
       availability,
-      logThrottle: availability.logThrottle,
       lease,
       turns: Semaphore.makeUnsafe(1),
-      requests: { inFlight: 0 },
       acknowledge: makeAcknowledge({ streams, consumer, availability, fork }),
       start: (entry, granted, work) => {
         fork(

@@ -10,7 +10,7 @@ import { retryUntilDone } from "../redis/retryRedis.ts"
 import { logEntry } from "./logEntry.ts"
 import { drop, dropDeleted } from "./lostEntries.ts"
 import { abandon, ageSeconds, type EventAttempts, finish, ownershipOf, retryLater } from "./settle.ts"
-import type { CollectorRun } from "./state/collectorRun.ts"
+import type { CollectorRun, RunDeliveries } from "./state/collectorRun.ts"
 import type { OwnedEntry } from "./state/ownedEntry.ts"
 import { noteOutcome, noteRequest, type ProcessSpan, passOn, processing } from "./tracing.ts"
 
@@ -84,7 +84,7 @@ const prepare = (
   )
 }
 
-const notePause = (run: CollectorRun, result: AttemptResult, now: number): void => {
+const notePause = (run: RunDeliveries, result: AttemptResult, now: number): void => {
   if (result._tag === "Failed" && result.status === 429 && result.retryAfterMs !== undefined) {
     run.gate.pause(now + result.retryAfterMs)
   }
@@ -197,11 +197,11 @@ const attempt = (
     const attemptNumber = attemptsBefore + 1
     const traceparent = span === undefined ? passOn(run, request, attemptNumber, started) : undefined
     noteRequest(span, request, attemptNumber)
-    run.requests.inFlight += 1
+    run.apiRecord.inFlight += 1
     const delivery = Effect.onExit(
       run.api.deliver({ path, body, idempotencyKey: eventId, attempt: attemptNumber, traceparent }),
       () => {
-        run.requests.inFlight -= 1
+        run.apiRecord.inFlight -= 1
         return Effect.void
       }
     )

@@ -3,7 +3,7 @@ import { Clock, Effect } from "effect"
 import { Waiter } from "../redis/changeSignal.ts"
 import { repeatSteps, waiting } from "../supervision/loop.ts"
 import { takeUpAndDeliver } from "./deliver.ts"
-import type { CollectorRun } from "./state/collectorRun.ts"
+import type { CollectorRun, RunDeliveries } from "./state/collectorRun.ts"
 import { isSuspect, type OwnedEntry } from "./state/ownedEntry.ts"
 
 export const loopName = "dispatch"
@@ -23,10 +23,10 @@ type Next =
  * Whether a probe should be an event that was never tried. Every second one is: what waits may be all bad events, which
  * opened the circuit by themselves, and no good one would ever be read. No more are fetched than there are permits.
  */
-const wantsFresh = ({ gate, owned, permits }: CollectorRun): boolean =>
+const wantsFresh = ({ gate, owned, permits }: RunDeliveries): boolean =>
   gate.probes % 2 === 1 && owned.peek()?.due !== "first" && owned.held - owned.heldOfDlq < permits.total
 
-const next = (run: CollectorRun, now: number): Next => {
+const next = (run: RunDeliveries, now: number): Next => {
   const { gate, owned } = run
   const first = owned.peek()
   const dueAt = first?.due === "first" ? now : first?.due
@@ -47,7 +47,7 @@ const next = (run: CollectorRun, now: number): Next => {
 }
 
 /** A suspect works alone: it takes every permit there is. */
-const permitsFor = ({ permits }: CollectorRun, entry: OwnedEntry): number => (isSuspect(entry) ? permits.total : 1)
+const permitsFor = ({ permits }: RunDeliveries, entry: OwnedEntry): number => (isSuspect(entry) ? permits.total : 1)
 
 /** Starts the entry that is due first once it has its permits: made once, run for every entry. */
 const makeStart = (run: CollectorRun): Effect.Effect<void> => {

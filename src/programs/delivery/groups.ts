@@ -4,14 +4,20 @@ import { greaterId, smallerId } from "../../domain/events/streamId.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { entriesBefore } from "../redis/entriesBefore.ts"
 import { lostByRedis } from "./lostEntries.ts"
-import { type CollectorRun, streamState } from "./state/collectorRun.ts"
+import {
+  type CollectorRun,
+  type RunDeliveries,
+  type RunIdentity,
+  type RunRedis,
+  streamState
+} from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
 
 /** Entries in one script call, so that Redis is never busy for long. */
 const batch = 256
 
 /** Notes an id that the group has been given. */
-export const noteSeen = (run: CollectorRun, stream: ConsumedStream, id: string): void => {
+export const noteSeen = (run: RunRedis, stream: ConsumedStream, id: string): void => {
   const state = streamState(run, stream)
   state.lastSeenId = state.lastSeenId === undefined ? id : greaterId(state.lastSeenId, id)
 }
@@ -56,7 +62,10 @@ const noteStart = ({ options, streams }: CollectorRun, stream: ConsumedStream, s
   })
 
 /** A group that was lost took with it who owns what: what this process works on or holds becomes its own again. */
-const adoptOwn = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
+const adoptOwn = (
+  run: RunIdentity & RunRedis & RunDeliveries,
+  stream: ConsumedStream
+): Effect.Effect<void, EventStreamsError> =>
   Effect.gen(function* () {
     const { consumer, owned, streams } = run
     const entries = owned.entries(stream)

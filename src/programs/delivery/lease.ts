@@ -6,7 +6,7 @@ import { ChangeSignal } from "../redis/changeSignal.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
 import { retryUntilDone, retryUntilDoneOrRefused } from "../redis/retryRedis.ts"
 import { repeatSteps, step } from "../supervision/loop.ts"
-import type { CollectorRun, LeaseState } from "./state/collectorRun.ts"
+import type { LeaseState, RunIdentity, RunRedis } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
 
 export const loopName = "lease"
@@ -78,7 +78,7 @@ export const acquire = (
 export const leaseStream = (consumedStreams: ReadonlyArray<ConsumedStream>): string => consumedStreams[0]?.key ?? ""
 
 /** Renews the lease; fails when another process has taken the name. */
-export const keepLease = (run: CollectorRun): Effect.Effect<never, LeaseLost> =>
+export const keepLease = (run: RunIdentity & RunRedis): Effect.Effect<never, LeaseLost> =>
   Effect.suspend(() => {
     const { consumer, lease, availability, streams } = run
     const renewal = Effect.gen(function* () {

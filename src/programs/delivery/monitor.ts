@@ -6,7 +6,13 @@ import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { repeatSteps, waiting } from "../supervision/loop.ts"
-import { type CollectorRun, type StreamFigures, streamState } from "./state/collectorRun.ts"
+import {
+  type CollectorRun,
+  type RunDeliveries,
+  type RunRedis,
+  type StreamFigures,
+  streamState
+} from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
 
 export const loopName = "monitor"
@@ -21,7 +27,7 @@ const unreadTrimmed = (stream: StreamInfo, group: GroupInfo): number => {
   return Math.max(0, stream.entriesAdded - stream.length - group.entriesRead)
 }
 
-const noteTrimmed = (run: CollectorRun, stream: ConsumedStream, trimmedUnread: number): Effect.Effect<void> =>
+const noteTrimmed = (run: RunRedis, stream: ConsumedStream, trimmedUnread: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const state = streamState(run, stream)
     const more = trimmedUnread - state.trimmedUnread
@@ -59,7 +65,7 @@ const sum = (figures: ReadonlyArray<StreamFigures>, of: (figure: StreamFigures) 
   figures.reduce((total, figure) => total + of(figure), 0)
 
 /** Writes the gauges of one label, summed over its shards. */
-const publish = (run: CollectorRun, label: string): Effect.Effect<void> =>
+const publish = (run: RunRedis, label: string): Effect.Effect<void> =>
   Effect.gen(function* () {
     const figures = run.consumedStreams
       .filter((stream) => stream.label === label)
@@ -87,10 +93,10 @@ const publish = (run: CollectorRun, label: string): Effect.Effect<void> =>
   })
 
 /** Publishes what this process holds, read whenever metrics are read. */
-export const observeRun = (run: CollectorRun): Effect.Effect<void, never, Scope.Scope> =>
+export const observeRun = (run: RunRedis & RunDeliveries): Effect.Effect<void, never, Scope.Scope> =>
   Effect.all(
     [
-      Metrics.observe(Metrics.inFlight, () => run.requests.inFlight),
+      Metrics.observe(Metrics.inFlight, () => run.apiRecord.inFlight),
       Metrics.observe(Metrics.held, () => run.owned.held),
       Metrics.observe(Metrics.circuitOpen, () => (run.gate.open ? 1 : 0)),
       Metrics.observe(Metrics.redisUp, () => (run.availability.up ? 1 : 0))

@@ -9,7 +9,13 @@ import { Waiter } from "../redis/changeSignal.ts"
 import { retryUntilDone } from "../redis/retryRedis.ts"
 import { groupAway, retryForever } from "../redis/schedules.ts"
 import { drop } from "./lostEntries.ts"
-import { type CollectorRun, streamState } from "./state/collectorRun.ts"
+import {
+  type CollectorRun,
+  type RunDeliveries,
+  type RunIdentity,
+  type RunRedis,
+  streamState
+} from "./state/collectorRun.ts"
 import { isDlq } from "./state/consumedStream.ts"
 import { type OwnedEntry, settling } from "./state/ownedEntry.ts"
 import { acknowledging } from "./tracing.ts"
@@ -23,7 +29,7 @@ export interface EventAttempts {
 }
 
 /** A name that may no longer be this process's own moves nothing until the lease is sure again. */
-const nameIsOurs = (run: CollectorRun): Effect.Effect<void> =>
+const nameIsOurs = (run: RunIdentity): Effect.Effect<void> =>
   Effect.suspend(() => {
     const waiter = new Waiter(run.lease.changed)
     return Effect.flatMap(Clock.currentTimeMillis, (now) =>
@@ -32,7 +38,7 @@ const nameIsOurs = (run: CollectorRun): Effect.Effect<void> =>
   })
 
 /** Acknowledges an entry whose event is done, whoever owns the entry by now. */
-export const finish = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
+export const finish = (run: RunIdentity & RunDeliveries, entry: OwnedEntry): Effect.Effect<void> =>
   Effect.suspend(() => {
     entry.state = settling
     return Effect.map(acknowledging(run, entry, undefined, run.acknowledge(entry)), () => run.owned.remove(entry))
@@ -43,7 +49,7 @@ export const finish = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void
  * again when what this process owned is its own again.
  */
 export const ownershipOf = <A>(
-  run: CollectorRun,
+  run: RunRedis,
   entry: OwnedEntry,
   ask: Effect.Effect<A>,
   isOwned: (answer: A) => boolean
@@ -56,7 +62,7 @@ export const ownershipOf = <A>(
 /** How many of a stream's last entries are looked through for a copy whose writing was not answered. */
 const lately = 256
 
-const stands = (run: CollectorRun, stream: string, fields: FlatFields): Effect.Effect<boolean> =>
+const stands = (run: RunRedis, stream: string, fields: FlatFields): Effect.Effect<boolean> =>
   Effect.map(retryUntilDone(run.availability, "move", run.streams.latest(stream, lately)), (entries) =>
     entries.some(
       (entry) => entry.fields.length === fields.length && entry.fields.every((text, i) => text === fields[i])

@@ -3,7 +3,7 @@ import { Duration, Effect, FiberSet } from "effect"
 import type { PendingEntry } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { leaseStream, leaseTtlMs } from "./lease.ts"
-import type { CollectorRun } from "./state/collectorRun.ts"
+import type { CollectorRun, RunIdentity, RunRedis } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
 import type { OwnedEntry } from "./state/ownedEntry.ts"
 
@@ -24,7 +24,7 @@ const holdsName = ({
   consumedStreams,
   lease,
   streams
-}: CollectorRun): Effect.Effect<boolean, EventStreamsError> =>
+}: RunIdentity & RunRedis): Effect.Effect<boolean, EventStreamsError> =>
   streams.renewLease(leaseStream(consumedStreams), consumer, lease.token, leaseTtlMs)
 
 const releaseLane = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<number, EventStreamsError> =>

@@ -11,7 +11,7 @@ import { eventFields } from "../../domain/events/entry.ts"
 import { traceparentOf } from "../../domain/events/eventKind.ts"
 import { utf8 } from "../../domain/signing/bytes.ts"
 import type { StreamEntry } from "../../services/EventStreams.ts"
-import type { CollectorRun } from "./state/collectorRun.ts"
+import type { CollectorRun, RunIdentity } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
 import type { OwnedEntry } from "./state/ownedEntry.ts"
 
@@ -24,7 +24,7 @@ const isTraced = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
 type Operation = "receive" | "process" | "settle"
 
 const messaging = (
-  run: CollectorRun,
+  run: RunIdentity,
   stream: ConsumedStream,
   name: string,
   type: Operation
@@ -53,7 +53,7 @@ const linksOf = (entries: ReadonlyArray<StreamEntry>): Array<Tracer.SpanLink> =>
 
 /** A read of new entries; one that brings none leaves no span. */
 export const receiving = <E>(
-  run: CollectorRun,
+  run: RunIdentity,
   stream: ConsumedStream,
   read: Effect.Effect<ReadonlyArray<StreamEntry>, E>
 ): Effect.Effect<ReadonlyArray<StreamEntry>, E> =>
@@ -85,7 +85,7 @@ export const receiving = <E>(
 
 /** The work on one entry, in a trace of its own that links to the producer's. */
 export const processing = (
-  run: CollectorRun,
+  run: RunIdentity,
   entry: OwnedEntry,
   work: (span: ProcessSpan) => Effect.Effect<void>
 ): Effect.Effect<void> =>
@@ -115,7 +115,7 @@ const endOfFailed = (span: Tracer.Span): Effect.Effect<void> => {
  * request's own. Made of what tells this attempt from all others, so that the same world has the same ids.
  */
 export const passOn = (
-  { sha256 }: CollectorRun,
+  { sha256 }: Pick<CollectorRun, "sha256">,
   { eventId, traceparent }: { readonly eventId: string; readonly traceparent: string | undefined },
   attempt: number,
   now: number
@@ -151,7 +151,7 @@ export const noteOutcome = (
 
 /** The end of an entry: acknowledged, or moved to another stream and acknowledged. */
 export const acknowledging = <A>(
-  run: CollectorRun,
+  run: RunIdentity,
   entry: OwnedEntry,
   movedTo: string | undefined,
   end: Effect.Effect<A>

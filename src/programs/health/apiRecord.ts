@@ -25,6 +25,8 @@ export class ApiRecord {
   private before = emptyWindow(0)
   private present = emptyWindow(0)
   private heardAt: number | undefined
+  /** Deliveries under way. */
+  inFlight = 0
   lastSuccessAt: number | undefined
   lastFailure: ApiFailure | undefined
 

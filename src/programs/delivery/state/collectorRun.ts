@@ -5,7 +5,6 @@ import type { JobsApi } from "../../../services/JobsApi.ts"
 import type { Signer } from "../../../services/Signer.ts"
 import type { ApiRecord } from "../../health/apiRecord.ts"
 import type { ChangeSignal } from "../../redis/changeSignal.ts"
-import type { LogThrottle } from "../../redis/logThrottle.ts"
 import type { RedisAvailability } from "../../redis/redisAvailability.ts"
 import type { ConsumedStream } from "./consumedStream.ts"
 import type { DeliveryGate } from "./deliveryGate.ts"
@@ -50,33 +49,42 @@ export interface LeaseState {
   validUntil: number
 }
 
-/** What the loops of one run share: from taking a consumer name to giving it up. */
-export interface CollectorRun {
-  readonly options: CollectorOptions
+/** Who this process is. */
+export interface RunIdentity {
   readonly consumer: Consumer
+  readonly lease: LeaseState
+}
+
+/** What Redis is to it. */
+export interface RunRedis {
+  readonly streams: EventStreams["Service"]
+  readonly availability: RedisAvailability
   readonly consumedStreams: ReadonlyArray<ConsumedStream>
   readonly streamStates: ReadonlyMap<ConsumedStream, StreamState>
-  readonly streams: EventStreams["Service"]
-  readonly api: JobsApi["Service"]
-  readonly sha256: Signer["Service"]["sha256"]
+}
+
+/** What deliveries take. */
+export interface RunDeliveries {
   readonly permits: Permits
   readonly owned: OwnedEntries
   readonly gate: DeliveryGate
+  readonly api: JobsApi["Service"]
   readonly apiRecord: ApiRecord
-  readonly availability: RedisAvailability
-  readonly logThrottle: LogThrottle
-  readonly lease: LeaseState
-  /** Whose turn it is among entries that take long to read. */
-  readonly turns: Semaphore.Semaphore
-  /** Requests to the API under way. */
-  readonly requests: { inFlight: number }
   /** Acknowledges a finished entry, together with others of its stream that finish at the same time. */
   readonly acknowledge: (entry: OwnedEntry) => Effect.Effect<void>
   /** Does the work on an entry in the background; its permits come back when that ends. */
   readonly start: (entry: OwnedEntry, permits: number, work: Effect.Effect<void>) => void
 }
 
-export const streamState = (run: CollectorRun, stream: ConsumedStream): StreamState => {
+/** What the loops of one run share, from taking a consumer name to giving it up; who needs a part of it takes that part. */
+export interface CollectorRun extends RunIdentity, RunRedis, RunDeliveries {
+  readonly options: CollectorOptions
+  readonly sha256: Signer["Service"]["sha256"]
+  /** Whose turn it is among entries that take long to read. */
+  readonly turns: Semaphore.Semaphore
+}
+
+export const streamState = (run: Pick<RunRedis, "streamStates">, stream: ConsumedStream): StreamState => {
   const state = run.streamStates.get(stream)
   if (state === undefined) throw new Error(`No such stream: ${stream.key}`)
   return state
