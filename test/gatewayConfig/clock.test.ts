@@ -30,22 +30,6 @@ class SetClock {
 
 describe("a clock that is set", () => {
   for (const hours of [-2, 3]) {
-    it.effect(`by ${hours} h shifts no tick`, () =>
-      Effect.gen(function* () {
-        const world = new World()
-        const clock = new SetClock()
-        world.api.serve(bundleOf(1))
-        const sync = yield* world.start()
-        const fiber = yield* Effect.forkChild(clock.under(sync.run))
-        yield* TestClock.adjust("5 minutes")
-        const before = world.api.count
-        clock.offset = hours * HOUR
-        yield* TestClock.adjust("10 minutes")
-        assert.closeTo(world.api.count - before, 10, 1)
-        yield* Fiber.interrupt(fiber)
-      })
-    )
-
     it.effect(`by ${hours} h neither takes a live holder's lock nor waits longer for a silent one`, () =>
       Effect.gen(function* () {
         const world = new World()

@@ -297,9 +297,7 @@ export const make = Effect.fnUntraced(function* (
 
   const run = Effect.gen(function* () {
     const interval = Duration.toMillis(options.interval)
-    // By a clock that nobody sets: set back by hours, the other one would have it sleep for as long.
-    const elapsed = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
-    const start = yield* elapsed
+    const start = yield* Clock.currentTimeMillis
     if (!gateway.configured) {
       yield* Effect.logWarning("config.no_gateway").pipe(
         Effect.annotateLogs({
@@ -308,7 +306,7 @@ export const make = Effect.fnUntraced(function* (
       )
     }
     const pause = Effect.gen(function* () {
-      const now = yield* elapsed
+      const now = yield* Clock.currentTimeMillis
       const next = start + (Math.floor((now - start) / interval) + 1 + JITTER * (yield* Random.next)) * interval
       yield* Effect.sleep(Math.ceil(next - now))
     })
