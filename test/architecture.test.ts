@@ -32,7 +32,15 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
 
   "layers/gateway": [...model, "effect/http", "effect/process"],
   "layers/gatewayConfig": model,
-  "layers/http": [...model, "effect/http", "effect/observability", "undici", "node:http", "@effect/platform-node/"],
+  "layers/http": [
+    ...model,
+    "effect/http",
+    "effect/observability",
+    "undici",
+    "node:http",
+    "node:net",
+    "@effect/platform-node/"
+  ],
   "layers/jobsApi": [...model, "effect/http"],
   "layers/node": [...model, "node:fs", "node:os", "node:perf_hooks", "node:process", "node:v8"],
   "layers/redis": model,

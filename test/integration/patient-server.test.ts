@@ -1,5 +1,5 @@
 import { once } from "node:events"
-import type { AddressInfo, Socket } from "node:net"
+import { type AddressInfo, connect, type Socket } from "node:net"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { createPatientServer } from "../../src/layers/http/PatientServer.ts"
 import { waitUntil } from "../support/redis-server.ts"
@@ -31,5 +31,39 @@ describe("a server that listens before it is served", () => {
     assert.strictEqual(await (await fetch(`${url}c`)).text(), "hello /c")
     assert.strictEqual(seen.length, 3)
     assert.strictEqual(server.listenerCount("request"), 1)
+  })
+
+  /** Connections that send these bytes and nothing more, and how many of them are open. */
+  const silent = async (count: number, bytes: string) => {
+    const { port } = server.address() as AddressInfo
+    const sockets = Array.from({ length: count }, () =>
+      connect(port, "127.0.0.1")
+        .on("error", () => {})
+        .resume()
+    )
+    await Promise.all(sockets.map((socket) => once(socket, "connect")))
+    for (const socket of sockets) if (bytes !== "") socket.write(bytes)
+    return () => sockets.filter((socket) => !socket.closed).length
+  }
+
+  it("answers although hundreds of connections say nothing, and keeps few of them, none for long", async () => {
+    server.on("request", (_, response) => response.end("well"))
+    const open = await silent(600, "")
+    assert.strictEqual(await (await fetch(url)).text(), "well")
+    await waitUntil("most are closed", () => open() <= 128)
+    await waitUntil("all are closed", () => open() === 0, 30_000)
+  })
+
+  it("closes within seconds whatever its connections do", async () => {
+    server.on("request", () => {})
+    const open = await silent(3, "GET /health HTTP/1.1\r\nHost:")
+    await silent(1, "")
+    await silent(1, "GET /never-answered HTTP/1.1\r\nHost: here\r\n\r\n")
+    const closed = once(server, "close")
+    const started = performance.now()
+    server.close()
+    await closed
+    assert.isBelow(performance.now() - started, 4_000)
+    await waitUntil("they are cut", () => open() === 0)
   })
 })

@@ -208,3 +208,50 @@ describe("request verifier as a plain function", () => {
     }
   })
 })
+
+describe("the replay guard", () => {
+  const clients = { "job-collector": [old.publicKey], other: [fresh.publicKey] }
+  const guarded = (capacity: number) => makeRequestVerifier({ services: clients, replayGuard: { capacity } })
+  const ms = at * 1_000
+  const reason = (verdict: ReturnType<ReturnType<typeof guarded>>) => (verdict.ok ? "taken" : verdict.reason)
+
+  it("knows what it forgot under a clock that was ahead for a while", () => {
+    const verify = guarded(100)
+    const request = signed({ at })
+    expect(reason(verify(request, ms))).toBe("taken")
+    // Makes it forget all that is older than five minutes.
+    expect(reason(verify(signed({ at: at + 3_600 }), ms + 3_600_000))).toBe("taken")
+    expect(reason(verify(request, ms + 2_000))).toBe("Replay")
+    expect(reason(verify(signed({ at: at + 3 }), ms + 3_000))).toBe("taken")
+  })
+
+  it("one service cannot fill it for another", () => {
+    const verify = guarded(4)
+    const verdicts = Array.from({ length: 4 }, (_, n) => reason(verify(signed({ at, body: `${n}` }), ms)))
+    expect(verdicts).toEqual(["taken", "taken", "ReplayGuardFull", "ReplayGuardFull"])
+    expect(reason(verify(signed({ at, by: fresh, serviceId: "other" }), ms))).toBe("taken")
+  })
+
+  it("guards a GET that has a body", () => {
+    const verify = guarded(4)
+    const request = signed({ at, method: "get", body: "{}" })
+    expect([reason(verify(request, ms)), reason(verify(request, ms))]).toEqual(["taken", "Replay"])
+    const plain = signed({ at, method: "get", body: "" })
+    expect([reason(verify(plain, ms)), reason(verify(plain, ms))]).toEqual(["taken", "taken"])
+  })
+
+  it.each([
+    { authorization: null },
+    { authorization: ["a", "b"] },
+    { authorization: 7 },
+    { serviceId: null },
+    { serviceId: ["job-collector"] },
+    { serviceId: "__proto__" },
+    { body: undefined },
+    { body: "{}" },
+    { body: { parsed: true } }
+  ])("refuses what has another type than its own, and does not throw: %j", (odd) => {
+    const request = { ...signed({ at }), ...odd } as unknown as SignedRequest
+    expect(guarded(4)(request, ms).ok).toBe(false)
+  })
+})

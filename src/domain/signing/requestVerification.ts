@@ -95,6 +95,8 @@ const refuse = (reason: RefusalReason, problem: string) => Result.fail<Refusal>(
 
 const encoder = new TextEncoder()
 
+const isBytes = (body: unknown): body is Uint8Array => body instanceof Uint8Array
+
 /** The signature and time of one request against the trusted keys; the same request may come again (see `ReplayGuard`). */
 export const checkRequest = (
   ed25519: Ed25519,
@@ -103,8 +105,14 @@ export const checkRequest = (
   nowMs: number
 ): Result.Result<VerifiedRequest & { readonly signature: Uint8Array }, Refusal> => {
   const { authorization, serviceId } = request
-  if (authorization === undefined) return refuse("MissingHeader", "the Authorization header is missing")
-  if (serviceId === undefined) return refuse("MissingHeader", "the X-Service-Id header is missing")
+  if (authorization === undefined || authorization === null)
+    return refuse("MissingHeader", "the Authorization header is missing")
+  if (serviceId === undefined || serviceId === null)
+    return refuse("MissingHeader", "the X-Service-Id header is missing")
+  // A caller without types may hand over a list of headers, or a body that is parsed already.
+  if (typeof authorization !== "string") return refuse("MalformedHeader", "Authorization: must be one text")
+  if (typeof serviceId !== "string") return refuse("MalformedHeader", "X-Service-Id: must be one text")
+  if (!isBytes(request.body)) return refuse("WrongSignature", "the body must be given as the bytes that came")
   const read = parseAuthorization(authorization)
   if (Result.isFailure(read)) return refuse("MalformedHeader", `Authorization: ${read.failure}`)
   if (!SERVICE_ID.test(serviceId)) return refuse("MalformedHeader", `X-Service-Id: must match ${SERVICE_ID.source}`)

@@ -13,6 +13,8 @@ export class ReplayGuard {
   readonly #capacity: number
   #size = 0
   #forgottenAtMs = Number.NEGATIVE_INFINITY
+  /** The latest timestamp of those forgotten: a clock that is set back makes them fresh again. */
+  #forgotten = Number.NEGATIVE_INFINITY
 
   /** @param capacity requests remembered at most; about 200 bytes each. */
   constructor(capacity: number) {
@@ -29,7 +31,7 @@ export class ReplayGuard {
     this.#forget(nowMs)
     const key = `${request.serviceId}:${Base64.encode(request.signature)}`
     const second = this.#seconds.get(request.timestamp)
-    if (second?.has(key)) return "seen"
+    if (second?.has(key) || request.timestamp <= this.#forgotten) return "seen"
     if (this.#size >= this.#capacity) return "full"
     if (second === undefined) this.#seconds.set(request.timestamp, new Set([key]))
     else second.add(key)
@@ -38,11 +40,12 @@ export class ReplayGuard {
   }
 
   #forget(nowMs: number): void {
-    if (nowMs < this.#forgottenAtMs + 1000) return
+    if (Math.abs(nowMs - this.#forgottenAtMs) < 1000) return
     this.#forgottenAtMs = nowMs
     for (const [timestamp, requests] of this.#seconds) {
       if (nowMs - timestamp * 1000 >= MAX_DRIFT_SECONDS * 1000) {
         this.#seconds.delete(timestamp)
+        this.#forgotten = Math.max(this.#forgotten, timestamp)
         this.#size -= requests.size
       }
     }

@@ -17,7 +17,8 @@ export interface RequestVerifierOptions {
   /** The public keys of each service id that may call. */
   readonly services: TrustedServices
   /**
-   * Refuse a request that is not a GET or HEAD the second time it comes, remembering at most so many (default: no guard). The
+   * Refuse a request that is not a GET or HEAD without a body the second time it comes, remembering at most so many, an equal
+   * share for each service, so that none can fill it for the others (default: no guard). The
    * memory is this process's own; several API processes deduplicate by the body's `event_id` in their database all the same. The
    * same body signed twice within one second is the same request; the collector's retries are 5 seconds apart or more.
    */
@@ -33,13 +34,20 @@ type Verify = (request: SignedRequest, nowMs: number) => Result.Result<VerifiedR
 
 const make = (options: RequestVerifierOptions): Result.Result<Verify, string> => {
   const { ed25519 = native, replayGuard } = options
-  const guard = replayGuard === undefined ? undefined : new ReplayGuard(replayGuard.capacity)
   if (replayGuard !== undefined && !(Number.isSafeInteger(replayGuard.capacity) && replayGuard.capacity > 0)) {
     return Result.fail("the replay guard's capacity must be an integer of 1 or more")
   }
-  const guarded = (checked: VerifiedRequest & { readonly signature: Uint8Array }, method: string, nowMs: number) => {
+  const ids = replayGuard === undefined ? [] : Object.keys(options.services)
+  const share = Math.max(1, Math.floor((replayGuard?.capacity ?? 0) / ids.length))
+  const guards = new Map(ids.map((id) => [id, new ReplayGuard(share)]))
+  const guarded = (
+    checked: VerifiedRequest & { readonly signature: Uint8Array },
+    { body, method }: SignedRequest,
+    nowMs: number
+  ) => {
     const { signature: _, ...verified } = checked
-    const answer = method === "GET" || method === "HEAD" ? "new" : (guard?.admit(checked, nowMs) ?? "new")
+    const changesNothing = /^(?:GET|HEAD)$/i.test(method) && body.length === 0
+    const answer = changesNothing ? "new" : (guards.get(checked.serviceId)?.admit(checked, nowMs) ?? "new")
     if (answer === "new") return Result.succeed(verified)
     return Result.fail<Refusal>(
       answer === "seen"
@@ -50,15 +58,14 @@ const make = (options: RequestVerifierOptions): Result.Result<Verify, string> =>
   return Result.map(
     loadTrustedKeys(ed25519, options.services),
     (trusted) => (request, nowMs) =>
-      Result.flatMap(checkRequest(ed25519, trusted, request, nowMs), (checked) =>
-        guarded(checked, request.method.toUpperCase(), nowMs)
-      )
+      Result.flatMap(checkRequest(ed25519, trusted, request, nowMs), (checked) => guarded(checked, request, nowMs))
   )
 }
 
 /**
  * A verifier as a plain function, for an API that does not use Effect: give it a request and, if it is not the system's, the time in
- * Unix milliseconds; it never throws. Making it throws `TrustedKeysError` where a key cannot be trusted.
+ * Unix milliseconds; it never throws. The `v1` signature binds body, time and service id, but neither method nor path: let the body
+ * say what it is for. Making it throws `TrustedKeysError` where a key cannot be trusted.
  *
  * Verify before parsing, over the exact bytes of the body; then deduplicate by the body's `event_id` (contract section 4).
  *

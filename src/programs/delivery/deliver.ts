@@ -103,7 +103,9 @@ const noteSuccess = (
     Metrics.deliveries(entry.stream.label, "delivered").updateUnsafe(1, metrics)
     Metrics.eventAge.updateUnsafe(ageSeconds(eventAttempts.source, now), metrics)
     if (creditsDeducted === undefined) return Effect.void
-    if (creditsDeducted > 0) Metrics.creditsDeducted.updateUnsafe(creditsDeducted, metrics)
+    // No answer may take the sum to infinity, from where no counter comes back.
+    const counted = Math.min(creditsDeducted, Number.MAX_SAFE_INTEGER)
+    if (counted > 0) Metrics.creditsDeducted.updateUnsafe(counted, metrics)
     if (expectedCredits === undefined || creditsDeducted === expectedCredits) return Effect.void
     Metrics.creditMismatches.updateUnsafe(1, metrics)
     return logEntry(run, "credits.mismatch", Effect.logWarning, {
