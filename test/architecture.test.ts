@@ -60,7 +60,13 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
     "programs/redis/",
     "programs/supervision/"
   ],
-  "programs/operator": [...model, "programs/gatewayConfig/", "programs/health/", "programs/redis/"],
+  "programs/operator": [
+    "programs/delivery/",
+    ...model,
+    "programs/gatewayConfig/",
+    "programs/health/",
+    "programs/redis/"
+  ],
   "programs/redis": model,
   "programs/supervision": [...model, "programs/redis/"],
 

@@ -11,6 +11,7 @@ import * as NodeProcesses from "../layers/node/NodeProcesses.ts"
 import * as Environment from "../layers/settings/Environment.ts"
 import * as NativeSigner from "../layers/signing/NativeSigner.ts"
 import * as Doctor from "../programs/operator/doctor.ts"
+import { checkRights } from "../programs/operator/redisRights.ts"
 import { EventStreams } from "../services/EventStreams.ts"
 import { Gateway } from "../services/Gateway.ts"
 import { JobsApi } from "../services/JobsApi.ts"
@@ -87,8 +88,17 @@ const redisFindings = Effect.gen(function* () {
     const service = yield* EventStreams
     yield* awaitAnswer(service)
     const server = yield* Doctor.checkRedis(service, streams.streams)
+    const host = yield* hostName
+    const collector = (yield* settingsOf(Environment.collector(host))).settings
+    const rights = yield* checkRights(service, {
+      ...streams,
+      kinds: [],
+      consumerName: collector?.consumerName ?? host,
+      sourceRetention: collector?.sourceRetention ?? "none"
+    })
     return [
       ...server,
+      ...rights,
       ...(yield* Doctor.checkGroups(service, streams.streams, streams.consumerGroup, settings.consumer.groupStartId))
     ]
   }).pipe(

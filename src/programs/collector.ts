@@ -5,6 +5,7 @@ import { EventStreams } from "../services/EventStreams.ts"
 import type { EventStreamsError } from "../services/EventStreamsError.ts"
 import { JobsApi } from "../services/JobsApi.ts"
 import * as Metrics from "../services/Metrics.ts"
+import { permissionName } from "../services/permissions.ts"
 import { Signer } from "../services/Signer.ts"
 import { makeAcknowledge } from "./delivery/acknowledge.ts"
 import * as ClaimIdle from "./delivery/claimIdle.ts"
@@ -15,13 +16,14 @@ import * as Housekeeping from "./delivery/housekeeping.ts"
 import * as KeepAlive from "./delivery/keepAlive.ts"
 import * as Lease from "./delivery/lease.ts"
 import * as Monitor from "./delivery/monitor.ts"
-import { checkRedisAtStart } from "./delivery/redisStartupChecks.ts"
+import { checkRedisAtStart, missingPermissions } from "./delivery/redisStartupChecks.ts"
 import type { CollectorRun, StreamState } from "./delivery/state/collectorRun.ts"
 import { type ConsumedStream, consumedStreamsOf } from "./delivery/state/consumedStream.ts"
 import { DeliveryGate } from "./delivery/state/deliveryGate.ts"
 import { OwnedEntries } from "./delivery/state/ownedEntries.ts"
 import { Permits } from "./delivery/state/permits.ts"
 import { saysIdleStop, stopRun } from "./delivery/stop.ts"
+import { claimStreams, foreignGroup, type StreamTaken } from "./delivery/streamOwner.ts"
 import { configChecks, configOff } from "./gatewayConfig/configStatus.ts"
 import * as ConfigSync from "./gatewayConfig/configSync.ts"
 import { ApiRecord } from "./health/apiRecord.ts"
@@ -43,7 +45,7 @@ export class RedisRefused extends Schema.TaggedError<RedisRefused>()("RedisRefus
 const refused = (error: EventStreamsError): RedisRefused => new RedisRefused({ problem: error.message })
 
 /** What ends a running collector by itself. */
-export type CollectorError = RedisRefused | TooManyDefects
+export type CollectorError = RedisRefused | StreamTaken | TooManyDefects
 
 /** A running collector. */
 export interface Collector {
@@ -60,6 +62,23 @@ export interface Collector {
 }
 
 type Services = EventStreams | JobsApi | Signer
+
+/** Ends the start where the user lacks a permission, or another service works on streams that must be this one's alone. */
+const demandStreams = (
+  streams: EventStreams["Service"],
+  availability: RedisAvailability,
+  options: CollectorOptions
+): Effect.Effect<void, RedisRefused | StreamTaken> =>
+  Effect.gen(function* () {
+    const ask = <A>(effect: Effect.Effect<A, EventStreamsError>) =>
+      Effect.mapError(retryUntilDoneOrRefused(availability, "check-streams", effect), refused)
+    const missing = yield* ask(missingPermissions(streams, options))
+    if (missing.length > 0) {
+      return yield* new RedisRefused({ problem: `it may not run ${missing.map(permissionName).join(", ")}` })
+    }
+    const taken = (yield* ask(foreignGroup(streams, options))) ?? (yield* ask(claimStreams(streams, options)))
+    if (taken !== undefined) return yield* taken
+  })
 
 /** Waits until Redis answers; only refused credentials are a reason to give up. */
 const awaitRedis = (
@@ -172,7 +191,7 @@ const createGroups = (run: CollectorRun): Effect.Effect<void, RedisRefused> =>
 const runUntilNameLost = (
   lasting: Lasting,
   publish: (run: CollectorRun | undefined) => void
-): Effect.Effect<Lease.LeaseLost, RedisRefused, Services> =>
+): Effect.Effect<Lease.LeaseLost, RedisRefused | StreamTaken, Services> =>
   Effect.gen(function* () {
     const { supervisor } = lasting
     const { run, workers } = yield* openRun(lasting)
@@ -280,6 +299,7 @@ export const makeCollector = <R>(
 
     const run = Effect.gen(function* () {
       yield* awaitRedis(streams, availability)
+      yield* demandStreams(streams, availability, options)
       yield* checkRedisAtStart(streams, consumedStreams)
       for (;;) {
         const lost = yield* runUntilNameLost(lasting, (run) => {

@@ -5,6 +5,7 @@
  * | --- | --- | --- |
  * | the four names of a stream set | stream | contract sections 3 and 5; one consumer group on each but the abandoned one |
  * | `{<stream>}:lease:<group>:<consumer>` | string, 5 s | who uses a consumer name; the value is a token of the process |
+ * | `{<stream>}:owner` | string, 90 s | beside a DLQ or abandoned stream: the consumer group that it belongs to |
  * | `{<stream>}:start:<group>` | string | the id that the group was created at: what lies before it was never read by it |
  * | `{<stream>}:replayed` | set, 30 days | ids of entries that a replay put back: their time bounds are not checked again |
  *
@@ -19,6 +20,12 @@ import type { EventStreamsError } from "./EventStreamsError.ts"
 export interface Consumer {
   readonly group: string
   readonly name: string
+}
+
+/** A command as it would be sent, its key among the words (a subcommand is a word of its own). */
+export interface Permission {
+  readonly words: ReadonlyArray<string>
+  readonly key: string
 }
 
 export interface StreamEntry {
@@ -101,6 +108,10 @@ export class EventStreams extends Context.Service<
     readonly ping: Effect.Effect<void, EventStreamsError>
     /** What the server says of itself (INFO), by name; in a Cluster that of any one node. */
     readonly serverInfo: Effect.Effect<ReadonlyMap<string, string>, EventStreamsError>
+    /** Which of these commands the user may not run. Asked in one call, whatever slots the keys lie in. */
+    readonly missingPermissions: (
+      permissions: ReadonlyArray<Permission>
+    ) => Effect.Effect<ReadonlyArray<Permission>, EventStreamsError>
     /** Opens a reader with a connection of its own; the scope closes it. */
     readonly reader: Effect.Effect<StreamReader, EventStreamsError, Scope.Scope>
     /** XGROUP CREATE … MKSTREAM: false where the group exists. */
@@ -183,6 +194,8 @@ export class EventStreams extends Context.Service<
     readonly streamInfo: (stream: string) => Effect.Effect<StreamInfo | undefined, EventStreamsError>
     /** Undefined where there is no such stream or group. */
     readonly groupInfo: (stream: string, group: string) => Effect.Effect<GroupInfo | undefined, EventStreamsError>
+    /** The names of a stream's groups; none where there is no such stream. */
+    readonly groupNames: (stream: string) => Effect.Effect<ReadonlyArray<string>, EventStreamsError>
     readonly consumers: (stream: string, group: string) => Effect.Effect<ReadonlyArray<ConsumerInfo>, EventStreamsError>
     /** The id of the group's oldest pending entry. */
     readonly oldestPending: (stream: string, group: string) => Effect.Effect<string | undefined, EventStreamsError>
@@ -199,6 +212,10 @@ export class EventStreams extends Context.Service<
       token: string,
       ttlMs: number
     ) => Effect.Effect<boolean, EventStreamsError>
+    /** Claims a stream for a group, or renews its claim; false where another group has claimed it. */
+    readonly claimStream: (stream: string, group: string, ttlMs: number) => Effect.Effect<boolean, EventStreamsError>
+    /** The group that has claimed a stream. */
+    readonly streamOwner: (stream: string) => Effect.Effect<string | undefined, EventStreamsError>
     readonly releaseLease: (stream: string, consumer: Consumer, token: string) => Effect.Effect<void, EventStreamsError>
     /** Trims what every group has acknowledged, and of that only what is before `floorId` where given: how many. */
     readonly trim: (stream: string, floorId: string | undefined) => Effect.Effect<number, EventStreamsError>
@@ -228,6 +245,10 @@ export class EventStreams extends Context.Service<
     readonly isReplayed: (stream: string, id: string) => Effect.Effect<boolean, EventStreamsError>
   }
 >()("job-collector/services/EventStreams") {}
+
+/** The key of a consumer name's lease, beside a stream. */
+export const leaseKey = (stream: string, { group, name }: Consumer): string =>
+  companionKey(stream, `lease:${group}:${name}`)
 
 /** A key that belongs to a stream and shares its hash slot. */
 export const companionKey = (stream: string, suffix: string): string =>

@@ -1,6 +1,6 @@
 /**
  * The project's Lua scripts, sent as `EVAL` through the `Redis` service. A script is atomic in Redis, which is what
- * makes a move one step and an owner check trustworthy. Every script's first line is its name: the memory engine finds
+ * makes a move one step and an owner check trustworthy. Every script's first comment is its name: the memory engine finds
  * its twin by it, and the contract suite holds the twin to the Lua.
  *
  * Each script touches keys of one hash slot only: those given as KEYS.
@@ -26,16 +26,17 @@ local function denied(...)
 end
 `.trim()
 
-const script = (name: string, body: string): Script => {
+const script = (name: string, body: string, flags?: "allow-oom"): Script => {
   const prelude = body.includes("denied(") ? `${deniedFunction}\n` : ""
-  const lua = `-- job-collector:${name}\n${prelude}${body.trim()}\n`
+  const shebang = flags === undefined ? "" : `#!lua flags=${flags}\n`
+  const lua = `${shebang}-- job-collector:${name}\n${prelude}${body.trim()}\n`
   names.set(lua, name)
   return { name, lua }
 }
 
 /** The name on a script's first line, if it is one of this project's. */
 export const scriptName = (lua: string): string | undefined =>
-  names.get(lua) ?? /^-- job-collector:([a-z-]+)\n/.exec(lua)?.[1]
+  names.get(lua) ?? /^(?:#![^\n]*\n)?-- job-collector:([a-z-]+)\n/.exec(lua)?.[1]
 
 /**
  * Moves an entry to another stream, only while this consumer owns it: XADD, then XACK, then XDEL (if asked). Where any of
@@ -157,7 +158,8 @@ return n
 )
 
 /**
- * Renews a lease held under a token, taking it anew where it has lapsed.
+ * Renews a lease held under a token, taking it anew where it has lapsed. It may do so in a Redis that is past its memory
+ * limit: a few bytes, without which nothing could be acknowledged, and nothing would ever leave that memory.
  *
  * KEYS: lease. ARGV: token, time to live in ms. Returns 1, or 0 if another token holds it.
  */
@@ -168,7 +170,8 @@ local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
-`
+`,
+  "allow-oom"
 )
 
 /** Gives a lease up. KEYS: lease. ARGV: token. Returns 1, or 0 if the token does not hold it. */
@@ -299,6 +302,25 @@ return redis.call('XTRIM', KEYS[1], 'MINID', '=', least)
 `
 )
 
+/**
+ * Which commands the user may not run, without running any.
+ *
+ * No KEYS: no key is touched. ARGV: for each command the number of its words, then the words. Returns the positions, from
+ * 0, of those that would be refused.
+ */
+export const permissions = script(
+  "permissions",
+  `
+local denied, at, n = {}, 1, 0
+while at <= #ARGV do
+  local last = at + tonumber(ARGV[at])
+  if not redis.acl_check_cmd(unpack(ARGV, at + 1, last)) then denied[#denied + 1] = n end
+  at, n = last + 1, n + 1
+end
+return denied
+`
+)
+
 /** Every script, by name. */
 export const all: ReadonlyArray<Script> = [
   move,
@@ -312,5 +334,6 @@ export const all: ReadonlyArray<Script> = [
   retire,
   replay,
   putBack,
-  trim
+  trim,
+  permissions
 ]

@@ -363,7 +363,8 @@ export const scriptsContract = (it: Vitest.MethodsNonLive<Redis>): void => {
     Effect.gen(function* () {
       yield* empty
       yield* send("SADD odd x")
-      for (const script of Scripts.all) {
+      // The one that asks for permissions touches no key.
+      for (const script of Scripts.all.filter(({ name }) => name !== "permissions")) {
         const said = yield* errorOf(call(script, ["odd", "odd", "odd"], ["1-1", "1-1", "1-1", "1", "1-1"]))
         assert.match(said, /^WRONGTYPE /, script.name)
       }

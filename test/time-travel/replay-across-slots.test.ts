@@ -17,10 +17,12 @@ const count = 30
 /** Refuses a script over two streams, as a Cluster does. */
 const acrossSlots = (redis: Redis["Service"]): Redis["Service"] => ({
   ...redis,
-  send: (name, ...args) =>
-    name === "EVAL" && args.includes(abandoned) && args.includes(transcribe)
+  send: (name, ...args) => {
+    const keys = args.slice(2, 2 + Number(args[1]))
+    return name === "EVAL" && keys.includes(abandoned) && keys.includes(transcribe)
       ? Effect.fail(new RedisError({ cause: new Error("CROSSSLOT Keys in request don't hash to the same slot") }))
       : redis.send(name, ...args)
+  }
 })
 
 describe("a replay across slots", () => {

@@ -4,6 +4,7 @@ import {
   type Consumer,
   companionKey,
   EventStreams,
+  leaseKey,
   type Move,
   type StreamEntry,
   type Taken
@@ -78,6 +79,7 @@ const readRenewed = readReply(Schema.Tuple([Ids, Ids]), "EVAL renew")
 const readTaken = readIf(isFlat, "EVAL take")
 const readText = readReply(Schema.String, "INFO")
 const readIds = readReply(Ids, "EVAL adopt")
+const readNumbers = readReply(Schema.Array(Schema.Finite), "EVAL permissions")
 const readInfo = readIf(isFlat, "XINFO")
 const readInfos = readIf(isFlats, "XINFO")
 const readSummary = readReply(PendingSummary, "XPENDING")
@@ -166,8 +168,6 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
 
     const startKey = (stream: string, group: string) => companionKey(stream, `start:${group}`)
 
-    const leaseKey = (stream: string, { group, name }: Consumer) => companionKey(stream, `lease:${group}:${name}`)
-
     const groups = (stream: string) =>
       send("XINFO", "GROUPS", stream).pipe(
         Effect.flatMap(readInfos),
@@ -188,6 +188,15 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
             })
           )
       ),
+      missingPermissions: (permissions) =>
+        run(
+          Scripts.permissions,
+          [],
+          permissions.flatMap(({ words }) => [String(words.length), ...words])
+        ).pipe(
+          Effect.flatMap(readNumbers),
+          Effect.map((denied) => denied.flatMap((at) => permissions[at] ?? []))
+        ),
       reader: Effect.map(redis.reserve.pipe(Effect.mapError(classify), Effect.map(sendOver)), (ask) => ({
         readNew: (stream, consumer, count, blockMs) =>
           ask(
@@ -303,6 +312,8 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
                 entriesRead: countOf(info.get("entries-read"))
               }
         }),
+      groupNames: (stream) =>
+        Effect.map(groups(stream), (infos) => infos.flatMap((flat) => textOf(byName(flat).get("name")) ?? [])),
       consumers: (stream, group) =>
         send("XINFO", "CONSUMERS", stream, group).pipe(
           Effect.flatMap(readInfos),
@@ -323,6 +334,9 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
         yes(run(Scripts.retire, [stream], [group, name, String(idleMs)])),
       renewLease: (stream, consumer, token, ttlMs) =>
         yes(run(Scripts.lease, [leaseKey(stream, consumer)], [token, String(ttlMs)])),
+      claimStream: (stream, group, ttlMs) =>
+        yes(run(Scripts.lease, [companionKey(stream, "owner")], [group, String(ttlMs)])),
+      streamOwner: (stream) => Effect.map(send("GET", companionKey(stream, "owner")), textOf),
       releaseLease: (stream, consumer, token) =>
         Effect.asVoid(run(Scripts.unlease, [leaseKey(stream, consumer)], [token])),
       trim: (stream, floorId) => number(run(Scripts.trim, [stream], [floorId ?? ""])),

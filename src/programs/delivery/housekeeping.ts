@@ -1,6 +1,7 @@
 /**
- * Housekeeping: creates groups that are gone again, which a reader that waits for work to end would not notice; trims what
- * every group has acknowledged (where asked for); and removes consumers that are long gone.
+ * Housekeeping: renews the group's claim on its streams; creates groups that are gone again, which a reader that waits for
+ * work to end would not notice; trims what every group has acknowledged (where asked for); and removes consumers that are
+ * long gone.
  */
 import { Clock, Duration, Effect } from "effect"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
@@ -9,6 +10,7 @@ import { repeatSteps } from "../supervision/loop.ts"
 import { ensureGroup } from "./groups.ts"
 import type { CollectorRun } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
+import { claimStreams, type StreamTaken } from "./streamOwner.ts"
 
 export const loopName = "retain"
 
@@ -45,7 +47,7 @@ const retire = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, 
     }
   })
 
-export const keepHouse = (run: CollectorRun): Effect.Effect<never> =>
+export const keepHouse = (run: CollectorRun): Effect.Effect<never, StreamTaken> =>
   Effect.suspend(() => {
     // One that is lost just now is created again in the next round.
     const forgive = Effect.catch((error: EventStreamsError) =>
@@ -54,6 +56,10 @@ export const keepHouse = (run: CollectorRun): Effect.Effect<never> =>
     const groups = run.consumedStreams.map((stream) => forgive(ensureGroup(run, stream)))
     const trims = run.consumedStreams.map((stream) => forgive(trim(run, stream)))
     const retires = run.consumedStreams.map((stream) => forgive(retire(run, stream)))
+    const claim = Effect.matchEffect(claimStreams(run.streams, run.options), {
+      onFailure: (error) => noteFailure(run.availability, loopName, error),
+      onSuccess: (taken) => taken ?? Effect.void
+    })
     let retireAt = 0
     let retiring = false
     const begin = Effect.map(Clock.currentTimeMillis, (now) => {
@@ -61,6 +67,7 @@ export const keepHouse = (run: CollectorRun): Effect.Effect<never> =>
       if (retiring) retireAt = now + retireEveryMs
     })
     return repeatSteps(
+      claim,
       begin,
       ...groups,
       ...trims,

@@ -1,8 +1,12 @@
 /** What an operator should know of Redis before anything goes wrong: said once, at start. */
 import { Effect } from "effect"
 import { shareSlot } from "../../domain/delivery/hashSlot.ts"
-import type { EventStreams } from "../../services/EventStreams.ts"
-import type { ConsumedStream } from "./state/consumedStream.ts"
+import type { CollectorOptions } from "../../domain/options/options.ts"
+import type { EventStreams, Permission } from "../../services/EventStreams.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
+import { servicePermissions } from "../../services/permissions.ts"
+import { leaseStream } from "./lease.ts"
+import { type ConsumedStream, consumedStreamsOf, isDlq } from "./state/consumedStream.ts"
 
 /** Streams are data, not a cache: whatever is evicted is lost. */
 const adviseEviction = (policy: string | undefined): Effect.Effect<void> =>
@@ -35,6 +39,24 @@ const adviseSlots = (consumedStreams: ReadonlyArray<ConsumedStream>): Effect.Eff
       ),
     { discard: true }
   )
+
+/** What the user of a collector's connection may not do and must. */
+export const missingPermissions = (
+  streams: EventStreams["Service"],
+  options: Pick<CollectorOptions, "kinds" | "streams" | "consumerGroup" | "consumerName" | "sourceRetention">
+): Effect.Effect<ReadonlyArray<Permission>, EventStreamsError> => {
+  const consumed = consumedStreamsOf(options)
+  return streams.missingPermissions(
+    servicePermissions({
+      sources: consumed.filter((stream) => !isDlq(stream)).map(({ key }) => key),
+      dlqs: options.streams.map(({ dlq }) => dlq),
+      abandoned: options.streams.map(({ abandoned }) => abandoned),
+      lease: leaseStream(consumed),
+      consumer: { group: options.consumerGroup, name: options.consumerName },
+      trims: options.sourceRetention !== "none"
+    })
+  )
+}
 
 /** Looks at how Redis is set up and warns of what may lose events. A Redis that does not tell is no reason to wait. */
 export const checkRedisAtStart = (

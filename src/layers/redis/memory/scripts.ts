@@ -181,6 +181,17 @@ const trim: Twin = (call, [stream = ""], [floor = ""]) => {
   return call("XTRIM", stream, "MINID", "=", least)
 }
 
+const permissions: Twin = (call, _, argv) => {
+  const denied: Array<number> = []
+  for (let at = 0, n = 0; at < argv.length; n += 1) {
+    const last = at + Number(argv[at])
+    const [command = "", ...args] = argv.slice(at + 1, last + 1)
+    if (!call.mayRun(command, ...args)) denied.push(n)
+    at = last + 1
+  }
+  return denied
+}
+
 const twins: Readonly<Record<string, Twin>> = {
   move,
   finish,
@@ -193,7 +204,8 @@ const twins: Readonly<Record<string, Twin>> = {
   retire,
   replay,
   "put-back": putBack,
-  trim
+  trim,
+  permissions
 }
 
 /** Runs one of the project's scripts: the script's text, the number of keys, keys, arguments. */

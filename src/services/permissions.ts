@@ -1,0 +1,66 @@
+/**
+ * What a Redis user must be allowed to do, command by command, for the service to run: asked for at the start, by `check`,
+ * and held against the ACL files in `deploy/redis`.
+ */
+import { type Consumer, companionKey, leaseKey, type Permission } from "./EventStreams.ts"
+
+const on = (key: string, ...lines: ReadonlyArray<string>): ReadonlyArray<Permission> =>
+  lines.map((line) => ({ key, words: line.split(" ").map((word) => (word === "KEY" ? key : word)) }))
+
+/** To read a stream through its group, and to end what was read. */
+const consuming = (key: string): ReadonlyArray<Permission> =>
+  on(
+    key,
+    "XGROUP CREATE KEY g 0 MKSTREAM",
+    "XGROUP DELCONSUMER KEY g c",
+    "XINFO STREAM KEY",
+    "XINFO GROUPS KEY",
+    "XINFO CONSUMERS KEY g",
+    "XREADGROUP GROUP g c COUNT 1 STREAMS KEY >",
+    "XPENDING KEY g",
+    "XRANGE KEY - +",
+    "XCLAIM KEY g c 0 0-0 JUSTID",
+    "XAUTOCLAIM KEY g c 0 0-0 JUSTID",
+    "XACK KEY g 0-0"
+  )
+
+const source = (key: string, trims: boolean): ReadonlyArray<Permission> => [
+  ...consuming(key),
+  ...on(companionKey(key, "replayed"), "SISMEMBER KEY 0-0"),
+  ...(trims ? on(key, "EXISTS KEY", "XTRIM KEY MINID = 0-0") : [])
+]
+
+const owned = (key: string): ReadonlyArray<Permission> => on(companionKey(key, "owner"), "GET KEY", "SET KEY g PX 1")
+
+const dlq = (key: string): ReadonlyArray<Permission> => [
+  ...consuming(key),
+  ...owned(key),
+  ...on(key, "XADD KEY * f v", "XREVRANGE KEY + -", "XDEL KEY 0-0")
+]
+
+/** The streams of a service, as far as permissions go. */
+export interface PermittedStreams {
+  readonly sources: ReadonlyArray<string>
+  readonly dlqs: ReadonlyArray<string>
+  readonly abandoned: ReadonlyArray<string>
+  /** The stream beside which the lease of the consumer's name lies. */
+  readonly lease: string
+  readonly consumer: Consumer
+  /** Whether the source streams are trimmed. */
+  readonly trims: boolean
+}
+
+/** Every command of a running service. */
+export const servicePermissions = (streams: PermittedStreams): ReadonlyArray<Permission> => [
+  ...streams.sources.flatMap((key) => source(key, streams.trims)),
+  ...streams.dlqs.flatMap(dlq),
+  ...streams.abandoned.flatMap((key) => [
+    ...owned(key),
+    ...on(key, "XADD KEY * f v", "XREVRANGE KEY + -", "XINFO GROUPS KEY", "XINFO CONSUMERS KEY g")
+  ]),
+  ...on(leaseKey(streams.lease, streams.consumer), "GET KEY", "SET KEY t PX 1", "DEL KEY")
+]
+
+/** A permission as a person names it: `XGROUP CREATE on modelsgateway:events:dlq`. */
+export const permissionName = ({ key, words: [command = "", next = ""] }: Permission): string =>
+  command === "XGROUP" || command === "XINFO" ? `${command} ${next} on ${key}` : `${command} on ${key}`
