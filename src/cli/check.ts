@@ -109,11 +109,13 @@ const redisFindings = Effect.gen(function* () {
 
 const apiFindings = Effect.gen(function* () {
   const layer = yield* signerLayer
-  const { settings } = yield* settingsOf(Environment.all({ api: Environment.api, configSync: Environment.configSync }))
+  const { settings } = yield* settingsOf(
+    Environment.all({ api: Environment.api, configSync: Environment.configSync, proxy: Environment.proxy })
+  )
   if (layer === undefined || settings === undefined) return []
   const { apiBaseUrl: baseUrl, apiTimeout: timeout, serviceId } = settings.api
   const api = JobsApiLayer.layer({ baseUrl, serviceId, timeout }).pipe(
-    Layer.provide(Layer.mergeAll(layer, LeanHttpClient.layer()))
+    Layer.provide(Layer.mergeAll(layer, LeanHttpClient.layer({ proxyUrl: settings.proxy })))
   )
   return yield* Effect.flatMap(JobsApi, (service) =>
     Doctor.checkApi(service, baseUrl, settings.configSync.enabled)

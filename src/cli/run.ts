@@ -23,6 +23,7 @@ const settingsOf = Effect.flatMap(hostName, (host) =>
     Environment.all({
       redis: Environment.redis,
       collector: Environment.collector(host),
+      proxy: Environment.proxy,
       gateway: Environment.gateway,
       signing: Environment.signing,
       http: Environment.http,
@@ -37,11 +38,12 @@ type Settings = Effect.Success<typeof settingsOf>["settings"]
 
 const redisLayer = ({ redis }: Settings) => (redis._tag === "Memory" ? MemoryRedis.layer : IoRedis.layer(redis.options))
 
-const clientOptions = ({ collector }: Settings): LeanHttpClient.Options => ({
+const clientOptions = ({ collector, proxy }: Settings): LeanHttpClient.Options => ({
   /** Requests to the API at a time: deliveries, configuration sync and a health probe. */
   connections: collector.deliveryConcurrency + 2,
   /** `API_TIMEOUT` counts from here on; it is to end a request, not this. */
-  connectTimeout: Duration.sum(collector.apiTimeout, Duration.seconds(1))
+  connectTimeout: Duration.sum(collector.apiTimeout, Duration.seconds(1)),
+  proxyUrl: proxy
 })
 
 /** Whether the two keys belong together is known only to the signer. */
@@ -57,7 +59,8 @@ const serviceLayer = (settings: Settings) =>
   Layer.mergeAll(
     redisLayer(settings),
     signer(settings),
-    NodeGateway.layer({ ...settings.gateway, environment: process.env })
+    // The proxy is to the API; the gateway is near.
+    NodeGateway.layer({ ...settings.gateway, environment: process.env }).pipe(Layer.provide(LeanHttpClient.layer()))
   ).pipe(
     Layer.provideMerge(LeanHttpClient.layer(clientOptions(settings))),
     Layer.provideMerge(NodeProcesses.layer),

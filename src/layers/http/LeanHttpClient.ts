@@ -6,7 +6,7 @@
  * (see {@link BodyTooLarge}), and connections cannot be upgraded. Neither client follows redirects.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
-import { Data, Duration, Effect, type Fiber, Layer, Option, Tracer } from "effect"
+import { Data, Duration, Effect, type Fiber, Layer, Option, Redacted, Tracer } from "effect"
 import {
   HttpClient,
   HttpClientError,
@@ -14,7 +14,7 @@ import {
   type HttpClientResponse,
   HttpIncomingMessage
 } from "effect/http"
-import { Agent, type Dispatcher } from "undici"
+import { Agent, type buildConnector, type Dispatcher, Pool, ProxyAgent } from "undici"
 import { LeanHttpResponse } from "./LeanHttpResponse.ts"
 
 /** Options of the client; times are durations, sizes bytes. */
@@ -29,6 +29,11 @@ export interface Options {
   readonly connectTimeout?: Duration.Input | undefined
   /** Certificates (PEM) of authorities to trust instead of the system's. */
   readonly tlsCa?: string | undefined
+  /**
+   * An HTTP or HTTPS proxy through which all requests go, in a tunnel (CONNECT) each connection; user and password may stand in the
+   * URL. The environment's proxy variables are not read. What goes wrong at the proxy fails with a message that says so.
+   */
+  readonly proxyUrl?: Redacted.Redacted<URL> | undefined
 }
 
 /** The cause of the `DecodeError` of a response whose body is longer than allowed. The connection was closed. */
@@ -202,7 +207,7 @@ const isTraced = (fiber: Fiber.Fiber<unknown, unknown>, request: HttpClientReque
   !fiber.getRef(Tracer.DisablePropagation) &&
   !fiber.getRef(HttpClient.TracerDisabledWhen)(request)
 
-const make = (agent: Agent, maxBodyBytes: number): HttpClient.HttpClient => {
+const make = (agent: Dispatcher, maxBodyBytes: number): HttpClient.HttpClient => {
   const targets = makeTargets()
 
   const dispatch = (
@@ -256,6 +261,32 @@ const make = (agent: Agent, maxBodyBytes: number): HttpClient.HttpClient => {
   )
 }
 
+/** The cause of the `TransportError` of a request that did not get to the proxy. */
+class ProxyAway extends Error {
+  constructor(cause: Error) {
+    super(`the proxy cannot be reached: ${cause.message === "" ? cause.name : cause.message}`, { cause })
+  }
+}
+
+/** Connections to the proxy: what goes wrong with one is told from what goes wrong behind it. */
+const toProxy = (origin: URL, options: object): Dispatcher => {
+  const { connect } = options as { readonly connect: buildConnector.connector }
+  return new Pool(origin, {
+    ...options,
+    connect: (target, done) =>
+      connect(target, (...[error, socket]) => (error === null ? done(null, socket) : done(new ProxyAway(error), null)))
+  })
+}
+
+const makeAgent = ({ connectTimeout, connections, proxyUrl, tlsCa }: Options): Dispatcher => {
+  const timeout = Duration.toMillis(connectTimeout ?? "10 seconds")
+  const tls = { timeout, ...(tlsCa === undefined ? undefined : { ca: tlsCa }) }
+  const common = { connections: connections ?? 128, pipelining: 1, allowH2: false }
+  if (proxyUrl === undefined) return new Agent({ ...common, connect: tls })
+  const uri = Redacted.value(proxyUrl).href
+  return new ProxyAgent({ ...common, uri, proxyTunnel: true, requestTls: tls, proxyTls: tls, clientFactory: toProxy })
+}
+
 /**
  * The client, with connections of its own that close with the layer. Kept-alive connections are reused, one request at a
  * time; idle ones are closed after 4 seconds or when the server says.
@@ -280,16 +311,7 @@ export const layer = (options: Options = {}): Layer.Layer<HttpClient.HttpClient>
     HttpClient.HttpClient,
     Effect.map(
       Effect.acquireRelease(
-        Effect.sync(
-          () =>
-            new Agent({
-              connections: options.connections ?? 128,
-              pipelining: 1,
-              allowH2: false,
-              connectTimeout: Duration.toMillis(options.connectTimeout ?? "10 seconds"),
-              ...(options.tlsCa === undefined ? undefined : { connect: { ca: options.tlsCa } })
-            })
-        ),
+        Effect.sync(() => makeAgent(options)),
         (agent) => Effect.promise(() => agent.destroy())
       ),
       (agent) => make(agent, options.maxBodyBytes ?? 1024 * 1024)
