@@ -245,6 +245,45 @@ describe("LeanHttpClient", () => {
     })
   )
 
+  it.live(
+    "a kept connection that the server closes just then costs no request: it is sent once more, on a fresh one",
+    () =>
+      Effect.gen(function* () {
+        // Answers the first request of each connection and cuts it at the second.
+        const served = new WeakSet<object>()
+        const { url, received, state } = yield* serve(({ request }, response) => {
+          if (served.has(request.socket)) return request.socket.resetAndDestroy()
+          served.add(request.socket)
+          return response.end("ok")
+        })
+        for (let i = 0; i < 10; i++) {
+          const response = yield* HttpClient.post(url, { body: HttpBody.text("body") })
+          assert.strictEqual(yield* response.text, "ok")
+        }
+        assert.isAbove(received.length, 10, "connections were reused")
+        assert.isTrue(received.every(({ body }) => body.toString() === "body"))
+        assert.isAbove(state.sockets, 5)
+      }).pipe(Effect.provide(LeanHttpClient.layer({ connections: 1 })))
+  )
+
+  it.live("a fresh connection that is cut is a failure, and so is one that is cut again", () =>
+    Effect.gen(function* () {
+      const { url, received } = yield* serve(({ request }, response) => {
+        if (received.length === 1) return response.end("ok")
+        return request.socket.resetAndDestroy()
+      })
+      yield* HttpClient.get(url)
+      assert.strictEqual((yield* reasonOf(HttpClient.get(url)))._tag, "TransportError")
+      assert.strictEqual(received.length, 3, "sent twice")
+      assert.strictEqual((yield* reasonOf(HttpClient.get(url)))._tag, "TransportError")
+      assert.strictEqual(received.length, 4, "sent once")
+      received.length = 0
+      yield* HttpClient.get(url)
+      assert.strictEqual((yield* reasonOf(HttpClient.post(url)))._tag, "TransportError")
+      assert.strictEqual(received.length, 2, "what must not be repeated is sent once")
+    }).pipe(Effect.provide(LeanHttpClient.layer({ connections: 1 })))
+  )
+
   it.live("makes a client span and sends its traceparent only where a tracer is given and not switched off", () =>
     Effect.gen(function* () {
       const { url, received } = yield* serve((_, response) => response.end("ok"))

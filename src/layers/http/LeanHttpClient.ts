@@ -14,7 +14,7 @@ import {
   type HttpClientResponse,
   HttpIncomingMessage
 } from "effect/http"
-import { Agent, type buildConnector, type Dispatcher, Pool, ProxyAgent } from "undici"
+import { Agent, type buildConnector, Client, type Dispatcher, Pool, ProxyAgent } from "undici"
 import { LeanHttpResponse } from "./LeanHttpResponse.ts"
 
 /** Options of the client; times are durations, sizes bytes. */
@@ -89,6 +89,40 @@ const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unk
   })
 }
 
+/** A connection that tells its exchanges whether it served others before. */
+class Connection extends Client {
+  private answered = 0
+
+  constructor(origin: URL, options: object) {
+    super(origin, options)
+    this.on("connect", () => {
+      this.answered = 0
+    })
+  }
+
+  get isUsed(): boolean {
+    return this.answered > 0
+  }
+
+  noteAnswer(): void {
+    this.answered += 1
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    if (handler instanceof Exchange) handler.goesBy(this)
+    return super.dispatch(options, handler)
+  }
+}
+
+const pool = (origin: string | URL, options: object): Dispatcher =>
+  new Pool(origin, { ...options, factory: (to, settings) => new Connection(to, settings) })
+
+/** What a request meets that was sent on a connection which the server had just closed. */
+const STALE = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"])
+
+/** What may be sent twice without harm (RFC 9110 section 9.2.2); anything else where it carries an idempotency key. */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
+
 type Resume = (result: Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>) => void
 
 /** One request under way: undici's handler, gathering the response until it is whole. */
@@ -97,6 +131,10 @@ class Exchange implements Dispatcher.DispatchHandler {
   private readonly href: string
   private readonly maxBytes: number
   private readonly resume: Resume
+  /** Sends it once more, on a fresh connection; undefined where that was done, or its body is gone. */
+  private again: ((exchange: Exchange) => void) | undefined
+  private connection: Connection | undefined
+  private wasUsed = false
   private controller: Dispatcher.DispatchController | undefined
   private cancelled: Error | undefined
   private status = 0
@@ -105,7 +143,14 @@ class Exchange implements Dispatcher.DispatchHandler {
   private more: Array<Buffer> | undefined
   private size = 0
 
-  constructor(request: HttpClientRequest.HttpClientRequest, href: string, maxBytes: number, resume: Resume) {
+  constructor(
+    request: HttpClientRequest.HttpClientRequest,
+    href: string,
+    maxBytes: number,
+    resume: Resume,
+    again: ((exchange: Exchange) => void) | undefined
+  ) {
+    this.again = again
     this.request = request
     this.href = href
     this.maxBytes = maxBytes
@@ -118,7 +163,12 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.controller?.abort(reason)
   }
 
+  goesBy(connection: Connection): void {
+    this.connection = connection
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.wasUsed = this.connection?.isUsed ?? false
     this.controller = controller
     if (this.cancelled !== undefined) controller.abort(this.cancelled)
   }
@@ -143,6 +193,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    this.connection?.noteAnswer()
     if (this.cancelled !== undefined) return
     this.resume(
       Effect.succeed(this.response(this.more === undefined ? this.body : Buffer.concat(this.more, this.size)))
@@ -150,6 +201,14 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, cause: Error): void {
+    const { again } = this
+    this.again = undefined
+    const isStale = this.wasUsed && this.status === 0 && "code" in cause && STALE.has(String(cause.code))
+    // The server had closed it and did not see the request, nor would it harm to be seen twice.
+    if (again !== undefined && isStale && this.cancelled === undefined) {
+      again(this)
+      return
+    }
     this.more = undefined
     this.resume(Effect.fail(this.status === 0 ? transportError(this.request, cause) : this.unreadable(cause)))
   }
@@ -207,7 +266,7 @@ const isTraced = (fiber: Fiber.Fiber<unknown, unknown>, request: HttpClientReque
   !fiber.getRef(Tracer.DisablePropagation) &&
   !fiber.getRef(HttpClient.TracerDisabledWhen)(request)
 
-const make = (agent: Dispatcher, maxBodyBytes: number): HttpClient.HttpClient => {
+const make = ({ fresh, kept }: Agents, maxBodyBytes: number): HttpClient.HttpClient => {
   const targets = makeTargets()
 
   const dispatch = (
@@ -218,21 +277,28 @@ const make = (agent: Dispatcher, maxBodyBytes: number): HttpClient.HttpClient =>
   ) =>
     Effect.callback<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>((resume) => {
       const limit = fiber.getRef(HttpIncomingMessage.MaxBodySize)
-      const exchange = new Exchange(request, target.href, limit === undefined ? maxBodyBytes : Number(limit), resume)
+      const options = {
+        origin: target.origin,
+        path: target.path,
+        method: request.method,
+        headers: payload.headers,
+        body: payload.body,
+        // Time limits are the caller's, under the ambient Clock.
+        headersTimeout: 0,
+        bodyTimeout: 0
+      }
+      const repeatable =
+        (payload.body === null || payload.body instanceof Uint8Array) &&
+        (IDEMPOTENT.has(request.method) || payload.headers["idempotency-key"] !== undefined)
+      const exchange = new Exchange(
+        request,
+        target.href,
+        limit === undefined ? maxBodyBytes : Number(limit),
+        resume,
+        repeatable ? (stale) => void fresh.dispatch(options, stale) : undefined
+      )
       try {
-        agent.dispatch(
-          {
-            origin: target.origin,
-            path: target.path,
-            method: request.method,
-            headers: payload.headers,
-            body: payload.body,
-            // Time limits are the caller's, under the ambient Clock.
-            headersTimeout: 0,
-            bodyTimeout: 0
-          },
-          exchange
-        )
+        kept.dispatch(options, exchange)
       } catch (cause) {
         resume(Effect.fail(transportError(request, cause)))
       }
@@ -278,18 +344,28 @@ const toProxy = (origin: URL, options: object): Dispatcher => {
   })
 }
 
-const makeAgent = ({ connectTimeout, connections, proxyUrl, tlsCa }: Options): Dispatcher => {
+/** Connections that are kept for the next request, and those for one request each. */
+interface Agents {
+  readonly kept: Dispatcher
+  readonly fresh: Dispatcher
+}
+
+const makeAgents = ({ connectTimeout, connections, proxyUrl, tlsCa }: Options): Agents => {
   const timeout = Duration.toMillis(connectTimeout ?? "10 seconds")
   const tls = { timeout, ...(tlsCa === undefined ? undefined : { ca: tlsCa }) }
-  const common = { connections: connections ?? 128, pipelining: 1, allowH2: false }
-  if (proxyUrl === undefined) return new Agent({ ...common, connect: tls })
-  const uri = Redacted.value(proxyUrl).href
-  return new ProxyAgent({ ...common, uri, proxyTunnel: true, requestTls: tls, proxyTls: tls, clientFactory: toProxy })
+  const agent = (pipelining: 0 | 1): Dispatcher => {
+    const common = { connections: connections ?? 128, pipelining, allowH2: false, factory: pool }
+    if (proxyUrl === undefined) return new Agent({ ...common, connect: tls })
+    const uri = Redacted.value(proxyUrl).href
+    return new ProxyAgent({ ...common, uri, proxyTunnel: true, requestTls: tls, proxyTls: tls, clientFactory: toProxy })
+  }
+  return { kept: agent(1), fresh: agent(0) }
 }
 
 /**
  * The client, with connections of its own that close with the layer. Kept-alive connections are reused, one request at a
- * time; idle ones are closed after 4 seconds or when the server says.
+ * time; idle ones are closed after 4 seconds or when the server says. One that dies under a request before any answer came, after
+ * it had answered others, costs nothing where the request may be repeated: it is sent once more, on a fresh connection.
  *
  * Fails with `HttpClientError`: `TransportError` (no response; the cause has undici's or the system's `code`),
  * `DecodeError` (a response whose body did not come whole, or {@link BodyTooLarge}), `InvalidUrlError`.
@@ -311,9 +387,9 @@ export const layer = (options: Options = {}): Layer.Layer<HttpClient.HttpClient>
     HttpClient.HttpClient,
     Effect.map(
       Effect.acquireRelease(
-        Effect.sync(() => makeAgent(options)),
-        (agent) => Effect.promise(() => agent.destroy())
+        Effect.sync(() => makeAgents(options)),
+        ({ fresh, kept }) => Effect.promise(() => Promise.all([kept.destroy(), fresh.destroy()]))
       ),
-      (agent) => make(agent, options.maxBodyBytes ?? 1024 * 1024)
+      (agents) => make(agents, options.maxBodyBytes ?? 1024 * 1024)
     )
   )
