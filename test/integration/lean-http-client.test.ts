@@ -257,7 +257,11 @@ describe("LeanHttpClient", () => {
           return response.end("ok")
         })
         for (let i = 0; i < 10; i++) {
-          const response = yield* HttpClient.post(url, { body: HttpBody.text("body") })
+          const response = yield* HttpClientRequest.post(url).pipe(
+            HttpClientRequest.setHeader("idempotency-key", `${i}`),
+            HttpClientRequest.bodyText("body"),
+            HttpClient.execute
+          )
           assert.strictEqual(yield* response.text, "ok")
         }
         assert.isAbove(received.length, 10, "connections were reused")
