@@ -43,6 +43,8 @@ const gauges = <const Label extends string>(name: string, description: string, l
 export type StreamLabel = string
 export type DeliveryOutcome = "delivered" | "retried" | "abandoned"
 export type AbandonReason = "exhausted" | "rejected" | "invalid" | "poison"
+export const refusalReasons = ["wrong_type", "out_of_memory", "no_permission", "other"] as const
+export type RefusalReason = (typeof refusalReasons)[number]
 export type LossCause = "trimmed" | "deleted"
 export type SyncOutcome = "changed" | "unchanged" | "failed" | "refused"
 export type ReloadOutcome = "signalled" | "applied" | "failed"
@@ -78,6 +80,11 @@ const retriesScheduledAfter = counters<string>(
 )
 export const retriesScheduled = (attempts: number): Metric.Counter<number> => retriesScheduledAfter(String(attempts))
 export const abandoned = counters<AbandonReason>("abandoned_total", "Events moved to the abandoned stream", "reason")
+export const movesRefused = counters<RefusalReason>(
+  "moves_refused_total",
+  "Moves, and other steps of the work on an entry, that Redis refused",
+  "reason"
+)
 export const inFlight = gauge("in_flight", "Requests under way")
 export const held = gauge("held", "Entries held until they are due")
 export const circuitOpen = gauge("circuit_open", "1 while the circuit to the jobs API is open, else 0")
@@ -159,6 +166,7 @@ export const initialize = (streams: ReadonlyArray<StreamLabel>, fibers: Readonly
     ]),
     ...retryDelays.map((_, i) => retriesScheduled(i + 1)),
     ...reasons.map(abandoned),
+    ...refusalReasons.map(movesRefused),
     ...(["trimmed", "deleted"] as const).map(lostByRedis),
     ...(["changed", "unchanged", "failed", "refused"] as const).map(configSyncs),
     ...(["signalled", "applied", "failed"] as const).map(gatewayReloads),

@@ -6,24 +6,29 @@ import { decodeDlqEntry } from "../../domain/delivery/dlq.ts"
 import { claimedEventId, type FlatFields, InvalidEvent } from "../../domain/events/entry.ts"
 import type { EventKind, PreparedRequest } from "../../domain/events/eventKind.ts"
 import * as Metrics from "../../services/Metrics.ts"
-import { retryUntilDone } from "../redis/retryRedis.ts"
 import { logEntry } from "./logEntry.ts"
 import { drop, dropDeleted } from "./lostEntries.ts"
+import { askStep, type StepRefused, waitOut } from "./refusedSteps.ts"
 import { abandon, ageSeconds, type EventAttempts, finish, ownershipOf, retryLater } from "./settle.ts"
 import type { CollectorRun, RunDeliveries } from "./state/collectorRun.ts"
-import type { OwnedEntry } from "./state/ownedEntry.ts"
+import type { Decided, OwnedEntry } from "./state/ownedEntry.ts"
 import { noteOutcome, noteRequest, type ProcessSpan, passOn, processing } from "./tracing.ts"
 
 const outcome = (entry: OwnedEntry, name: Metrics.DeliveryOutcome) =>
   Metric.update(Metrics.deliveries(entry.stream.label, name), 1)
 
 /** Fetches the entry's fields again; undefined where there is nothing left to work on. */
-const takeUp = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<FlatFields | undefined> => {
-  const { consumer, availability, options, streams } = run
+const takeUp = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<FlatFields | undefined, StepRefused> => {
+  const { consumer, options, streams } = run
   const overdrawn = entry.deliveries + (entry.countHandOut ? 1 : 0) > options.maxDeliveries
   const handOut = entry.countHandOut && !overdrawn ? entry.deliveries + 1 : undefined
   const take = streams.take(entry.stream.key, consumer, entry.id, handOut)
-  const asked = ownershipOf(run, entry, retryUntilDone(availability, "take", take), ({ _tag }) => _tag !== "NotOwned")
+  const asked = ownershipOf(
+    run,
+    entry,
+    askStep(run, `read ${entry.stream.key}`, take),
+    ({ _tag }) => _tag !== "NotOwned"
+  )
   return Effect.flatMap(asked, (taken) => {
     if (taken._tag === "Deleted") return Effect.as(dropDeleted(run, entry), undefined)
     if (taken._tag === "NotOwned") return Effect.as(drop(run, entry), undefined)
@@ -63,7 +68,7 @@ const prepare = (
   entry: OwnedEntry,
   { kind, eventAttempts }: Readable,
   now: number
-): Effect.Effect<Prepared> => {
+): Effect.Effect<Prepared, StepRefused> => {
   const { options, sha256, streams } = run
   const context = {
     source: eventAttempts.source,
@@ -79,7 +84,7 @@ const prepare = (
   const unbounded = kind.prepare(eventAttempts.event, { ...context, firstReading: false })
   if (Result.isFailure(unbounded)) return Effect.succeed(prepared)
   return Effect.map(
-    retryUntilDone(run.availability, "replayed", streams.isReplayed(entry.stream.key, entry.id)),
+    askStep(run, `look for replays of ${entry.stream.key}`, streams.isReplayed(entry.stream.key, entry.id)),
     (replayed) => (replayed ? unbounded : prepared)
   )
 }
@@ -122,7 +127,7 @@ const noteSuccess = (
 const noteRetry = (
   entry: OwnedEntry,
   { source }: EventAttempts,
-  { eventId }: PreparedRequest,
+  { eventId }: Decided,
   { at, attempts, failure }: Extract<Decision, { readonly _tag: "Retry" }>,
   now: number
 ): Effect.Effect<void> =>
@@ -151,24 +156,24 @@ const holdAgain = (run: CollectorRun, entry: OwnedEntry, dueAt: number): Effect.
     return Effect.void
   })
 
+/** Writes what a failed attempt came to: a retry, or its end. */
 const settleFailed = (
   run: CollectorRun,
   entry: OwnedEntry,
   eventAttempts: EventAttempts,
-  request: PreparedRequest,
-  decision: Exclude<Decision, { readonly _tag: "Delivered" }>,
-  now: number
-): Effect.Effect<void> => {
-  if (decision._tag === "Hold") return holdAgain(run, entry, now)
+  decided: Decided
+): Effect.Effect<void, StepRefused> => {
+  const { decision, eventId, failedAt } = decided
   const { attempts, failure } = decision
   const { errorCode, errorMessage } = failure
+  entry.decided = decided
   if (decision._tag === "Retry") {
-    const scheduled = { at: decision.at, attempts, failedAt: now, errorCode, errorMessage }
+    const scheduled = { at: decision.at, attempts, failedAt, errorCode, errorMessage }
     return Effect.flatMap(retryLater(run, entry, eventAttempts, scheduled), (moved) =>
-      moved ? noteRetry(entry, eventAttempts, request, decision, now) : Effect.void
+      moved ? noteRetry(entry, eventAttempts, decided, decision, failedAt) : Effect.void
     )
   }
-  const end = { reason: decision.reason, attempts, errorCode, errorMessage, eventId: request.eventId }
+  const end = { reason: decision.reason, attempts, errorCode, errorMessage, eventId }
   return Effect.flatMap(abandon(run, entry, eventAttempts, end), (moved) =>
     moved ? outcome(entry, "abandoned") : Effect.void
   )
@@ -191,7 +196,7 @@ const attempt = (
   eventAttempts: EventAttempts,
   request: PreparedRequest,
   span: ProcessSpan
-): Effect.Effect<void> =>
+): Effect.Effect<void, StepRefused> =>
   Effect.clockWith((clock) => {
     const attemptsBefore = eventAttempts.retry?.attempt ?? 0
     const started = clock.currentTimeMillisUnsafe()
@@ -207,7 +212,7 @@ const attempt = (
         return Effect.void
       }
     )
-    const conclude = (result: AttemptResult, metrics: Context.Context<never>): Effect.Effect<void> => {
+    const conclude = (result: AttemptResult, metrics: Context.Context<never>): Effect.Effect<void, StepRefused> => {
       const now = clock.currentTimeMillisUnsafe()
       Metrics.deliveryDuration.updateUnsafe((now - started) / 1_000, metrics)
       const { rejectStatuses } = run.options
@@ -222,7 +227,9 @@ const attempt = (
           ? Effect.flatMap(finish(run, entry), () =>
               noteSuccess(run, entry, eventAttempts, request, decision.result, now)
             )
-          : settleFailed(run, entry, eventAttempts, request, decision, now)
+          : decision._tag === "Hold"
+            ? holdAgain(run, entry, now)
+            : settleFailed(run, entry, eventAttempts, { decision, eventId, failedAt: now })
       return change === undefined ? settled : Effect.andThen(announce(change, result), settled)
     }
     return Effect.flatMap(delivery, (result) =>
@@ -231,7 +238,12 @@ const attempt = (
   })
 
 // No generator on the way of an event that is delivered at once: its steps take as long as all else that is done here.
-const work = (run: CollectorRun, entry: OwnedEntry, fields: FlatFields, span: ProcessSpan): Effect.Effect<void> => {
+const work = (
+  run: CollectorRun,
+  entry: OwnedEntry,
+  fields: FlatFields,
+  span: ProcessSpan
+): Effect.Effect<void, StepRefused> => {
   const opened = openEntry(run, entry, fields)
   const firstAttempt: EventAttempts = {
     source: { stream: entry.stream.key, id: entry.id },
@@ -240,7 +252,7 @@ const work = (run: CollectorRun, entry: OwnedEntry, fields: FlatFields, span: Pr
   }
   const eventAttempts = Result.isSuccess(opened) ? opened.success.eventAttempts : firstAttempt
   const attempts = eventAttempts.retry?.attempt ?? 0
-  const giveUp = (reason: "poison" | "invalid", errorMessage: string): Effect.Effect<void> => {
+  const giveUp = (reason: "poison" | "invalid", errorMessage: string): Effect.Effect<void, StepRefused> => {
     const errorCode = reason.toUpperCase()
     noteOutcome(span, "abandoned", { errorCode })
     const eventId = claimedEventId(eventAttempts.event)
@@ -249,6 +261,7 @@ const work = (run: CollectorRun, entry: OwnedEntry, fields: FlatFields, span: Pr
       (moved) => (moved ? outcome(entry, "abandoned") : Effect.void)
     )
   }
+  if (entry.decided !== undefined) return settleFailed(run, entry, eventAttempts, entry.decided)
   const { maxDeliveries } = run.options
   if (entry.deliveries > maxDeliveries) {
     return giveUp("poison", `handed out more than ${maxDeliveries} times without an end`)
@@ -281,7 +294,7 @@ const workInTurn = (
   entry: OwnedEntry,
   fields: FlatFields,
   span: ProcessSpan
-): Effect.Effect<void> =>
+): Effect.Effect<void, StepRefused> =>
   isLarge(fields)
     ? Effect.andThen(
         run.turns.withPermit(Effect.yieldNow),
@@ -289,13 +302,20 @@ const workInTurn = (
       )
     : work(run, entry, fields, span)
 
+const orWaitOut = (
+  run: CollectorRun,
+  entry: OwnedEntry,
+  work: (span: ProcessSpan) => Effect.Effect<void, StepRefused>
+): Effect.Effect<void> =>
+  processing(run, entry, (span) => Effect.catch(work(span), (refused) => waitOut(run, entry, refused)))
+
 /** Works on an entry to its end: delivered, moved, held again, or dropped because it is another consumer's. */
 export const deliver = (run: CollectorRun, entry: OwnedEntry, fields: FlatFields): Effect.Effect<void> =>
-  processing(run, entry, (span) => workInTurn(run, entry, fields, span))
+  orWaitOut(run, entry, (span) => workInTurn(run, entry, fields, span))
 
 /** The same for an entry that was held: its fields are fetched first. */
 export const takeUpAndDeliver = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void> =>
-  processing(run, entry, (span) =>
+  orWaitOut(run, entry, (span) =>
     Effect.flatMap(takeUp(run, entry), (fields) =>
       fields === undefined ? Effect.void : workInTurn(run, entry, fields, span)
     )

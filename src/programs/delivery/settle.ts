@@ -1,14 +1,14 @@
 /** The only code that ends an entry: acknowledges it, moves it to the DLQ, or moves it to the abandoned stream. */
-import { Clock, Effect, Metric } from "effect"
+import { Clock, Data, Effect, Metric } from "effect"
 import { clip, encodeAbandonedEntry, encodeDlqEntry, type Retry } from "../../domain/delivery/dlq.ts"
 import { type FlatFields, keptEvent } from "../../domain/events/entry.ts"
 import type { Source } from "../../domain/events/eventKind.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { Waiter } from "../redis/changeSignal.ts"
-import { retryUntilDone } from "../redis/retryRedis.ts"
-import { groupAway, retryForever } from "../redis/schedules.ts"
+import { groupAway } from "../redis/schedules.ts"
 import { drop } from "./lostEntries.ts"
+import { askStep, type StepRefused, stepDone } from "./refusedSteps.ts"
 import {
   type CollectorRun,
   type RunDeliveries,
@@ -44,6 +44,9 @@ export const finish = (run: RunIdentity & RunDeliveries, entry: OwnedEntry): Eff
     return Effect.map(acknowledging(run, entry, undefined, run.acknowledge(entry)), () => run.owned.remove(entry))
   })
 
+/** The entry's group is being created again. */
+class GroupAway extends Data.TaggedError("GroupAway") {}
+
 /**
  * What Redis says of an owned entry. While its group is being created again, "not owned" says nothing: it is asked
  * again when what this process owned is its own again.
@@ -51,26 +54,36 @@ export const finish = (run: RunIdentity & RunDeliveries, entry: OwnedEntry): Eff
 export const ownershipOf = <A>(
   run: RunRedis,
   entry: OwnedEntry,
-  ask: Effect.Effect<A>,
+  ask: Effect.Effect<A, StepRefused>,
   isOwned: (answer: A) => boolean
-): Effect.Effect<A> =>
-  retryForever(
-    Effect.filterOrFail(ask, (answer) => isOwned(answer) || streamState(run, entry.stream).groupAdopted),
-    groupAway
+): Effect.Effect<A, StepRefused> =>
+  Effect.filterOrFail(
+    ask,
+    (answer) => isOwned(answer) || streamState(run, entry.stream).groupAdopted,
+    () => new GroupAway()
+  ).pipe(
+    Effect.retry({ schedule: groupAway, while: ({ _tag }) => _tag === "GroupAway" }),
+    Effect.catchTag("GroupAway", Effect.die)
   )
 
 /** How many of a stream's last entries are looked through for a copy whose writing was not answered. */
 const lately = 256
 
-const stands = (run: RunRedis, stream: string, fields: FlatFields): Effect.Effect<boolean> =>
-  Effect.map(retryUntilDone(run.availability, "move", run.streams.latest(stream, lately)), (entries) =>
+const stands = (run: RunRedis, stream: string, fields: FlatFields): Effect.Effect<boolean, StepRefused> =>
+  Effect.map(askStep(run, `look for a copy in ${stream}`, run.streams.latest(stream, lately)), (entries) =>
     entries.some(
       (entry) => entry.fields.length === fields.length && entry.fields.every((text, i) => text === fields[i])
     )
   )
 
-const move = (run: CollectorRun, entry: OwnedEntry, to: string, fields: FlatFields): Effect.Effect<boolean> =>
+const move = (
+  run: CollectorRun,
+  entry: OwnedEntry,
+  to: string,
+  fields: FlatFields
+): Effect.Effect<boolean, StepRefused> =>
   Effect.suspend(() => {
+    const step = `move to ${to}`
     entry.state = settling
     let needsReread = false
     const attempt = run.streams
@@ -82,7 +95,7 @@ const move = (run: CollectorRun, entry: OwnedEntry, to: string, fields: FlatFiel
           })
         )
       )
-    const moving = ownershipOf(run, entry, retryUntilDone(run.availability, "move", attempt), (moved) => moved).pipe(
+    const moving = ownershipOf(run, entry, askStep(run, step, attempt), (moved) => moved).pipe(
       // Redis may have moved it and the answer been lost: then it is not owned any more, and yet this was its move.
       Effect.filterOrElse(
         (moved) => moved || !needsReread,
@@ -91,7 +104,14 @@ const move = (run: CollectorRun, entry: OwnedEntry, to: string, fields: FlatFiel
     )
     return nameIsOurs(run).pipe(
       Effect.andThen(acknowledging(run, entry, to, moving)),
-      Effect.tap((moved) => (moved ? Effect.sync(() => run.owned.remove(entry)) : drop(run, entry)))
+      Effect.tap((moved) =>
+        moved
+          ? Effect.andThen(
+              Effect.sync(() => run.owned.remove(entry)),
+              stepDone(run, step)
+            )
+          : drop(run, entry)
+      )
     )
   })
 
@@ -107,7 +127,7 @@ export const retryLater = (
     readonly errorCode: string
     readonly errorMessage: string
   }
-): Effect.Effect<boolean> =>
+): Effect.Effect<boolean, StepRefused> =>
   move(
     run,
     entry,
@@ -139,7 +159,7 @@ export const abandon = (
     readonly errorMessage: string
     readonly eventId: string | undefined
   }
-): Effect.Effect<boolean> =>
+): Effect.Effect<boolean, StepRefused> =>
   Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const message = clip(end.errorMessage)

@@ -150,12 +150,12 @@ export const noteOutcome = (
 }
 
 /** The end of an entry: acknowledged, or moved to another stream and acknowledged. */
-export const acknowledging = <A>(
+export const acknowledging = <A, E>(
   run: RunIdentity,
   entry: OwnedEntry,
   movedTo: string | undefined,
-  end: Effect.Effect<A>
-): Effect.Effect<A> =>
+  end: Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => {
     if (!isTraced(fiber)) return end
     const attributes = {

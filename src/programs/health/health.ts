@@ -168,14 +168,19 @@ export const makeHealth = (
     apiRecord.failed(errorCode, errorMessage, now)
   })
 
-  const redisCheck = (): Check =>
-    availability.up || redis.status === "down" ? redis : { status: "down", problem: "commands are not answered" }
+  const redisCheck = (now: number): Check => {
+    if (!availability.up && redis.status !== "down") return { status: "down", problem: "commands are not answered" }
+    const refused = availability.refusals(now).map(({ problem, what }) => `cannot ${what}: ${problem}`)
+    return refused.length === 0 || redis.status === "down"
+      ? redis
+      : { ...redis, status: "degraded", problem: refused.join("; ") }
+  }
 
   const checksNow: Effect.Effect<Checks> = Effect.gen(function* () {
     const { config_sync, gateway } = yield* sources.configuration
     const now = yield* Clock.currentTimeMillis
     return {
-      redis: redisCheck(),
+      redis: redisCheck(now),
       api: apiCheck(sources, now),
       signing_key: key,
       consumer_groups: consumerGroups(sources),
@@ -186,11 +191,11 @@ export const makeHealth = (
 
   const report = Effect.map(checksNow, healthOf)
 
-  const ready: Effect.Effect<Readiness> = Effect.sync(() => {
+  const ready: Effect.Effect<Readiness> = Effect.map(Clock.currentTimeMillis, (now) => {
     const groups = consumerGroups(sources)
     const reasons = [
       ...(sources.stopping() ? ["stopping"] : []),
-      ...(availability.up ? [] : [`Redis: ${redisCheck().problem}`]),
+      ...(availability.up ? [] : [`Redis: ${redisCheck(now).problem}`]),
       ...(availability.up && groups.status === "down" ? [`consumer groups: ${groups.problem}`] : []),
       ...(key.status === "down" ? [`signing key: ${key.problem}`] : [])
     ]

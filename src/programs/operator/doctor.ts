@@ -96,6 +96,23 @@ const evictionFinding = (memory: ReadonlyMap<string, string>): Finding => {
       )
 }
 
+/** A Redis at its limit refuses whatever would take more memory: retries and what is given up among it. */
+const memoryFinding = (memory: ReadonlyMap<string, string>): ReadonlyArray<Finding> => {
+  const limit = Number(memory.get("maxmemory"))
+  const used = Number(memory.get("used_memory"))
+  if (!(limit > 0) || !(used >= 0)) return []
+  const found = `${Math.round((100 * used) / limit)} % of maxmemory is used`
+  return [
+    used < limit
+      ? good("redis memory", found)
+      : bad(
+          "redis memory",
+          `${found}: no retry and no abandoned event can be written`,
+          "free memory or raise maxmemory"
+        )
+  ]
+}
+
 /** In a Cluster a move is one step only where both streams share a hash slot; it works all the same. */
 const slotFindings = (sets: ReadonlyArray<StreamSet>): ReadonlyArray<Finding> =>
   sets.map((set) =>
@@ -129,6 +146,7 @@ export const checkRedis = (
       versionFinding(info),
       persistenceFinding(info),
       evictionFinding(info),
+      ...memoryFinding(info),
       ...(info.get("cluster_enabled") === "1" ? slotFindings(sets) : [])
     ]
   })

@@ -1,6 +1,6 @@
-/** What `check` finds of the user's permissions, and of other services on the same streams. */
+/** What `check` finds of the user's permissions, of other services on the same streams, and of keys that cannot be written. */
 import { Effect } from "effect"
-import type { EventStreams } from "../../services/EventStreams.ts"
+import { companionKey, type EventStreams } from "../../services/EventStreams.ts"
 import { permissionName } from "../../services/permissions.ts"
 import { missingPermissions } from "../delivery/redisStartupChecks.ts"
 import { foreignGroup } from "../delivery/streamOwner.ts"
@@ -39,12 +39,55 @@ const ownerFindings = (
           ]
   })
 
+const largestId = "18446744073709551615-18446744073709551615"
+
+/** A stream that events are moved to, and cannot be written: what is given up waits for it. */
+const writeFindings = (streams: EventStreams["Service"], stream: string): Effect.Effect<ReadonlyArray<Finding>> => {
+  const check = `writing to ${stream}`
+  return Effect.match(streams.streamInfo(stream), {
+    onFailure: ({ message, reason }) =>
+      reason._tag === "WrongType"
+        ? [bad(check, message, "another program uses this key: set STREAM_DLQ or STREAM_ABANDONED to another name")]
+        : [],
+    onSuccess: (info) =>
+      info?.lastGeneratedId === largestId
+        ? [
+            bad(
+              check,
+              "it has the largest id there is, so that nothing can be added",
+              "rename it, or delete that entry and set a smaller id with XSETID"
+            )
+          ]
+        : []
+  })
+}
+
+/** The set of what was replayed, which must not be another program's. */
+const replayedFindings = (streams: EventStreams["Service"], stream: string): Effect.Effect<ReadonlyArray<Finding>> =>
+  Effect.match(streams.isReplayed(stream, "0-0"), {
+    onFailure: ({ message, reason }) =>
+      reason._tag === "WrongType"
+        ? [
+            bad(
+              `replays of ${stream}`,
+              `${message} (key ${companionKey(stream, "replayed")})`,
+              "delete or rename that key"
+            )
+          ]
+        : [],
+    onSuccess: () => []
+  })
+
 /** Whether the user may do all that the service does, and whether no other service works on the same DLQ. */
 export const checkRights = (
   streams: EventStreams["Service"],
   options: Parameters<typeof missingPermissions>[1]
 ): Effect.Effect<ReadonlyArray<Finding>> =>
-  Effect.zipWith(permissionFinding(streams, options), ownerFindings(streams, options), (permissions, owners) => [
-    permissions,
-    ...owners
-  ])
+  Effect.gen(function* () {
+    const findings = [yield* permissionFinding(streams, options), ...(yield* ownerFindings(streams, options))]
+    for (const { abandoned, dlq, process, transcribe } of options.streams) {
+      for (const stream of [dlq, abandoned]) findings.push(...(yield* writeFindings(streams, stream)))
+      for (const stream of [transcribe, process]) findings.push(...(yield* replayedFindings(streams, stream)))
+    }
+    return findings
+  })

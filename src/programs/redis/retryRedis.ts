@@ -2,7 +2,7 @@
 import { Clock, Effect } from "effect"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import type { RedisAvailability } from "./redisAvailability.ts"
-import { redisAway, retryForever } from "./schedules.ts"
+import { afterFailure, redisAway, retryForever } from "./schedules.ts"
 
 /**
  * Says that Redis failed: once when it begins and then ever more rarely, so that an outage does not flood the log. All
@@ -30,6 +30,24 @@ export const retryUntilDone = <A>(
   what: string,
   effect: Effect.Effect<A, EventStreamsError>
 ): Effect.Effect<A> => retryForever(effect, redisAway, (error) => noteFailure(availability, what, error))
+
+/**
+ * Repeats an effect until Redis has done it, or refuses what is asked: somebody has to change something first, and
+ * whoever waits for it would hold up everybody else.
+ */
+export const retryUntilAnswered = <A>(
+  availability: RedisAvailability,
+  what: string,
+  effect: Effect.Effect<A, EventStreamsError>
+): Effect.Effect<A, EventStreamsError> =>
+  Effect.catch(effect, (failure) =>
+    failure.isRefusal
+      ? Effect.fail(failure)
+      : afterFailure(effect, failure).pipe(
+          Effect.tapError((error) => (error.isRefusal ? Effect.void : noteFailure(availability, what, error))),
+          Effect.retry({ schedule: redisAway, while: (error) => !error.isRefusal })
+        )
+  )
 
 /** Repeats an effect until Redis has done it or refuses this user, which waiting does not mend. */
 export const retryUntilDoneOrRefused = <A>(

@@ -38,7 +38,7 @@ export const restarts: Schedule.Schedule<number> = Schedule.fromStep(
 )
 
 /** Fails once as an effect just did, and is that effect from then on. */
-const afterFailure = <A, E>(effect: Effect.Effect<A, E>, failure: E): Effect.Effect<A, E> => {
+export const afterFailure = <A, E>(effect: Effect.Effect<A, E>, failure: E): Effect.Effect<A, E> => {
   let attempt: Effect.Effect<A, E> = Effect.fail(failure)
   return Effect.suspend(() => {
     const next = attempt

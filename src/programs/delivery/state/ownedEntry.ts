@@ -1,3 +1,4 @@
+import type { Decision } from "../../../domain/delivery/decide.ts"
 import type { ConsumedStream } from "./consumedStream.ts"
 
 /** When a held entry may be worked on: from a time on, in epoch milliseconds, or before all else, as a probe. */
@@ -30,6 +31,18 @@ export interface OwnedEntry {
    * consumer took it over, or its loss was counted.
    */
   ownership: "owned" | "deleted" | "dropped"
+  /** How often Redis refused a step of the work on it. */
+  refusals: number
+  /** What its failed attempt came to, while Redis refuses to write that: it is not attempted again for it. */
+  decided: Decided | undefined
+}
+
+/** What an attempt came to that did not succeed. */
+export interface Decided {
+  readonly decision: Extract<Decision, { readonly _tag: "Retry" | "Abandon" }>
+  readonly eventId: string
+  /** Epoch milliseconds. */
+  readonly failedAt: number
 }
 
 /** From its third hand-out on an entry is processed alone, so that one that kills the process takes no neighbours along. */
@@ -44,7 +57,9 @@ export const freshEntry = (stream: ConsumedStream, id: string): OwnedEntry => ({
   state: running,
   deliveries: 1,
   countHandOut: false,
-  ownership: "owned"
+  ownership: "owned",
+  refusals: 0,
+  decided: undefined
 })
 
 /** An entry found pending, own or taken over: it counts as handed out again only when work on it begins. */
@@ -54,5 +69,7 @@ export const recoveredEntry = (stream: ConsumedStream, id: string, deliveries: n
   state: running,
   deliveries,
   countHandOut: true,
-  ownership: "owned"
+  ownership: "owned",
+  refusals: 0,
+  decided: undefined
 })
