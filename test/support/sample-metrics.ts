@@ -20,6 +20,7 @@ const tick = Effect.gen(function* () {
   for (const attempt of [1, 2, 3]) yield* Metric.update(Metrics.retriesScheduled(attempt), 1)
   for (const reason of ["exhausted", "rejected", "invalid", "poison"] as const) {
     yield* Metric.update(Metrics.abandoned(reason), 1)
+    yield* Metric.update(Metrics.movesRefused("wrong_type"), 1)
   }
   for (const cause of ["trimmed", "deleted"] as const) yield* Metric.update(Metrics.lostByRedis(cause), 1)
   for (const outcome of ["changed", "unchanged", "failed", "refused"] as const) {
