@@ -12,6 +12,7 @@ import { keygen } from "./cli/keygen.ts"
 import { outputWasLost, watchOutput } from "./cli/lostOutput.ts"
 import { run } from "./cli/run.ts"
 import * as Usage from "./cli/usage.ts"
+import { verifyApi } from "./cli/verifyApi.ts"
 import { why } from "./cli/why.ts"
 import { version } from "./layers/node/Host.ts"
 
@@ -19,7 +20,7 @@ const root = Command.make("job-collector").pipe(
   Command.withDescription(
     "Deliver signed events from Redis Streams to the jobs API and keep the gateway's configuration in sync"
   ),
-  Command.withSubcommands([run, check, keygen, dlq, abandoned, why, config])
+  Command.withSubcommands([run, check, keygen, dlq, abandoned, why, config, verifyApi])
 )
 
 /** A stop by signal is a clean stop; what was lost on its way out is none. */

@@ -38,6 +38,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
     "effect/observability",
     "undici",
     "node:http",
+    "node:https",
     "node:net",
     "@effect/platform-node/"
   ],
@@ -51,6 +52,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   "layers/telemetry": [...model, "effect/http", "effect/observability"],
 
   programs: [...model, "programs/"],
+  "programs/conformance": [...model, "programs/gatewayConfig/"],
   "programs/delivery": [...model, "programs/redis/", "programs/health/", "programs/supervision/"],
   "programs/gatewayConfig": [...model, "programs/supervision/"],
   "programs/health": [

@@ -8,10 +8,13 @@ import { config } from "../../src/cli/config.ts"
 import { dlq } from "../../src/cli/dlq.ts"
 import { ServerRedis } from "../../src/cli/operator.ts"
 import * as Usage from "../../src/cli/usage.ts"
+import { verifyApi } from "../../src/cli/verifyApi.ts"
 import { why } from "../../src/cli/why.ts"
 import { Redis } from "../../src/services/Redis.ts"
 
-const root = Command.make("job-collector").pipe(Command.withSubcommands([dlq, abandoned, why, config, check]))
+const root = Command.make("job-collector").pipe(
+  Command.withSubcommands([dlq, abandoned, why, config, check, verifyApi])
+)
 
 export interface Ran {
   readonly ok: boolean

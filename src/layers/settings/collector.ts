@@ -40,18 +40,23 @@ import {
   withDefault
 } from "./setting.ts"
 
+/** `API_TIMEOUT` and `SERVICE_ID`: what requests are made with, wherever they go. */
+export const requests = all({
+  apiTimeout: withDefault("API_TIMEOUT", duration, defaultOptions.apiTimeout),
+  serviceId: withDefault(
+    "SERVICE_ID",
+    matching(SERVICE_ID, "1 to 64 letters, digits, `_` or `-`"),
+    defaultOptions.serviceId
+  )
+})
+
 /** `API_*` and `SERVICE_ID`. */
 export const api = map(
   warn(
     all({
       url: required("API_BASE_URL", httpUrl, "the http:// or https:// URL of the jobs API"),
-      apiTimeout: withDefault("API_TIMEOUT", duration, defaultOptions.apiTimeout),
-      rejectStatuses: withDefault("API_REJECT_STATUSES", statuses, defaultOptions.rejectStatuses),
-      serviceId: withDefault(
-        "SERVICE_ID",
-        matching(SERVICE_ID, "1 to 64 letters, digits, `_` or `-`"),
-        defaultOptions.serviceId
-      )
+      requests,
+      rejectStatuses: withDefault("API_REJECT_STATUSES", statuses, defaultOptions.rejectStatuses)
     }),
     ({ url }) =>
       url.protocol === "http:" && !isLoopback(url)
@@ -63,7 +68,7 @@ export const api = map(
           ]
         : []
   ),
-  ({ url, ...rest }) => ({ apiBaseUrl: url.href.replace(/\/+$/, ""), ...rest })
+  ({ requests, url, ...rest }) => ({ apiBaseUrl: url.href.replace(/\/+$/, ""), ...requests, ...rest })
 )
 
 /** It may carry a password, so it is not shown. */
