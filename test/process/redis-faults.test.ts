@@ -99,7 +99,7 @@ describe("Redis as it fails", () => {
     await waitUntil("the requests are under way", () => scene.api.attempts.size === 20)
     await command("CONFIG", "SET", "maxmemory", "1")
     fail()
-    await waitUntil("it says so", () => collector.logged("redis.failed").some((line) => line.includes("OOM")))
+    await waitUntil("it says so", () => collector.logged("move.refused").some((line) => line.includes("OOM")))
     assert.strictEqual(await command("XLEN", dlq), 0)
     failing = false
     await command("CONFIG", "SET", "maxmemory", "0")
