@@ -9,6 +9,7 @@ import { config } from "./cli/config.ts"
 import { dlq } from "./cli/dlq.ts"
 import { explain } from "./cli/explain.ts"
 import { keygen } from "./cli/keygen.ts"
+import { lint } from "./cli/lint.ts"
 import { outputWasLost, watchOutput } from "./cli/lostOutput.ts"
 import { run } from "./cli/run.ts"
 import * as Usage from "./cli/usage.ts"
@@ -20,7 +21,7 @@ const root = Command.make("job-collector").pipe(
   Command.withDescription(
     "Deliver signed events from Redis Streams to the jobs API and keep the gateway's configuration in sync"
   ),
-  Command.withSubcommands([run, check, keygen, dlq, abandoned, why, config, verifyApi])
+  Command.withSubcommands([run, check, keygen, dlq, abandoned, why, config, lint, verifyApi])
 )
 
 /** A stop by signal is a clean stop; what was lost on its way out is none. */

@@ -31,3 +31,7 @@ export const processFields = (id: string, now: number, more: Record<string, stri
     total_tokens: "120",
     ...more
   }).flat()
+
+/** Flat fields as an object. */
+export const objectOf = (fields: ReadonlyArray<string>): Record<string, string> =>
+  Object.fromEntries(fields.flatMap((name, at) => (at % 2 === 0 ? [[name, fields[at + 1] ?? ""]] : [])))

@@ -32,11 +32,11 @@ const maxBytes = 1_048_576
 // What no UTF-8 decodes to: see the escape convention of the Redis service.
 const escapedByte = /[\udc80-\udcff]/
 
-const broken = (field: string, rule: string): InvalidEvent =>
+export const broken = (field: string, rule: string): InvalidEvent =>
   new InvalidEvent({ field: field === "" ? '""' : field, rule })
 const invalid = (field: string, rule: string) => Result.fail(broken(field, rule))
 
-const onlyOnce = "must not occur twice"
+export const onlyOnce = "must not occur twice"
 
 // Nearly every text is well-formed, and that is told without looking at its characters where all are ASCII.
 const notUtf8 = (text: string): boolean => !text.isWellFormed() && escapedByte.test(text)
@@ -99,14 +99,17 @@ const namesIn = (json: string): ReadonlyArray<string> => {
   return names
 }
 
-const repeatedName = (json: string): string => {
+/** The first name that the text of a JSON object has twice, given how many names its value has. */
+export const repeatedName = (json: string, different: number): string | undefined => {
+  const names = namesIn(json)
+  if (names.length === different) return undefined
   const seen = new Set<string>()
-  for (const name of namesIn(json)) {
+  for (const name of names) {
     const read: string = JSON.parse(name)
     if (seen.has(read)) return read
     seen.add(read)
   }
-  return "data"
+  return undefined
 }
 
 type ParseJson = (text: string) => unknown
@@ -124,7 +127,8 @@ const parseData = (text: string, parse: ParseJson): Result.Result<EventFields, I
   const names = Object.keys(parsed)
   if (names.length > maxFields) return invalid("data", `must have at most ${maxFields} fields`)
   if (names.includes("__proto__")) return invalid("__proto__", "is not allowed as a field name")
-  if (namesIn(text).length !== names.length) return invalid(repeatedName(text), onlyOnce)
+  const repeated = repeatedName(text, names.length)
+  if (repeated !== undefined) return invalid(repeated, onlyOnce)
   const vast = names.find((name) => overflows(parsed[name]))
   if (vast !== undefined) return invalid(vast, "must not hold a number beyond the range of a double")
   return Result.succeed({ form: "data", values: parsed })

@@ -10,7 +10,18 @@
  *
  * Variables come from the ambient `ConfigProvider`, files (`*_FILE`) from `FileSystem`; an empty variable counts as unset.
  */
-export { api, collector, consumer, delivery, lifecycle, proxy, requests, signing, streams } from "./collector.ts"
+export {
+  api,
+  collector,
+  consumer,
+  delivery,
+  eventTimes,
+  lifecycle,
+  proxy,
+  requests,
+  signing,
+  streams
+} from "./collector.ts"
 export { exposure } from "./exposure.ts"
 export { type RedisSettings, redis } from "./redis.ts"
 export { configFolder, configSync, gateway, http, logging, telemetry } from "./service.ts"

@@ -212,14 +212,18 @@ export const consumer = (hostName: string) =>
     )
   })
 
+/** `EVENT_*`: how far an event's time may be from now. */
+export const eventTimes = all({
+  eventMaxAge: withDefault("EVENT_MAX_AGE", duration, defaultOptions.eventMaxAge),
+  eventMaxSkew: withDefault("EVENT_MAX_SKEW", duration, defaultOptions.eventMaxSkew)
+})
+
 /** How events are worked on and how long things may take. */
 export const delivery = all({
   deliveryConcurrency: withDefault("DELIVERY_CONCURRENCY", integer(1, 10_000), defaultOptions.deliveryConcurrency),
   dlqHold: withDefault("DLQ_HOLD", integer(1, 10_000_000), defaultOptions.dlqHold),
   claimIdle: withDefault("CLAIM_IDLE", duration, defaultOptions.claimIdle),
   maxDeliveries: withDefault("MAX_DELIVERIES", integer(1, 1_000_000), defaultOptions.maxDeliveries),
-  eventMaxAge: withDefault("EVENT_MAX_AGE", duration, defaultOptions.eventMaxAge),
-  eventMaxSkew: withDefault("EVENT_MAX_SKEW", duration, defaultOptions.eventMaxSkew),
   circuitBreaker: withDefault("CIRCUIT_BREAKER", onOff, defaultOptions.circuitBreaker)
 })
 
@@ -237,6 +241,7 @@ export const collector = (hostName: string) =>
       streams,
       consumer: consumer(hostName),
       delivery,
+      eventTimes,
       lifecycle,
       configSync,
       kinds: constant(defaultOptions.kinds)
@@ -246,6 +251,7 @@ export const collector = (hostName: string) =>
       ...groups.streams,
       ...groups.consumer,
       ...groups.delivery,
+      ...groups.eventTimes,
       ...groups.lifecycle,
       configSync: enabled ? sync : undefined,
       kinds: groups.kinds
