@@ -7,7 +7,7 @@ import { OptionsError, optionProblems } from "./domain/options/optionsCheck.ts"
 import * as FileConfigStore from "./layers/gatewayConfig/FileConfigStore.ts"
 import * as HttpRoutes from "./layers/http/HttpRoutes.ts"
 import * as JobsApiLayer from "./layers/jobsApi/JobsApi.ts"
-import { hostName } from "./layers/node/Host.ts"
+import { hostName, version } from "./layers/node/Host.ts"
 import * as EventStreamsLayer from "./layers/redis/EventStreams.ts"
 import * as Environment from "./layers/settings/Environment.ts"
 import { type Collector, makeCollector } from "./programs/collector.ts"
@@ -31,8 +31,8 @@ const collectorOf = (options: CollectorOptions): Layer.Layer<JobCollector, never
   const { apiBaseUrl: baseUrl, apiTimeout: timeout, configSync, serviceId } = options
   const collector =
     configSync === undefined
-      ? Layer.effect(JobCollector, makeCollector(options, Effect.undefined))
-      : Layer.effect(JobCollector, makeCollector(options, syncOf(configSync))).pipe(
+      ? Layer.effect(JobCollector, makeCollector(options, version, Effect.undefined))
+      : Layer.effect(JobCollector, makeCollector(options, version, syncOf(configSync))).pipe(
           Layer.provide(FileConfigStore.layer(configSync))
         )
   return collector.pipe(

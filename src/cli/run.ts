@@ -9,6 +9,7 @@ import * as LeanHttpClient from "../layers/http/LeanHttpClient.ts"
 import { createPatientServer } from "../layers/http/PatientServer.ts"
 import { hostName, version } from "../layers/node/Host.ts"
 import * as NodeProcesses from "../layers/node/NodeProcesses.ts"
+import * as ProcessMetrics from "../layers/node/ProcessMetrics.ts"
 import * as IoRedis from "../layers/redis/ioredis/IoRedis.ts"
 import * as MemoryRedis from "../layers/redis/memory/MemoryRedis.ts"
 import * as Environment from "../layers/settings/Environment.ts"
@@ -112,7 +113,8 @@ const serve = Effect.fnUntraced(function* (settings: Settings) {
         Layer.provideMerge(
           Layer.mergeAll(
             JobCollector.layer(settings.collector).pipe(Layer.provide(serviceLayer(settings))),
-            listening(settings)
+            listening(settings),
+            ProcessMetrics.layer
           )
         )
       )

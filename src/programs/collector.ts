@@ -6,7 +6,7 @@ import type { EventStreamsError } from "../services/EventStreamsError.ts"
 import { JobsApi } from "../services/JobsApi.ts"
 import * as Metrics from "../services/Metrics.ts"
 import { permissionName } from "../services/permissions.ts"
-import { Signer } from "../services/Signer.ts"
+import { keyId, Signer } from "../services/Signer.ts"
 import { makeAcknowledge } from "./delivery/acknowledge.ts"
 import * as ClaimIdle from "./delivery/claimIdle.ts"
 import * as Consume from "./delivery/consume.ts"
@@ -109,6 +109,8 @@ const freshStreamStates = (consumedStreams: ReadonlyArray<ConsumedStream>): Read
 /** What outlives a run: the circuit's state and what was seen of the streams do not depend on a consumer name. */
 interface Lasting {
   readonly options: CollectorOptions
+  /** This package's. */
+  readonly version: string
   readonly consumedStreams: ReadonlyArray<ConsumedStream>
   readonly streamStates: ReadonlyMap<ConsumedStream, StreamState>
   readonly gate: DeliveryGate
@@ -197,7 +199,7 @@ const runUntilNameLost = (
     const { run, workers } = yield* openRun(lasting)
     const lost = yield* Deferred.make<Lease.LeaseLost>()
     publish(run)
-    yield* Monitor.observeRun(run)
+    yield* Monitor.observeRun(run, { version: lasting.version, key_id: keyId(yield* Signer) })
     // These two outlive the others, so that what is still in flight at a stop stays this process's own.
     yield* Effect.forkScoped(
       supervisor
@@ -245,6 +247,7 @@ const loopNames = (consumedStreams: ReadonlyArray<ConsumedStream>): ReadonlyArra
  */
 export const makeCollector = <R>(
   options: CollectorOptions,
+  version: string,
   makeConfigSync: Effect.Effect<ConfigSync.ConfigSync | undefined, never, R>
 ): Effect.Effect<Collector, never, Services | Scope.Scope | Exclude<R, JobsApi>> =>
   Effect.gen(function* () {
@@ -259,6 +262,7 @@ export const makeCollector = <R>(
     const jobsApi = yield* JobsApi
     const lasting: Lasting = {
       options,
+      version,
       consumedStreams,
       streamStates,
       gate,

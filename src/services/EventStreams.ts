@@ -197,8 +197,11 @@ export class EventStreams extends Context.Service<
     /** The names of a stream's groups; none where there is no such stream. */
     readonly groupNames: (stream: string) => Effect.Effect<ReadonlyArray<string>, EventStreamsError>
     readonly consumers: (stream: string, group: string) => Effect.Effect<ReadonlyArray<ConsumerInfo>, EventStreamsError>
-    /** The id of the group's oldest pending entry. */
-    readonly oldestPending: (stream: string, group: string) => Effect.Effect<string | undefined, EventStreamsError>
+    /**
+     * How many milliseconds the longest idle of the group's pending entries is idle, of those idle for `minIdleMs` (of
+     * the first hundred, where they are more); 0 where none is.
+     */
+    readonly longestIdle: (stream: string, group: string, minIdleMs: number) => Effect.Effect<number, EventStreamsError>
     /** Removes a consumer without pending entries that has been idle for a while; false where it was left alone. */
     readonly retireConsumer: (
       stream: string,

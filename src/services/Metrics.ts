@@ -45,6 +45,8 @@ export type DeliveryOutcome = "delivered" | "retried" | "abandoned"
 export type AbandonReason = "exhausted" | "rejected" | "invalid" | "poison"
 export const refusalReasons = ["wrong_type", "out_of_memory", "no_permission", "other"] as const
 export type RefusalReason = (typeof refusalReasons)[number]
+/** What a circuit is of: the whole API. */
+export type CircuitScope = "api"
 export type LossCause = "trimmed" | "deleted"
 export type SyncOutcome = "changed" | "unchanged" | "failed" | "refused"
 export type ReloadOutcome = "signalled" | "applied" | "failed"
@@ -88,6 +90,20 @@ export const movesRefused = counters<RefusalReason>(
 export const inFlight = gauge("in_flight", "Requests under way")
 export const held = gauge("held", "Entries held until they are due")
 export const circuitOpen = gauge("circuit_open", "1 while the circuit to the jobs API is open, else 0")
+export const circuitOpenings = counters<CircuitScope>(
+  "circuit_openings_total",
+  "How often a circuit opened, by what it is of",
+  "scope"
+)
+export const deliveryConcurrency = gauge(
+  "delivery_concurrency",
+  "Requests that may be under way (DELIVERY_CONCURRENCY)"
+)
+export const abandonedLength = gauge("abandoned_length", "Events that lie in the abandoned streams")
+export const abandonedOldest = gauge(
+  "abandoned_oldest_seconds",
+  "Since when the first of them lies there, in seconds; 0 where there is none"
+)
 export const creditsDeducted = counter("credits_deducted_total", "Credits the API says it deducted")
 export const creditMismatches = counter(
   "credit_mismatches_total",
@@ -112,16 +128,25 @@ export const streamGroupPending = gauges<StreamLabel>(
 )
 export const oldestPending = gauges<StreamLabel>(
   "oldest_pending_seconds",
-  "Age of the oldest pending entry by its id, in seconds; 0 where none is pending",
+  "Since when the longest pending entry is read and not ended, in seconds: of this process's own, and of those that nobody keeps alive; 0 where there is none",
   "stream"
 )
 export const entriesClaimed = counters<StreamLabel>("entries_claimed_total", "Idle entries taken over", "stream")
 export const redisUp = gauge("redis_up", "1 while Redis answers, else 0")
+export const redisRoundTrip = gauge(
+  "redis_round_trip_seconds",
+  "How long Redis took to answer the last PING, in seconds; absent while it does not answer"
+)
+export const redisMemoryUsed = gauge(
+  "redis_memory_used_ratio",
+  "Share of maxmemory that Redis uses (of one node in a Cluster); absent where it has no limit or does not tell"
+)
 export const configSyncs = counters<SyncOutcome>(
   "config_syncs_total",
   "Configuration sync ticks, by outcome",
   "outcome"
 )
+export const configChanges = counter("config_changes_total", "Configurations installed that differ from the one before")
 export const configVersion = gauge(
   "config_version",
   "Version of the configuration that is installed; 0 before the first"
@@ -137,22 +162,49 @@ export const fiberRestarts = counters<string>(
   "fiber"
 )
 
+/** Always 1: its labels say which build runs, under which consumer name and with which key. */
+export const buildInfo = (labels: {
+  readonly version: string
+  readonly consumer: string
+  readonly key_id: string
+}): Metric.Gauge<number> =>
+  gauge("build_info", "Always 1: the version that runs, its consumer name and its key's id", labels)
+
+/** Of the process as a whole, and so without this package's prefix. */
+export const processCpu = Metric.counter("process_cpu_seconds_total", {
+  description: "User and system CPU time of the process, in seconds",
+  incremental: true
+})
+export const processMemory = Metric.gauge("process_resident_memory_bytes", {
+  description: "Resident memory of the process, in bytes"
+})
+export const eventLoopLag = Metric.gauge("nodejs_eventloop_lag_seconds", {
+  description: "The longest time that the event loop kept a timer waiting in the last 15 to 30 seconds"
+})
+
 /** Removes a series whose value is not known at present. */
 export const forget = (metric: Metric.Metric<number, unknown>): Effect.Effect<void> => Metric.remove(metric)
 
-/** A gauge read from its source whenever metrics are read, for as long as the scope lasts. */
-export const observe = (
-  metric: Metric.Metric<number, Metric.GaugeState<number>>,
-  read: () => number
+const observeState = <State>(
+  metric: Metric.Metric<number, State>,
+  get: () => State
 ): Effect.Effect<void, never, Scope.Scope> =>
   Effect.flatMap(Effect.context<never>(), (context) =>
     Effect.acquireRelease(
-      Effect.sync(() =>
-        Metric.registerUnsafe(metric, context, { get: () => ({ value: read() }), update() {}, modify() {} })
-      ),
+      Effect.sync(() => Metric.registerUnsafe(metric, context, { get, update() {}, modify() {} })),
       (registration) => Effect.sync(() => registration.remove())
     )
   ).pipe(Effect.asVoid)
+
+/** A gauge read from its source whenever metrics are read, for as long as the scope lasts. */
+export const observe = (metric: Metric.Gauge<number>, read: () => number): Effect.Effect<void, never, Scope.Scope> =>
+  observeState(metric, () => ({ value: read() }))
+
+/** The same of a counter that another counts. */
+export const observeCount = (
+  metric: Metric.Counter<number>,
+  read: () => number
+): Effect.Effect<void, never, Scope.Scope> => observeState(metric, () => ({ count: read(), incremental: true }))
 
 /** Registers every label combination at 0, so that a first increment is seen as one. */
 export const initialize = (streams: ReadonlyArray<StreamLabel>, fibers: ReadonlyArray<string>): Effect.Effect<void> => {
@@ -171,15 +223,20 @@ export const initialize = (streams: ReadonlyArray<StreamLabel>, fibers: Readonly
     ...(["changed", "unchanged", "failed", "refused"] as const).map(configSyncs),
     ...(["signalled", "applied", "failed"] as const).map(gatewayReloads),
     ...fibers.map(fiberRestarts),
+    circuitOpenings("api"),
     creditsDeducted,
     creditMismatches,
-    ownershipLost
+    ownershipLost,
+    configChanges
   ]
   const gauges: ReadonlyArray<Metric.Metric<number, unknown>> = [
     ...streams.flatMap((stream) => [streamLength(stream), streamGroupPending(stream), oldestPending(stream)]),
     inFlight,
     held,
     circuitOpen,
+    deliveryConcurrency,
+    abandonedLength,
+    abandonedOldest,
     redisUp,
     configVersion,
     configLastSuccess

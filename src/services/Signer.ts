@@ -1,4 +1,5 @@
 import { Context, type Effect, Schema } from "effect"
+import { Hex } from "effect/encoding"
 
 /** Key material that cannot be used, or a key that does not sign. `problem` names the rule, never the key. */
 export class SignerError extends Schema.TaggedError<SignerError>()("SignerError", {
@@ -24,3 +25,7 @@ export class Signer extends Context.Service<
     readonly sha256: (bytes: Uint8Array) => Uint8Array
   }
 >()("job-collector/services/Signer") {}
+
+/** A key's id, by which it may be spoken of: the first 16 hex digits of the SHA-256 of the raw public key. */
+export const keyId = ({ publicKey, sha256 }: Pick<Signer["Service"], "publicKey" | "sha256">): string =>
+  Hex.encode(sha256(publicKey)).slice(0, 16)

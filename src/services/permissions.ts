@@ -56,7 +56,7 @@ export const servicePermissions = (streams: PermittedStreams): ReadonlyArray<Per
   ...streams.dlqs.flatMap(dlq),
   ...streams.abandoned.flatMap((key) => [
     ...owned(key),
-    ...on(key, "XADD KEY * f v", "XREVRANGE KEY + -", "XINFO GROUPS KEY", "XINFO CONSUMERS KEY g")
+    ...on(key, "XADD KEY * f v", "XREVRANGE KEY + -", "XINFO STREAM KEY", "XINFO GROUPS KEY", "XINFO CONSUMERS KEY g")
   ]),
   ...on(leaseKey(streams.lease, streams.consumer), "GET KEY", "SET KEY t PX 1", "DEL KEY")
 ]

@@ -95,10 +95,28 @@ describe("metrics by name", () => {
 
   it("the sample has every metric that there is", () => {
     const source = read("src/services/Metrics.ts")
-    const declared = [...source.matchAll(/(?:counter|gauge)s?(?:<[^(]*>)?\(\s*"(\w+)"|\{prefix\}([a-z]\w+)`/g)].map(
-      ([, plain, prefixed]) => `job_collector_${plain ?? prefixed}`
+    const declarations = /(Metric\.)?(?:counter|gauge)s?(?:<[^(]*>)?\(\s*"(\w+)"|\{prefix\}([a-z]\w+)`/g
+    const declared = [...source.matchAll(declarations)].map(([, bare, name, prefixed]) =>
+      bare === undefined ? `job_collector_${name ?? prefixed}` : name
     )
     expect([...known.keys()].sort()).toEqual(declared.sort())
+  })
+
+  it("the contract names the same metrics with the same labels", () => {
+    const section = /^## 8 [\s\S]*?^\| subject \| metrics \|([\s\S]*?)^## 9 /m.exec(read("docs/contract.md"))?.[1] ?? ""
+    const named = [...section.replaceAll(/\([^)]*\)/g, "").matchAll(/`([a-z_]+)(?:\{([a-z_,]+)\})?`/g)]
+    const documented = named.map(([, name, names]) => {
+      const full = name!.startsWith("process_") || name!.startsWith("nodejs_") ? name! : `job_collector_${name}`
+      return `${full}{${names?.split(",").sort().join() ?? ""}}`
+    })
+    const exported = [...known].map(
+      ([name, names]) =>
+        `${name}{${[...names]
+          .filter((l) => l !== "le")
+          .sort()
+          .join()}}`
+    )
+    expect(documented.sort()).toEqual(exported.sort())
   })
 
   it.each([

@@ -1,8 +1,10 @@
 import { execFileSync } from "node:child_process"
+import { createHash } from "node:crypto"
 import { Duration, Effect, Layer, Logger, References } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { JobCollector } from "../../src/JobCollector.ts"
+import { version } from "../../src/layers/node/Host.ts"
 import {
   type CollectorHttp,
   type CollectorHttpOptions,
@@ -113,6 +115,41 @@ describe("the endpoints", () => {
         'job_collector_deliveries_total{stream="transcribe",outcome="delivered"} 1\n'
       )
     )
+  })
+
+  it("serve what Redis, the build and the settings are like", async () => {
+    await redis.stop()
+    redis = await RedisServer.start(["--maxmemory", "1gb"])
+    const running = await start({ consumerName: "collector-0", deliveryConcurrency: 7 })
+    await untilReady(running)
+    const id = createHash("sha256").update(publicKey).digest("hex").slice(0, 16)
+    const build = `job_collector_build_info{version="${version}",consumer="collector-0",key_id="${id}"} 1\n`
+    await waitUntil("the first look at Redis is done", async () =>
+      (await running.get("/metrics")).text.includes("job_collector_redis_memory_used_ratio")
+    )
+    const { text } = await running.get("/metrics")
+    expect(text).toContain(build)
+    expect(text).toContain("job_collector_delivery_concurrency 7\n")
+    for (const zero of [
+      "abandoned_length",
+      "abandoned_oldest_seconds",
+      "config_changes_total",
+      'circuit_openings_total{scope="api"}'
+    ]) {
+      expect(text).toContain(`job_collector_${zero} 0\n`)
+    }
+    const figure = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1])
+    expect(figure("job_collector_redis_memory_used_ratio")).toBeGreaterThan(0)
+    expect(figure("job_collector_redis_memory_used_ratio")).toBeLessThan(0.1)
+    expect(figure("job_collector_redis_round_trip_seconds")).toBeGreaterThan(0)
+    expect(figure("job_collector_redis_round_trip_seconds")).toBeLessThan(5)
+    await redis.down()
+    await waitUntil("it is not ready", async () => (await status(running, "/health/ready")) === 503)
+    await waitUntil(
+      "no round trip is shown",
+      async () => !(await running.get("/metrics")).text.includes("job_collector_redis_round_trip_seconds ")
+    )
+    await redis.up()
   })
 
   it("can be mounted on a host's own router, below a path of its own", async () => {

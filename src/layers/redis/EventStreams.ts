@@ -19,9 +19,6 @@ const Entries = Schema.Array(Entry)
 type ReadReply = ReadonlyArray<readonly [string, typeof Entries.Type]>
 const Ids = Schema.Array(Schema.String)
 const Pending = Schema.Array(Schema.Tuple([Schema.String, Schema.String, Schema.Finite, Schema.Finite]))
-const PendingSummary = Schema.TupleWithRest(Schema.Tuple([Schema.Finite, Schema.NullOr(Schema.String)]), [
-  Schema.Unknown
-])
 
 const unexpected = (command: string) =>
   new EventStreamsError({ reason: new Other({ message: `Unexpected reply to ${command}` }) })
@@ -82,7 +79,6 @@ const readIds = readReply(Ids, "EVAL adopt")
 const readNumbers = readReply(Schema.Array(Schema.Finite), "EVAL permissions")
 const readInfo = readIf(isFlat, "XINFO")
 const readInfos = readIf(isFlats, "XINFO")
-const readSummary = readReply(PendingSummary, "XPENDING")
 const readId = readReply(Schema.NullOr(Schema.String), "EVAL replay")
 const readFields = readReply(Schema.Array(Schema.String), "EVAL take")
 
@@ -325,10 +321,10 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
             }))
           )
         ),
-      oldestPending: (stream, group) =>
-        send("XPENDING", stream, group).pipe(
-          Effect.flatMap(readSummary),
-          Effect.map(([, smallest]) => smallest ?? undefined)
+      longestIdle: (stream, group, minIdleMs) =>
+        send("XPENDING", stream, group, "IDLE", String(minIdleMs), "-", "+", "100").pipe(
+          Effect.flatMap(readPending),
+          Effect.map((pending) => pending.reduce((longest, [, , idle]) => Math.max(longest, idle), 0))
         ),
       retireConsumer: (stream, { group, name }, idleMs) =>
         yes(run(Scripts.retire, [stream], [group, name, String(idleMs)])),

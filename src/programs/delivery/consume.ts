@@ -52,10 +52,10 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
   // One that waits with two permits and gets one entry knows that there was no more, and need not look again.
   const idle = permits.total < 8 * sources ? 1 : 2
 
-  const startOrHold = ({ fields, id }: StreamEntry, flows: boolean, now: number): boolean => {
+  const startOrHold = ({ fields, id }: StreamEntry, flows: boolean, now: number, readAtNanos: bigint): boolean => {
     // Handed out again because its group was created anew: it is being worked on.
     if (owned.has(stream, id)) return false
-    const entry = freshEntry(stream, id)
+    const entry = freshEntry(stream, id, readAtNanos)
     if (flows) {
       owned.run(entry)
       run.start(entry, 1, deliver(run, entry, fields))
@@ -82,9 +82,10 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
           return false
         }
         const now = yield* Clock.currentTimeMillis
+        const readAtNanos = yield* Clock.monotonicTimeNanos
         const flows = gate.flows(now)
         let started = 0
-        for (const entry of entries) if (startOrHold(entry, flows, now)) started += 1
+        for (const entry of entries) if (startOrHold(entry, flows, now, readAtNanos)) started += 1
         permits.release(granted - started)
         yield* received(run, stream, entries)
         return entries.length >= granted
@@ -101,8 +102,8 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
 
 /** Reads new DLQ entries and holds them until they are due; holding takes no permit. */
 const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader): Reads => {
-  const hold = ({ fields, id }: StreamEntry, now: number): void => {
-    if (!run.owned.has(stream, id)) run.owned.hold(freshEntry(stream, id), dueTimeOf(fields) ?? now)
+  const hold = ({ fields, id }: StreamEntry, now: number, readAtNanos: bigint): void => {
+    if (!run.owned.has(stream, id)) run.owned.hold(freshEntry(stream, id, readAtNanos), dueTimeOf(fields) ?? now)
   }
 
   const readIn = (manner: Manner): Effect.Effect<boolean, EventStreamsError> =>
@@ -113,7 +114,8 @@ const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader
       const entries = yield* receiving(run, stream, read)
       if (entries.length === 0) return false
       const now = yield* Clock.currentTimeMillis
-      for (const entry of entries) hold(entry, now)
+      const readAtNanos = yield* Clock.monotonicTimeNanos
+      for (const entry of entries) hold(entry, now, readAtNanos)
       yield* received(run, stream, entries)
       return entries.length >= count
     })

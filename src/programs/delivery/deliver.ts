@@ -182,9 +182,12 @@ const settleFailed = (
 const announce = (change: "opened" | "closed", result: AttemptResult): Effect.Effect<void> =>
   change === "closed"
     ? Effect.logInfo("circuit.closed")
-    : Effect.logError("circuit.opened").pipe(
-        Effect.annotateLogs(
-          result._tag === "Failed" ? { error_code: result.errorCode, error_message: result.errorMessage } : {}
+    : Effect.andThen(
+        Metric.update(Metrics.circuitOpenings("api"), 1),
+        Effect.logError("circuit.opened").pipe(
+          Effect.annotateLogs(
+            result._tag === "Failed" ? { error_code: result.errorCode, error_message: result.errorMessage } : {}
+          )
         )
       )
 

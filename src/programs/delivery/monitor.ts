@@ -1,4 +1,4 @@
-/** Looks at the streams from outside: their figures, and unread entries that trimming ate. */
+/** Looks at the streams and at Redis from outside: their figures, and unread entries that trimming ate. */
 import { Clock, Duration, Effect, Metric, type Scope } from "effect"
 import { compareIds, timeOfId } from "../../domain/events/streamId.ts"
 import type { GroupInfo, StreamInfo } from "../../services/EventStreams.ts"
@@ -6,13 +6,7 @@ import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { repeatSteps, waiting } from "../supervision/loop.ts"
-import {
-  type CollectorRun,
-  type RunDeliveries,
-  type RunRedis,
-  type StreamFigures,
-  streamState
-} from "./state/collectorRun.ts"
+import { type CollectorRun, type RunRedis, type StreamFigures, streamState } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
 
 export const loopName = "monitor"
@@ -50,14 +44,16 @@ const look = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<StreamFi
     const group = yield* streams.groupInfo(stream.key, options.consumerGroup)
     if (info === undefined || group === undefined) return undefined
     yield* noteTrimmed(run, stream, unreadTrimmed(info, group))
-    const oldest = yield* streams.oldestPending(stream.key, options.consumerGroup)
-    const now = yield* Clock.currentTimeMillis
+    // Of an entry that is kept alive Redis knows only when that was last done; its owner knows when it was read.
+    const idleMs = yield* streams.longestIdle(stream.key, options.consumerGroup, Duration.toMillis(options.claimIdle))
+    const now = yield* Clock.monotonicTimeNanos
+    const ownNanos = now - (run.owned.firstRead(stream)?.readAtNanos ?? now)
     return {
       length: info.length,
       pending: group.pending,
       consumers: group.consumers,
       lag: group.lag,
-      oldestPendingSeconds: oldest === undefined ? 0 : Math.max(0, now - timeOfId(oldest)) / 1_000
+      oldestPendingSeconds: Math.max(idleMs / 1_000, Number(ownNanos) / 1e9)
     }
   })
 
@@ -92,10 +88,53 @@ const publish = (run: RunRedis, label: string): Effect.Effect<void> =>
     } else yield* Metrics.forget(Metrics.streamGroupLag(label))
   })
 
-/** Publishes what this process holds, read whenever metrics are read. */
-export const observeRun = (run: RunRedis & RunDeliveries): Effect.Effect<void, never, Scope.Scope> =>
+/** What lies abandoned, of all sets. */
+const lookAtAbandoned = (run: RunRedis): Effect.Effect<void> => {
+  const keys = new Set(run.consumedStreams.map(({ abandoned }) => abandoned))
+  return Effect.gen(function* () {
+    const found = yield* Effect.forEach(keys, (key) => run.streams.streamInfo(key))
+    const now = yield* Clock.currentTimeMillis
+    const ages = found.map((info) => (info?.firstId === undefined ? 0 : now - timeOfId(info.firstId)))
+    yield* Metric.update(
+      Metrics.abandonedLength,
+      found.reduce((total, info) => total + (info?.length ?? 0), 0)
+    )
+    yield* Metric.update(Metrics.abandonedOldest, Math.max(0, ...ages) / 1_000)
+  }).pipe(
+    Effect.catch((error) =>
+      Effect.all(
+        [
+          Metrics.forget(Metrics.abandonedLength),
+          Metrics.forget(Metrics.abandonedOldest),
+          noteFailure(run.availability, loopName, error)
+        ],
+        { discard: true }
+      )
+    )
+  )
+}
+
+/** How full Redis is. One that does not tell is none the worse for it. */
+const lookAtMemory = (run: RunRedis): Effect.Effect<void> =>
+  run.streams.serverInfo.pipe(
+    Effect.orElseSucceed((): ReadonlyMap<string, string> => new Map()),
+    Effect.flatMap((info) => {
+      const ratio = Number(info.get("used_memory")) / Number(info.get("maxmemory"))
+      return Number.isFinite(ratio)
+        ? Metric.update(Metrics.redisMemoryUsed, ratio)
+        : Metrics.forget(Metrics.redisMemoryUsed)
+    })
+  )
+
+/** Publishes what this process is and holds, read whenever metrics are read. */
+export const observeRun = (
+  run: CollectorRun,
+  build: { readonly version: string; readonly key_id: string }
+): Effect.Effect<void, never, Scope.Scope> =>
   Effect.all(
     [
+      Metrics.observe(Metrics.buildInfo({ ...build, consumer: run.consumer.name }), () => 1),
+      Metrics.observe(Metrics.deliveryConcurrency, () => run.permits.total),
       Metrics.observe(Metrics.inFlight, () => run.apiRecord.inFlight),
       Metrics.observe(Metrics.held, () => run.owned.held),
       Metrics.observe(Metrics.circuitOpen, () => (run.gate.open ? 1 : 0)),
@@ -124,5 +163,11 @@ export const monitor = (run: CollectorRun): Effect.Effect<never> =>
       })
     })
     const publications = [...labels].map((label) => publish(run, label))
-    return repeatSteps(...looks, ...publications, waiting(Effect.sleep(everyMs)))
+    return repeatSteps(
+      ...looks,
+      ...publications,
+      lookAtAbandoned(run),
+      lookAtMemory(run),
+      waiting(Effect.sleep(everyMs))
+    )
   })

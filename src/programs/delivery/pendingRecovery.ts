@@ -35,10 +35,11 @@ export const holdPending = (
 ): Effect.Effect<number, EventStreamsError> =>
   Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
+    const readAtNanos = yield* Clock.monotonicTimeNanos
     const unknown = pending.filter(({ id }) => !run.owned.has(stream, id))
     const due = yield* Effect.forEach(unknown, ({ id }) => dueAt(run, stream, id, now), { concurrency: 16 })
     unknown.forEach(({ deliveries, id }, i) => {
-      if (!run.owned.has(stream, id)) run.owned.hold(recoveredEntry(stream, id, deliveries), due[i] ?? now)
+      if (!run.owned.has(stream, id)) run.owned.hold(recoveredEntry(stream, id, readAtNanos, deliveries), due[i] ?? now)
     })
     return unknown.length
   })

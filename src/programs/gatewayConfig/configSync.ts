@@ -126,13 +126,16 @@ export const make = Effect.fnUntraced(function* (
   const logDone = (todo: Plan, before: Installed, generation: number | undefined, reload: Reload) => {
     if (todo._tag === "Install") {
       const from = before.bundle?.version ?? 0
-      return Effect.logInfo("config.changed").pipe(
-        Effect.annotateLogs({
-          version: `${from} → ${todo.bundle.version}`,
-          generation,
-          changes: renderChanges(diff(before.bundle, todo.bundle)),
-          ...reloadNote(reload)
-        })
+      return Effect.andThen(
+        Metric.update(Metrics.configChanges, 1),
+        Effect.logInfo("config.changed").pipe(
+          Effect.annotateLogs({
+            version: `${from} → ${todo.bundle.version}`,
+            generation,
+            changes: renderChanges(diff(before.bundle, todo.bundle)),
+            ...reloadNote(reload)
+          })
+        )
       )
     }
     return Effect.logWarning("config.repaired").pipe(

@@ -1,5 +1,5 @@
 /** Looks every `HEALTH_INTERVAL` whether all is well, and says at any time how things stand (contract section 8). */
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Duration, Effect, Metric } from "effect"
 import { Hex } from "effect/encoding"
 import { instant } from "../../domain/events/instant.ts"
 import {
@@ -14,6 +14,7 @@ import {
 import type { CollectorOptions } from "../../domain/options/options.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import type { JobsApi } from "../../services/JobsApi.ts"
+import * as Metrics from "../../services/Metrics.ts"
 import type { Signer } from "../../services/Signer.ts"
 import type { CollectorRun, StreamState } from "../delivery/state/collectorRun.ts"
 import type { ConsumedStream } from "../delivery/state/consumedStream.ts"
@@ -133,14 +134,16 @@ export const makeHealth = (
   let etag: string | undefined
 
   const probeRedis = Effect.gen(function* () {
-    const asked = yield* Clock.currentTimeNanos
+    const asked = yield* Clock.monotonicTimeNanos
     const answer = yield* Effect.result(streams.ping)
-    const answered = yield* Clock.currentTimeNanos
+    const roundTripMicros = Number(((yield* Clock.monotonicTimeNanos) - asked) / 1_000n)
     const checked_at = iso(yield* Clock.currentTimeMillis)
     if (answer._tag === "Success") {
-      redis = { status: "ok", round_trip_ms: Number((answered - asked) / 1_000n) / 1_000, checked_at }
+      yield* Metric.update(Metrics.redisRoundTrip, roundTripMicros / 1e6)
+      redis = { status: "ok", round_trip_ms: roundTripMicros / 1_000, checked_at }
       return
     }
+    yield* Metrics.forget(Metrics.redisRoundTrip)
     yield* noteFailure(availability, loopName, answer.failure)
     redis = { status: "down", problem: answer.failure.message, checked_at }
   })

@@ -19,7 +19,10 @@ export interface StreamFigures {
   readonly consumers: number
   /** Undefined where Redis cannot tell. */
   readonly lag: number | undefined
-  /** Age of the oldest pending entry by its id, in seconds; 0 where none is pending. */
+  /**
+   * Since when an entry is read and not ended, in seconds; 0 where none is. Of entries that other consumers keep alive
+   * Redis does not know it: those consumers tell of them.
+   */
   readonly oldestPendingSeconds: number
 }
 

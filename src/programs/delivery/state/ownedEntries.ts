@@ -39,6 +39,11 @@ export class OwnedEntries {
     return [...this.of(stream).values()]
   }
 
+  /** The entry of a stream that was read first: maps keep the order in which their keys came. */
+  firstRead(stream: ConsumedStream): OwnedEntry | undefined {
+    return this.of(stream).values().next().value
+  }
+
   get size(): number {
     let size = 0
     for (const entries of this.byStream.values()) size += entries.size

@@ -21,6 +21,8 @@ export const settling: EntryState = { _tag: "Settling" }
 export interface OwnedEntry {
   readonly stream: ConsumedStream
   readonly id: string
+  /** When this process read it, by the monotonic clock. */
+  readonly readAtNanos: bigint
   state: EntryState
   /** How often it was handed out, as far as known. */
   deliveries: number
@@ -51,9 +53,10 @@ const suspectFrom = 3
 export const isSuspect = (entry: OwnedEntry): boolean => entry.deliveries + (entry.countHandOut ? 1 : 0) >= suspectFrom
 
 /** An entry just read with XREADGROUP `>`: Redis has counted the hand-out. */
-export const freshEntry = (stream: ConsumedStream, id: string): OwnedEntry => ({
+export const freshEntry = (stream: ConsumedStream, id: string, readAtNanos: bigint): OwnedEntry => ({
   stream,
   id,
+  readAtNanos,
   state: running,
   deliveries: 1,
   countHandOut: false,
@@ -63,9 +66,15 @@ export const freshEntry = (stream: ConsumedStream, id: string): OwnedEntry => ({
 })
 
 /** An entry found pending, own or taken over: it counts as handed out again only when work on it begins. */
-export const recoveredEntry = (stream: ConsumedStream, id: string, deliveries: number): OwnedEntry => ({
+export const recoveredEntry = (
+  stream: ConsumedStream,
+  id: string,
+  readAtNanos: bigint,
+  deliveries: number
+): OwnedEntry => ({
   stream,
   id,
+  readAtNanos,
   state: running,
   deliveries,
   countHandOut: true,

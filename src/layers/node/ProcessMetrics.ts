@@ -1,0 +1,52 @@
+/** What Node.js knows of this process, as metrics: the service's; an app that embeds the collector measures itself. */
+import { monitorEventLoopDelay } from "node:perf_hooks"
+import process from "node:process"
+import { Effect, Layer } from "effect"
+import * as Metrics from "../../services/Metrics.ts"
+
+/** How often a timer measures the loop, in milliseconds: what blocks it for less may be missed. */
+const resolutionMs = 20
+
+/** Two windows of this length are looked at, so that whoever reads at least as often misses nothing. */
+const windowMs = 15_000
+
+const cpuSeconds = (): number => {
+  const { system, user } = process.cpuUsage()
+  return (system + user) / 1e6
+}
+
+const eventLoopLag = Effect.gen(function* () {
+  const histogram = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const histogram = monitorEventLoopDelay({ resolution: resolutionMs })
+      histogram.enable()
+      return histogram
+    }),
+    (histogram) => Effect.sync(() => histogram.disable())
+  )
+  // The time between two measurements is the timer's own wait and what came on top of it.
+  const worst = (): number => Math.max(0, histogram.max / 1e9 - resolutionMs / 1_000)
+  let before = 0
+  yield* Effect.sleep(windowMs).pipe(
+    Effect.andThen(
+      Effect.sync(() => {
+        before = worst()
+        histogram.reset()
+      })
+    ),
+    Effect.forever,
+    Effect.forkScoped
+  )
+  yield* Metrics.observe(Metrics.eventLoopLag, () => Math.max(before, worst()))
+})
+
+export const layer: Layer.Layer<never> = Layer.effectDiscard(
+  Effect.all(
+    [
+      Metrics.observeCount(Metrics.processCpu, cpuSeconds),
+      Metrics.observe(Metrics.processMemory, () => process.memoryUsage.rss()),
+      eventLoopLag
+    ],
+    { discard: true }
+  )
+)
