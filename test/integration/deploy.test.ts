@@ -82,6 +82,17 @@ describe("alert rules", () => {
     }
   })
 
+  it("say numbers as a person would: whole, as a share or as a duration", () => {
+    for (const rule of alerts) {
+      const texts = ["summary", "description"].map((name) => String(at(rule, "annotations", name)))
+      for (const [, how] of texts.join("\n").matchAll(/\{\{ \$value\b([^}]*)\}\}/g)) {
+        expect(['printf "%.0f"', "humanizePercentage", "humanizeDuration"], String(at(rule, "alert"))).toContain(
+          how!.replace("|", "").trim()
+        )
+      }
+    }
+  })
+
   it("read text that promtool accepts", () => {
     const checked = spawnSync(promtool, ["check", "metrics"], { input: makeSampleMetrics()(), encoding: "utf8" })
     expect(checked.status, checked.stdout + checked.stderr).toBe(0)
