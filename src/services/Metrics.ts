@@ -163,12 +163,20 @@ export const fiberRestarts = counters<string>(
 )
 
 /** Always 1: its labels say which build runs, under which consumer name and with which key. */
-export const buildInfo = (labels: {
+export const buildInfo = ({
+  consumer,
+  key_id,
+  version
+}: {
   readonly version: string
   readonly consumer: string
   readonly key_id: string
 }): Metric.Gauge<number> =>
-  gauge("build_info", "Always 1: the version that runs, its consumer name and its key's id", labels)
+  gauge("build_info", "Always 1: the version that runs, its consumer name and its key's id", {
+    version,
+    consumer,
+    key_id
+  })
 
 /** Of the process as a whole, and so without this package's prefix. */
 export const processCpu = Metric.counter("process_cpu_seconds_total", {
