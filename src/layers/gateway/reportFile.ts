@@ -11,14 +11,16 @@ export interface Report {
  * The content of a regular file; fails with what is wrong with the path. A pipe or a device is refused: reading it may
  * never end, and neither a timeout nor the end of the process cuts such a read short.
  */
-export const readReport = (fs: FileSystem.FileSystem, path: string): Effect.Effect<Report, string> =>
-  Effect.gen(function* () {
-    const unreadable = () => `${path} cannot be read`
-    if ((yield* Effect.mapError(fs.stat(path), unreadable)).type !== "File") {
-      return yield* Effect.fail(`${path} is not a regular file`)
-    }
-    const bytes = yield* Effect.mapError(fs.readFile(path), unreadable)
-    // Looked at after reading: were the file replaced in between, a new pid must not meet the old one's time.
-    const { mtime } = yield* Effect.mapError(fs.stat(path), unreadable)
-    return { bytes, writtenAt: Option.getOrUndefined(mtime)?.getTime() }
-  })
+export const readReport = Effect.fnUntraced(function* (
+  fs: FileSystem.FileSystem,
+  path: string
+): Effect.fn.Return<Report, string> {
+  const unreadable = () => `${path} cannot be read`
+  if ((yield* Effect.mapError(fs.stat(path), unreadable)).type !== "File") {
+    return yield* Effect.fail(`${path} is not a regular file`)
+  }
+  const bytes = yield* Effect.mapError(fs.readFile(path), unreadable)
+  // Looked at after reading: were the file replaced in between, a new pid must not meet the old one's time.
+  const { mtime } = yield* Effect.mapError(fs.stat(path), unreadable)
+  return { bytes, writtenAt: Option.getOrUndefined(mtime)?.getTime() }
+})

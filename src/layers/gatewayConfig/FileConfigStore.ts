@@ -42,13 +42,12 @@ const make = Effect.fnUntraced(function* (options: Pick<ConfigSyncOptions, "dire
   const observer = makeObserver(fs, generations, journal, directory)
   const locked = yield* makeLock(fs, durable, directory)
 
-  const update = (change: (state: ConfigState) => ConfigState) =>
-    Effect.gen(function* () {
-      const before = yield* observer.state
-      const after = change(before)
-      if (after !== before) yield* durable.replaceFile(directory, STATE, stateFile.bytes(after), 0o600)
-      return after
-    })
+  const update = Effect.fnUntraced(function* (change: (state: ConfigState) => ConfigState) {
+    const before = yield* observer.state
+    const after = change(before)
+    if (after !== before) yield* durable.replaceFile(directory, STATE, stateFile.bytes(after), 0o600)
+    return after
+  })
 
   /** Own files of an earlier life that nothing refers to, and generations that nobody can go back to. */
   const leftovers = Effect.gen(function* () {
@@ -94,87 +93,88 @@ const make = Effect.fnUntraced(function* (options: Pick<ConfigSyncOptions, "dire
   })
 
   /** Makes a staged or kept generation the installed one. */
-  const publish = (generation: number, by: "link" | "journal", before: Pointer, gid: number | undefined) =>
-    Effect.gen(function* () {
-      if (by === "link") return yield* links.commit(generation)
-      const record = yield* generations.record(generation)
-      const previous = before.generation === undefined ? undefined : yield* generations.record(before.generation)
-      if (record !== undefined) yield* journal.commit(record, previous, gid)
-    })
+  const publish = Effect.fnUntraced(function* (
+    generation: number,
+    by: "link" | "journal",
+    before: Pointer,
+    gid: number | undefined
+  ) {
+    if (by === "link") return yield* links.commit(generation)
+    const record = yield* generations.record(generation)
+    const previous = before.generation === undefined ? undefined : yield* generations.record(before.generation)
+    if (record !== undefined) yield* journal.commit(record, previous, gid)
+  })
 
   /** Readies the folder for a commit: links in place, or the files found at first kept; returns what is current then. */
-  const ready = (now: number) =>
-    Effect.gen(function* () {
-      const at = yield* observer.pointer
-      // The folder itself may have been made by a process that was killed before it was durable.
-      if (at.generation === undefined) yield* Effect.ignore(durable.syncFolder(`${directory}/..`))
-      const by = at.by === "journal" || !(yield* links.possible) ? ("journal" as const) : ("link" as const)
-      const first = at.generation === undefined && (yield* generations.list).length === 0
-      const next = first ? 0 : yield* generations.next(yield* observer.state)
-      if (by === "link") {
-        const record = at.generation === undefined ? undefined : yield* generations.record(at.generation)
-        yield* links.secureNames(
-          at.generation === undefined ? undefined : { generation: at.generation, record },
-          next,
-          now
-        )
-        return { by, before: yield* observer.pointer }
-      }
-      if (at.generation !== undefined) return { by, before: at }
-      const kept = yield* links.adopt(next, now)
-      return { by, before: { ...at, generation: kept } }
-    })
+  const ready = Effect.fnUntraced(function* (now: number) {
+    const at = yield* observer.pointer
+    // The folder itself may have been made by a process that was killed before it was durable.
+    if (at.generation === undefined) yield* Effect.ignore(durable.syncFolder(`${directory}/..`))
+    const by = at.by === "journal" || !(yield* links.possible) ? ("journal" as const) : ("link" as const)
+    const first = at.generation === undefined && (yield* generations.list).length === 0
+    const next = first ? 0 : yield* generations.next(yield* observer.state)
+    if (by === "link") {
+      const record = at.generation === undefined ? undefined : yield* generations.record(at.generation)
+      yield* links.secureNames(
+        at.generation === undefined ? undefined : { generation: at.generation, record },
+        next,
+        now
+      )
+      return { by, before: yield* observer.pointer }
+    }
+    if (at.generation !== undefined) return { by, before: at }
+    const kept = yield* links.adopt(next, now)
+    return { by, before: { ...at, generation: kept } }
+  })
 
   /** `parent`: the generation a rollback goes back to from here, where that is not the one installed till now. */
-  const install = (installation: Installation, parent?: number | null) =>
-    Effect.gen(function* () {
-      const now = yield* Clock.currentTimeMillis
-      yield* durable.ensureFolder(generations.root)
-      yield* journal.rollForward
-      yield* sweep
-      const gid = options.fileGroup === undefined ? undefined : yield* groupNumber(fs, options.fileGroup)
-      const { by, before } = yield* ready(now)
-      const base = yield* observer.meant(before)
-      const record = base === undefined ? undefined : yield* generations.record(base)
-      const generation = yield* generations.next(yield* observer.state)
-      yield* generations.stage(
-        {
-          generation,
-          version: installation.version,
-          etag: installation.etag,
-          installedAt: now,
-          reason: installation.reason,
-          // A repair takes the place of what it repairs.
-          parent: (parent !== undefined ? parent : installation.reason === "repair" ? record?.parent : base) ?? null
-        },
-        installation.contents,
-        (name) => ({ mode: fileMode(name, gid !== undefined), gid }),
-        { check: Result.isSuccess(bundleOfFiles(installation.contents)) }
-      )
-      yield* publish(generation, by, before, gid).pipe(Effect.tapError(() => Effect.ignore(withdraw(generation))))
-      yield* Effect.ignore(sweep)
-      return generation
-    })
+  const install = Effect.fnUntraced(function* (installation: Installation, parent?: number | null) {
+    const now = yield* Clock.currentTimeMillis
+    yield* durable.ensureFolder(generations.root)
+    yield* journal.rollForward
+    yield* sweep
+    const gid = options.fileGroup === undefined ? undefined : yield* groupNumber(fs, options.fileGroup)
+    const { by, before } = yield* ready(now)
+    const base = yield* observer.meant(before)
+    const record = base === undefined ? undefined : yield* generations.record(base)
+    const generation = yield* generations.next(yield* observer.state)
+    yield* generations.stage(
+      {
+        generation,
+        version: installation.version,
+        etag: installation.etag,
+        installedAt: now,
+        reason: installation.reason,
+        // A repair takes the place of what it repairs.
+        parent: (parent !== undefined ? parent : installation.reason === "repair" ? record?.parent : base) ?? null
+      },
+      installation.contents,
+      (name) => ({ mode: fileMode(name, gid !== undefined), gid }),
+      { check: Result.isSuccess(bundleOfFiles(installation.contents)) }
+    )
+    yield* publish(generation, by, before, gid).pipe(Effect.tapError(() => Effect.ignore(withdraw(generation))))
+    yield* Effect.ignore(sweep)
+    return generation
+  })
 
-  const revert = (generation: number) =>
-    Effect.gen(function* () {
-      const record = yield* generations.record(generation)
-      if (record === undefined || fileNames.some((name) => record.files[name] === undefined)) {
-        return yield* new ConfigStoreError({
-          reason: "NoGeneration",
-          problem: `generation ${generation} is not there whole: see "config history"`
-        })
-      }
-      const recorded = contentsOfRecord(record)
-      const found = yield* generations.contents(generation)
-      if (fileNames.some((name) => !sameFile(found[name], recorded[name]))) {
-        const { etag, parent, version } = record
-        return yield* install({ contents: recorded, version, etag, reason: "install" }, parent)
-      }
-      const { by, before } = yield* ready(yield* Clock.currentTimeMillis)
-      yield* publish(generation, by, before, undefined)
-      return generation
-    })
+  const revert = Effect.fnUntraced(function* (generation: number) {
+    const record = yield* generations.record(generation)
+    if (record === undefined || fileNames.some((name) => record.files[name] === undefined)) {
+      return yield* new ConfigStoreError({
+        reason: "NoGeneration",
+        problem: `generation ${generation} is not there whole: see "config history"`
+      })
+    }
+    const recorded = contentsOfRecord(record)
+    const found = yield* generations.contents(generation)
+    if (fileNames.some((name) => !sameFile(found[name], recorded[name]))) {
+      const { etag, parent, version } = record
+      return yield* install({ contents: recorded, version, etag, reason: "install" }, parent)
+    }
+    const { by, before } = yield* ready(yield* Clock.currentTimeMillis)
+    yield* publish(generation, by, before, undefined)
+    return generation
+  })
 
   const history = Effect.gen(function* () {
     const { generation: current } = yield* observer.pointer

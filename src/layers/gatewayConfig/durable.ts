@@ -54,13 +54,15 @@ export const makeDurable = (fs: FileSystem.FileSystem) => {
    * What root makes in a folder of another user becomes that user's: a command run as root must not lock out the
    * service, which reads and replaces it later. Anybody else may not give files away, and has no need to.
    */
-  const handOver = (path: string, folder: string) =>
-    Effect.gen(function* () {
+  const handOver = Effect.fnUntraced(
+    function* (path: string, folder: string) {
       const made = yield* fs.stat(path)
       const { gid, uid } = yield* fs.stat(folder)
       if (Option.isNone(uid) || Option.isNone(gid) || Option.getOrUndefined(made.uid) === uid.value) return
       yield* fs.chown(path, uid.value, gid.value)
-    }).pipe(Effect.ignore)
+    },
+    (effect) => Effect.ignore(effect)
+  )
 
   /** Sets a mode, whatever the umask. A file system without modes of its own may refuse: what it has then is what counts. */
   const setMode = (path: string, mode: number) =>
@@ -71,18 +73,17 @@ export const makeDurable = (fs: FileSystem.FileSystem) => {
     )
 
   /** Makes a folder and those above it where they are missing, each durable in the one above. */
-  const ensureFolder = (path: string): Effect.Effect<void, PlatformError.PlatformError> =>
-    Effect.gen(function* () {
-      if (yield* fs.exists(path)) return
-      const above = folderOf(path)
-      // The working folder itself may be gone; nothing is above it.
-      if (above !== path) yield* ensureFolder(above)
-      yield* fs.makeDirectory(path, { recursive: true })
-      yield* handOver(path, above)
-      // The gateway reads through it.
-      yield* setMode(path, 0o755)
-      yield* syncFolder(above)
-    })
+  const ensureFolder = Effect.fnUntraced(function* (path: string): Effect.fn.Return<void, PlatformError.PlatformError> {
+    if (yield* fs.exists(path)) return
+    const above = folderOf(path)
+    // The working folder itself may be gone; nothing is above it.
+    if (above !== path) yield* ensureFolder(above)
+    yield* fs.makeDirectory(path, { recursive: true })
+    yield* handOver(path, above)
+    // The gateway reads through it.
+    yield* setMode(path, 0o755)
+    yield* syncFolder(above)
+  })
 
   /** Creates a file that must not exist, with its final mode and group before its first byte. Its entry is not durable yet. */
   const create = (path: string, bytes: Uint8Array, attributes: FileAttributes) =>
@@ -116,11 +117,10 @@ export const makeDurable = (fs: FileSystem.FileSystem) => {
       .pipe(Effect.andThen(create(temporary(folder, name), bytes, attributes)), orCleared(folder, name))
 
   /** Removes an empty folder, such as a container's start makes of a missing file that is to be mounted. */
-  const removeEmptyFolder = (path: string) =>
-    Effect.gen(function* () {
-      const isFolder = (yield* orMissing(fs.stat(path)))?.type === "Directory"
-      if (isFolder && (yield* fs.readDirectory(path)).length === 0) yield* fs.remove(path, { recursive: true })
-    })
+  const removeEmptyFolder = Effect.fnUntraced(function* (path: string) {
+    const isFolder = (yield* orMissing(fs.stat(path)))?.type === "Directory"
+    if (isFolder && (yield* fs.readDirectory(path)).length === 0) yield* fs.remove(path, { recursive: true })
+  })
 
   /** Moves what was prepared into its place. The folder is not durable yet. */
   const place = (folder: string, name: string) => {

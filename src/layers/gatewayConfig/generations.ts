@@ -31,21 +31,20 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
   const read = new Map<string, GenerationRecord>()
 
   /** Undefined where it is gone or not readable as a record of that generation. A record is parsed once. */
-  const record = (generation: number) =>
-    Effect.gen(function* () {
-      const path = `${folder(generation)}/${RECORD}`
-      const info = yield* orMissing(fs.lstat(path))
-      if (info?.type !== "File") return undefined
-      const stamp = `${generation} ${stampOf(info)}`
-      const known = read.get(stamp)
-      if (known !== undefined) return known
-      const bytes = yield* orMissing(fs.readFile(path))
-      const parsed = bytes === undefined ? undefined : recordFile.parse(bytes)
-      if (parsed?.generation !== generation) return undefined
-      if (read.size > 2 * KEPT) read.clear()
-      read.set(stamp, parsed)
-      return parsed
-    })
+  const record = Effect.fnUntraced(function* (generation: number) {
+    const path = `${folder(generation)}/${RECORD}`
+    const info = yield* orMissing(fs.lstat(path))
+    if (info?.type !== "File") return undefined
+    const stamp = `${generation} ${stampOf(info)}`
+    const known = read.get(stamp)
+    if (known !== undefined) return known
+    const bytes = yield* orMissing(fs.readFile(path))
+    const parsed = bytes === undefined ? undefined : recordFile.parse(bytes)
+    if (parsed?.generation !== generation) return undefined
+    if (read.size > 2 * KEPT) read.clear()
+    read.set(stamp, parsed)
+    return parsed
+  })
 
   const contentsBy = (read: typeof readOwn, path: string) =>
     Effect.map(
@@ -62,15 +61,12 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
   const contents = (generation: number) => contentsBy(readOwn, folder(generation))
 
   /** Whether a generation is there with every file, as it was installed. */
-  const isWhole = (generation: number) =>
-    Effect.gen(function* () {
-      const recorded = yield* record(generation)
-      if (recorded === undefined) return false
-      const found = yield* contents(generation)
-      return fileNames.every(
-        (name) => found[name] !== undefined && sameFile(found[name], recorded.files[name]?.content)
-      )
-    })
+  const isWhole = Effect.fnUntraced(function* (generation: number) {
+    const recorded = yield* record(generation)
+    if (recorded === undefined) return false
+    const found = yield* contents(generation)
+    return fileNames.every((name) => found[name] !== undefined && sameFile(found[name], recorded.files[name]?.content))
+  })
 
   const modeOf = (path: string) => Effect.map(fs.stat(path), (info) => info.mode & 0o777)
 
@@ -116,20 +112,19 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
   const remove = (generation: number) => fs.remove(folder(generation), { recursive: true, force: true })
 
   /** The generations to keep: the current one and those it can go back to, three in all; what was left by a rollback. */
-  const kept = (current: number | undefined, state: ConfigState) =>
-    Effect.gen(function* () {
-      const keep = new Set<number>()
-      let next = current ?? state.settled?.generation
-      while (next !== undefined && keep.size < KEPT && !keep.has(next)) {
-        keep.add(next)
-        next = (yield* record(next))?.parent ?? undefined
-      }
-      // What the gateway last took up is what a failed reload goes back to.
-      const settled = state.settled?.generation
-      if (settled !== undefined && !keep.has(settled) && (yield* isWhole(settled))) keep.add(settled)
-      if (state.keptOut !== undefined) keep.add(state.keptOut.generation)
-      return keep
-    })
+  const kept = Effect.fnUntraced(function* (current: number | undefined, state: ConfigState) {
+    const keep = new Set<number>()
+    let next = current ?? state.settled?.generation
+    while (next !== undefined && keep.size < KEPT && !keep.has(next)) {
+      keep.add(next)
+      next = (yield* record(next))?.parent ?? undefined
+    }
+    // What the gateway last took up is what a failed reload goes back to.
+    const settled = state.settled?.generation
+    if (settled !== undefined && !keep.has(settled) && (yield* isWhole(settled))) keep.add(settled)
+    if (state.keptOut !== undefined) keep.add(state.keptOut.generation)
+    return keep
+  })
 
   /** A number no generation has or had; 0 is for the files found at first. */
   const next = (state: ConfigState) =>

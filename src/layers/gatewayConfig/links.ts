@@ -72,13 +72,12 @@ export const makeLinks = (fs: FileSystem.FileSystem, durable: Durable, generatio
   })
 
   /** Keeps the files found at first as a generation, where there are any; returns its number. */
-  const adopt = (number: number, now: number) =>
-    Effect.gen(function* () {
-      const visible = yield* generations.contentsSeen
-      if (fileNames.every((name) => visible[name] === undefined)) return undefined
-      yield* generations.stage(adoptedHead(number, now, visible), visible, yield* attributesFound, { check: false })
-      return number
-    })
+  const adopt = Effect.fnUntraced(function* (number: number, now: number) {
+    const visible = yield* generations.contentsSeen
+    if (fileNames.every((name) => visible[name] === undefined)) return undefined
+    yield* generations.stage(adoptedHead(number, now, visible), visible, yield* attributesFound, { check: false })
+    return number
+  })
 
   /**
    * Makes the three stable names links through `current`, without changing for an instant what a reader of them sees:
@@ -86,35 +85,34 @@ export const makeLinks = (fs: FileSystem.FileSystem, durable: Durable, generatio
    * is generation 0; later it is a copy of what was edited, under the record of what it should be, so that a crash in
    * between is still seen as drift.
    */
-  const secureNames = (
+  const secureNames = Effect.fnUntraced(function* (
     current: { readonly generation: number; readonly record: GenerationRecord | undefined } | undefined,
     nextNumber: number,
     now: number
-  ) =>
-    Effect.gen(function* () {
-      const targets = yield* Effect.forEach(fileNames, (name) => readLinkOf(fs, `${directory}/${name}`))
-      const astray = fileNames.filter((name, at) => targets[at] !== linkOfName(name))
-      if (astray.length === 0) return
-      if (current === undefined) {
-        const adopted = yield* adopt(nextNumber, now)
-        if (adopted !== undefined) yield* commit(adopted)
-      } else {
-        const visible = yield* generations.contentsSeen
-        const behind = yield* generations.contents(current.generation)
-        if (fileNames.some((name) => !sameFile(visible[name], behind[name]))) {
-          const { record } = current
-          yield* generations.stage(
-            record === undefined ? adoptedHead(nextNumber, now, visible) : { ...record, generation: nextNumber },
-            visible,
-            yield* attributesFound,
-            { check: false, recorded: record?.files }
-          )
-          yield* commit(nextNumber)
-        }
+  ) {
+    const targets = yield* Effect.forEach(fileNames, (name) => readLinkOf(fs, `${directory}/${name}`))
+    const astray = fileNames.filter((name, at) => targets[at] !== linkOfName(name))
+    if (astray.length === 0) return
+    if (current === undefined) {
+      const adopted = yield* adopt(nextNumber, now)
+      if (adopted !== undefined) yield* commit(adopted)
+    } else {
+      const visible = yield* generations.contentsSeen
+      const behind = yield* generations.contents(current.generation)
+      if (fileNames.some((name) => !sameFile(visible[name], behind[name]))) {
+        const { record } = current
+        yield* generations.stage(
+          record === undefined ? adoptedHead(nextNumber, now, visible) : { ...record, generation: nextNumber },
+          visible,
+          yield* attributesFound,
+          { check: false, recorded: record?.files }
+        )
+        yield* commit(nextNumber)
       }
-      for (const name of astray) yield* durable.replaceLink(directory, name, linkOfName(name))
-      yield* durable.syncFolder(directory)
-    })
+    }
+    for (const name of astray) yield* durable.replaceLink(directory, name, linkOfName(name))
+    yield* durable.syncFolder(directory)
+  })
 
   return { possible, commit, secureNames, adopt }
 }

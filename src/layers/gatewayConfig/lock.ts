@@ -75,14 +75,13 @@ export const makeLock = Effect.fnUntraced(function* (fs: FileSystem.FileSystem, 
   }
 
   /** Takes a dead holder's lock away: renamed first, so that of two that try only one has it, and read again to be sure. */
-  const evict = (text: string, nonce: string) =>
-    Effect.gen(function* () {
-      const aside = `${directory}/.lock.${nonce}.tmp`
-      yield* fs.rename(path, aside)
-      const taken = yield* lookAt(aside)
-      if (taken?.text !== text) yield* Effect.ignore(fs.link(aside, path))
-      yield* fs.remove(aside, { force: true })
-    }).pipe(orMissing)
+  const evict = Effect.fnUntraced(function* (text: string, nonce: string) {
+    const aside = `${directory}/.lock.${nonce}.tmp`
+    yield* fs.rename(path, aside)
+    const taken = yield* lookAt(aside)
+    if (taken?.text !== text) yield* Effect.ignore(fs.link(aside, path))
+    yield* fs.remove(aside, { force: true })
+  }, orMissing)
 
   const create = (holder: LockHolder) =>
     Effect.scoped(

@@ -66,75 +66,80 @@ export const makeObserver = (
     readonly content: string | undefined
   }
   let known: Known | undefined
-  const recall = (generation: number) =>
-    Effect.gen(function* () {
-      if (known?.generation === generation && known.record !== undefined) return known
-      const record = yield* generations.record(generation)
-      const contents = record === undefined ? yield* generations.contents(generation) : contentsOfRecord(record)
-      const bundle = Result.getOrUndefined(bundleOfFiles(contents))
-      known = { generation, record, bundle, content: bundle === undefined ? undefined : contentOf(bundle) }
-      verified.clear()
-      return known
-    })
+  const recall = Effect.fnUntraced(function* (generation: number) {
+    if (known?.generation === generation && known.record !== undefined) return known
+    const record = yield* generations.record(generation)
+    const contents = record === undefined ? yield* generations.contents(generation) : contentsOfRecord(record)
+    const bundle = Result.getOrUndefined(bundleOfFiles(contents))
+    known = { generation, record, bundle, content: bundle === undefined ? undefined : contentOf(bundle) }
+    verified.clear()
+    return known
+  })
 
   /** Stamps of the files behind the stable names, where they were compared and found as recorded. */
   const verified = new Map<FileName, string>()
 
   /** How the file at a path differs from the recorded one. */
-  const compare = (path: string, name: FileName, { bundle, record }: Known, mode: number | undefined) =>
-    Effect.gen(function* () {
-      const file = record?.files[name]
-      const found = yield* readThroughLinks(fs, path)
-      const recorded = file === undefined ? {} : { [name]: file.content }
-      const edits = describeEdits(recorded, bundle, found === undefined ? {} : { [name]: found })
-      if (edits.length > 0 || mode === undefined || file === undefined || (mode & 0o777) === file.mode) return edits
-      return [`${name}: mode ${modeText(mode)} instead of ${modeText(file.mode)}`]
-    })
+  const compare = Effect.fnUntraced(function* (
+    path: string,
+    name: FileName,
+    { bundle, record }: Known,
+    mode: number | undefined
+  ) {
+    const file = record?.files[name]
+    const found = yield* readThroughLinks(fs, path)
+    const recorded = file === undefined ? {} : { [name]: file.content }
+    const edits = describeEdits(recorded, bundle, found === undefined ? {} : { [name]: found })
+    if (edits.length > 0 || mode === undefined || file === undefined || (mode & 0o777) === file.mode) return edits
+    return [`${name}: mode ${modeText(mode)} instead of ${modeText(file.mode)}`]
+  })
 
-  const examine = (at: Pointer, installed: Known, name: FileName, info: FileSystem.File.Info | undefined) =>
-    Effect.gen(function* () {
-      const path = `${directory}/${name}`
-      const target = at.by === "journal" ? linkOfName(name) : yield* readLinkOf(fs, path)
-      const linked = at.by !== "journal" && target === linkOfName(name)
-      const behind = linked ? `${generations.folder(installed.generation)}/${name}` : path
-      const edits = yield* compare(behind, name, installed, info?.mode)
-      if (edits.length > 0) return edits
-      if (target !== linkOfName(name)) return [`${name}: no longer a link to ${linkOfName(name)}`]
-      const changed = info === undefined ? undefined : Option.getOrUndefined(info.mtime)
-      const now = yield* Clock.currentTimeMillis
-      if (info !== undefined && changed !== undefined && now - changed.getTime() >= GRAIN) {
-        verified.set(name, stampOf(info))
-      }
-      return []
-    })
+  const examine = Effect.fnUntraced(function* (
+    at: Pointer,
+    installed: Known,
+    name: FileName,
+    info: FileSystem.File.Info | undefined
+  ) {
+    const path = `${directory}/${name}`
+    const target = at.by === "journal" ? linkOfName(name) : yield* readLinkOf(fs, path)
+    const linked = at.by !== "journal" && target === linkOfName(name)
+    const behind = linked ? `${generations.folder(installed.generation)}/${name}` : path
+    const edits = yield* compare(behind, name, installed, info?.mode)
+    if (edits.length > 0) return edits
+    if (target !== linkOfName(name)) return [`${name}: no longer a link to ${linkOfName(name)}`]
+    const changed = info === undefined ? undefined : Option.getOrUndefined(info.mtime)
+    const now = yield* Clock.currentTimeMillis
+    if (info !== undefined && changed !== undefined && now - changed.getTime() >= GRAIN) {
+      verified.set(name, stampOf(info))
+    }
+    return []
+  })
 
-  const drift = (at: Pointer, installed: Known) =>
-    Effect.gen(function* () {
-      const { generation, record } = installed
-      if (record === undefined) return ["generation.json: removed or unreadable"]
-      const found: Array<string> = []
-      if (at.generation === undefined) found.push(`${CURRENT}: removed or replaced`)
-      for (const name of fileNames) {
-        // Through the links: another link, another file or another content all show in the stamp.
-        const info = yield* orMissing(fs.stat(`${directory}/${name}`))
-        if (info !== undefined && verified.get(name) === stampOf(info)) continue
-        found.push(...(yield* examine(at, installed, name, info)))
-      }
-      const folder = yield* orMissing(fs.stat(generations.folder(generation)))
-      const { folderMode = 0o755 } = record
-      if (folder !== undefined && (folder.mode & 0o777) !== folderMode) {
-        found.push(`generations/${generation}: mode ${modeText(folder.mode)} instead of ${modeText(folderMode)}`)
-      }
-      return found
-    })
+  const drift = Effect.fnUntraced(function* (at: Pointer, installed: Known) {
+    const { generation, record } = installed
+    if (record === undefined) return ["generation.json: removed or unreadable"]
+    const found: Array<string> = []
+    if (at.generation === undefined) found.push(`${CURRENT}: removed or replaced`)
+    for (const name of fileNames) {
+      // Through the links: another link, another file or another content all show in the stamp.
+      const info = yield* orMissing(fs.stat(`${directory}/${name}`))
+      if (info !== undefined && verified.get(name) === stampOf(info)) continue
+      found.push(...(yield* examine(at, installed, name, info)))
+    }
+    const folder = yield* orMissing(fs.stat(generations.folder(generation)))
+    const { folderMode = 0o755 } = record
+    if (folder !== undefined && (folder.mode & 0o777) !== folderMode) {
+      found.push(`generations/${generation}: mode ${modeText(folder.mode)} instead of ${modeText(folderMode)}`)
+    }
+    return found
+  })
 
   /** The generation that should be installed: without the link `current`, the one last taken up. */
-  const meant = (at: Pointer) =>
-    Effect.gen(function* () {
-      if (at.generation !== undefined) return at.generation
-      const settled = (yield* state).settled?.generation
-      return settled !== undefined && (yield* generations.isWhole(settled)) ? settled : undefined
-    })
+  const meant = Effect.fnUntraced(function* (at: Pointer) {
+    if (at.generation !== undefined) return at.generation
+    const settled = (yield* state).settled?.generation
+    return settled !== undefined && (yield* generations.isWhole(settled)) ? settled : undefined
+  })
 
   const read: Effect.Effect<Installed, Effect.Error<typeof journal.read> | ConfigStoreError> = Effect.gen(function* () {
     const remembered = yield* state

@@ -190,33 +190,32 @@ export const make = Effect.fnUntraced(function* (
       )
     })
 
-  const noteReload = (reload: Reload, retried: boolean) =>
-    Effect.gen(function* () {
-      const outcome: Metrics.ReloadOutcome | undefined =
-        reload._tag === "None" ? undefined : reload._tag === "Told" ? reload.outcome : "failed"
-      if (outcome === undefined) return
-      yield* Metric.update(Metrics.gatewayReloads(outcome), 1)
-      memory.reload = {
-        at: yield* Clock.currentTimeMillis,
-        outcome,
-        problem: "problem" in reload ? reload.problem : undefined
-      }
-      if (reload._tag === "WentBack") {
-        yield* Metric.update(Metrics.gatewayReloads(reload.again), 1)
-        yield* Effect.logError("config.quarantined").pipe(
-          Effect.annotateLogs({
-            version: reload.version,
-            problem: reload.problem,
-            back_to_generation: reload.generation,
-            remedy: `a higher version, or: config accept ${reload.version}`
-          })
-        )
-      } else if (retried && reload._tag !== "None") {
-        const line =
-          reload._tag === "Told" ? Effect.logInfo("config.reloaded") : Effect.logWarning("config.reload_failed")
-        yield* Effect.annotateLogs(line, { generation: reload.generation, ...reloadNote(reload) })
-      }
-    })
+  const noteReload = Effect.fnUntraced(function* (reload: Reload, retried: boolean) {
+    const outcome: Metrics.ReloadOutcome | undefined =
+      reload._tag === "None" ? undefined : reload._tag === "Told" ? reload.outcome : "failed"
+    if (outcome === undefined) return
+    yield* Metric.update(Metrics.gatewayReloads(outcome), 1)
+    memory.reload = {
+      at: yield* Clock.currentTimeMillis,
+      outcome,
+      problem: "problem" in reload ? reload.problem : undefined
+    }
+    if (reload._tag === "WentBack") {
+      yield* Metric.update(Metrics.gatewayReloads(reload.again), 1)
+      yield* Effect.logError("config.quarantined").pipe(
+        Effect.annotateLogs({
+          version: reload.version,
+          problem: reload.problem,
+          back_to_generation: reload.generation,
+          remedy: `a higher version, or: config accept ${reload.version}`
+        })
+      )
+    } else if (retried && reload._tag !== "None") {
+      const line =
+        reload._tag === "Told" ? Effect.logInfo("config.reloaded") : Effect.logWarning("config.reload_failed")
+      yield* Effect.annotateLogs(line, { generation: reload.generation, ...reloadNote(reload) })
+    }
+  })
 
   const attempt: Effect.Effect<Metrics.SyncOutcome, ConfigStoreError> = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
