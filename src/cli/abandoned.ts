@@ -117,8 +117,8 @@ const show = Command.make(
   "show",
   { id: Argument.String("id").pipe(Argument.withDescription("Entry id or event id")), json },
   (flags) =>
-    operating((operated) =>
-      Effect.gen(function* () {
+    operating(
+      Effect.fnUntraced(function* (operated) {
         const none = { reason: undefined, stream: undefined, olderThan: undefined, newerThan: undefined }
         const found = yield* Stream.runCollect(yield* selected(operated, { ...none, ids: [flags.id] }))
         if (found.length === 0)
@@ -191,8 +191,8 @@ const redrive = (
     step: (progress: Progress) => Effect.Effect<void>
   ) => ReturnType<typeof dropAll>
 ) =>
-  operating((operated) =>
-    Effect.gen(function* () {
+  operating(
+    Effect.fnUntraced(function* (operated) {
       const missing = new Set(flags.ids)
       const items = Stream.tap(yield* selected(operated, flags), ({ eventId, id }) =>
         Effect.sync(() => {
@@ -200,20 +200,19 @@ const redrive = (
           if (eventId !== undefined) missing.delete(eventId)
         })
       )
-      const conclude = (progress: Progress) =>
-        Effect.gen(function* () {
-          yield* flags.json
-            ? printJson({
-                dry_run: flags.dryRun,
-                [verb]: progress.done,
-                gone: progress.gone,
-                unreadable: progress.unreadable,
-                no_reader: progress.noReader
-              })
-            : printLine(`${flags.dryRun ? "would be: " : ""}${summaryOf(verb, progress)}`)
-          const problems = undone(verb, flags, missing, progress)
-          if (problems.length > 0) return yield* new Misused({ problem: problems.join("\n") })
-        })
+      const conclude = Effect.fnUntraced(function* (progress: Progress) {
+        yield* flags.json
+          ? printJson({
+              dry_run: flags.dryRun,
+              [verb]: progress.done,
+              gone: progress.gone,
+              unreadable: progress.unreadable,
+              no_reader: progress.noReader
+            })
+          : printLine(`${flags.dryRun ? "would be: " : ""}${summaryOf(verb, progress)}`)
+        const problems = undone(verb, flags, missing, progress)
+        if (problems.length > 0) return yield* new Misused({ problem: problems.join("\n") })
+      })
       if (flags.dryRun) {
         const countedBy = counted(operated)
         let progress = noProgress

@@ -142,18 +142,17 @@ const directoryFindings = Effect.gen(function* () {
   return [yield* Doctor.checkDirectory(directory), ...(fileGroup === undefined ? [] : [yield* groupFinding(fileGroup)])]
 })
 
-const programFinding = (command: string) =>
-  Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const [program = ""] = wordsOfCommand(command) ?? []
-    const folders = program.includes("/") ? [""] : (process.env.PATH ?? "").split(":").map((folder) => `${folder}/`)
-    const found = yield* Effect.forEach(folders, (folder) =>
-      Effect.isSuccess(fs.access(`${folder}${program}`, { readable: true }))
-    )
-    return found.includes(true)
-      ? Doctor.good("gateway", `${program} will be run`)
-      : Doctor.bad("gateway", `GATEWAY_RELOAD_COMMAND: ${program} was not found`, "use the program's absolute path")
-  })
+const programFinding = Effect.fnUntraced(function* (command: string) {
+  const fs = yield* FileSystem.FileSystem
+  const [program = ""] = wordsOfCommand(command) ?? []
+  const folders = program.includes("/") ? [""] : (process.env.PATH ?? "").split(":").map((folder) => `${folder}/`)
+  const found = yield* Effect.forEach(folders, (folder) =>
+    Effect.isSuccess(fs.access(`${folder}${program}`, { readable: true }))
+  )
+  return found.includes(true)
+    ? Doctor.good("gateway", `${program} will be run`)
+    : Doctor.bad("gateway", `GATEWAY_RELOAD_COMMAND: ${program} was not found`, "use the program's absolute path")
+})
 
 const gatewayFindings = Effect.gen(function* () {
   const { settings } = yield* settingsOf(Environment.gateway)
@@ -193,8 +192,10 @@ const gatewayFindings = Effect.gen(function* () {
 const lineOf = ({ check, found, ok, remedy, warning }: Doctor.Finding): string =>
   `${ok ? (warning ? "⚠" : "✓") : "✗"} ${check}: ${found}${remedy === undefined ? "" : ` → ${remedy}`}`
 
-export const check = Command.make("check", { json }, (flags) =>
-  Effect.gen(function* () {
+export const check = Command.make(
+  "check",
+  { json },
+  Effect.fnUntraced(function* (flags) {
     const findings: Array<Doctor.Finding> = []
     const groups = [
       settingsFindings,

@@ -36,86 +36,84 @@ const heldText = (installed: Installed, now: number): string => {
 }
 
 /** What is installed, what was decided, and whether the files are as they were installed. */
-const show = (json: boolean) =>
-  Effect.gen(function* () {
-    const store = yield* ConfigStore
-    const installed = yield* store.read
-    const now = yield* Clock.currentTimeMillis
-    const { bundle, drift, generation, record, state } = installed
-    const secrets = new Secrets(bundle)
-    const idsOf = (list: "openai_keys" | "model_configs") =>
-      bundle?.[list].map((entry) => secrets.name(String(entry.id))) ?? []
-    const value = {
-      version: bundle?.version ?? null,
-      generation: generation ?? null,
-      installed_at: record === undefined ? null : instant(record.installedAt),
-      reason: record?.reason ?? null,
-      keys: idsOf("openai_keys"),
-      models: idsOf("model_configs"),
-      rate_limits: bundle?.rate_limits.length ?? 0,
-      reload_pending: isPending(generation, state.settled),
-      drift,
-      ...decisions(state, now)
-    }
-    yield* print(json, value, [
-      `version         ${value.version ?? "none installed"}`,
-      `generation      ${value.generation ?? "-"}${record === undefined ? "" : `, ${record.reason} of ${value.installed_at}`}`,
-      `keys            ${value.keys.join(", ") || "-"}`,
-      `models          ${value.models.join(", ") || "-"}`,
-      `rate limits     ${value.rate_limits}`,
-      `reload pending  ${value.reload_pending ? "yes: the service tells the gateway at its next tick" : "no"}`,
-      `held            ${heldText(installed, now)}`,
-      `kept out        ${state.keptOut === undefined ? "nothing" : `versions up to ${state.keptOut.version} (${state.keptOut.cause})`}`,
-      `accepted        ${state.accepted === undefined ? "nothing" : `version ${state.accepted.version}, once`}`,
-      `drift           ${drift[0] ?? "none"}`,
-      ...drift.slice(1).map((line) => `                ${line}`)
-    ])
-  })
+const show = Effect.fnUntraced(function* (json: boolean) {
+  const store = yield* ConfigStore
+  const installed = yield* store.read
+  const now = yield* Clock.currentTimeMillis
+  const { bundle, drift, generation, record, state } = installed
+  const secrets = new Secrets(bundle)
+  const idsOf = (list: "openai_keys" | "model_configs") =>
+    bundle?.[list].map((entry) => secrets.name(String(entry.id))) ?? []
+  const value = {
+    version: bundle?.version ?? null,
+    generation: generation ?? null,
+    installed_at: record === undefined ? null : instant(record.installedAt),
+    reason: record?.reason ?? null,
+    keys: idsOf("openai_keys"),
+    models: idsOf("model_configs"),
+    rate_limits: bundle?.rate_limits.length ?? 0,
+    reload_pending: isPending(generation, state.settled),
+    drift,
+    ...decisions(state, now)
+  }
+  yield* print(json, value, [
+    `version         ${value.version ?? "none installed"}`,
+    `generation      ${value.generation ?? "-"}${record === undefined ? "" : `, ${record.reason} of ${value.installed_at}`}`,
+    `keys            ${value.keys.join(", ") || "-"}`,
+    `models          ${value.models.join(", ") || "-"}`,
+    `rate limits     ${value.rate_limits}`,
+    `reload pending  ${value.reload_pending ? "yes: the service tells the gateway at its next tick" : "no"}`,
+    `held            ${heldText(installed, now)}`,
+    `kept out        ${state.keptOut === undefined ? "nothing" : `versions up to ${state.keptOut.version} (${state.keptOut.cause})`}`,
+    `accepted        ${state.accepted === undefined ? "nothing" : `version ${state.accepted.version}, once`}`,
+    `drift           ${drift[0] ?? "none"}`,
+    ...drift.slice(1).map((line) => `                ${line}`)
+  ])
+})
 
 /** The kept generations and those that were gone back from, newest first. */
-const history = (json: boolean) =>
-  Effect.gen(function* () {
-    const store = yield* ConfigStore
-    const { state } = yield* store.read
-    const generations = yield* store.history
-    const leftOf = new Map((state.left ?? []).map((left) => [left.generation, left]))
-    const kept = generations.map(({ current, generation, record }) => {
-      const left = current ? undefined : leftOf.get(generation)
-      return {
-        generation,
-        version: record?.version ?? null,
-        installed_at: record === undefined ? null : instant(record.installedAt),
-        reason: record?.reason ?? null,
-        goes_back_to: record?.parent ?? null,
-        current,
-        kept: true,
-        left_at: left === undefined ? null : instant(left.at),
-        left_by: left?.cause ?? null
-      }
-    })
-    const numbers = new Set(kept.map((row) => row.generation))
-    const gone = [...leftOf.values()].filter(({ generation }) => !numbers.has(generation))
-    const rows = [
-      ...kept,
-      ...gone.map(({ at, cause, generation, installedAt, version }) => ({
-        generation,
-        version,
-        installed_at: installedAt === null ? null : instant(installedAt),
-        reason: null,
-        goes_back_to: null,
-        current: false,
-        kept: false,
-        left_at: instant(at),
-        left_by: cause
-      }))
-    ].sort((a, b) => b.generation - a.generation)
-    const line = (row: (typeof rows)[number]) => {
-      const left = row.left_by === null ? "" : `, left ${row.left_at} (${row.left_by})`
-      const reason = row.kept ? (row.reason ?? "damaged") : "no longer kept"
-      return `${row.current ? "*" : " "} generation ${row.generation}  version ${row.version ?? "?"}  ${row.installed_at ?? "?"}  ${reason}${left}`
+const history = Effect.fnUntraced(function* (json: boolean) {
+  const store = yield* ConfigStore
+  const { state } = yield* store.read
+  const generations = yield* store.history
+  const leftOf = new Map((state.left ?? []).map((left) => [left.generation, left]))
+  const kept = generations.map(({ current, generation, record }) => {
+    const left = current ? undefined : leftOf.get(generation)
+    return {
+      generation,
+      version: record?.version ?? null,
+      installed_at: record === undefined ? null : instant(record.installedAt),
+      reason: record?.reason ?? null,
+      goes_back_to: record?.parent ?? null,
+      current,
+      kept: true,
+      left_at: left === undefined ? null : instant(left.at),
+      left_by: left?.cause ?? null
     }
-    yield* print(json, rows, rows.length === 0 ? ["nothing is installed"] : rows.map(line))
   })
+  const numbers = new Set(kept.map((row) => row.generation))
+  const gone = [...leftOf.values()].filter(({ generation }) => !numbers.has(generation))
+  const rows = [
+    ...kept,
+    ...gone.map(({ at, cause, generation, installedAt, version }) => ({
+      generation,
+      version,
+      installed_at: installedAt === null ? null : instant(installedAt),
+      reason: null,
+      goes_back_to: null,
+      current: false,
+      kept: false,
+      left_at: instant(at),
+      left_by: cause
+    }))
+  ].sort((a, b) => b.generation - a.generation)
+  const line = (row: (typeof rows)[number]) => {
+    const left = row.left_by === null ? "" : `, left ${row.left_at} (${row.left_by})`
+    const reason = row.kept ? (row.reason ?? "damaged") : "no longer kept"
+    return `${row.current ? "*" : " "} generation ${row.generation}  version ${row.version ?? "?"}  ${row.installed_at ?? "?"}  ${reason}${left}`
+  }
+  yield* print(json, rows, rows.length === 0 ? ["nothing is installed"] : rows.map(line))
+})
 
 const noGeneration = (problem: string) => new ConfigStoreError({ reason: "NoGeneration", problem })
 
@@ -147,32 +145,31 @@ export interface DiffOptions {
 }
 
 /** What differs between two generations, or between what is installed and what the API serves. No secret is shown. */
-const showDiff = (options: DiffOptions) =>
-  Effect.gen(function* () {
-    const store = yield* ConfigStore
-    const { bundle, generation, record, state } = yield* store.read
-    const generations = yield* store.history
-    // After a rollback that is the one it left.
-    const left = generations.find((kept) => kept.generation === state.keptOut?.generation && !kept.current)
-    const previous = left?.generation ?? record?.parent ?? undefined
-    const named = (wanted: number | undefined) =>
-      wanted === undefined || wanted === generation
-        ? bundle === undefined
-          ? Effect.fail(noGeneration("no configuration is installed"))
-          : Effect.succeed(bundle)
-        : bundleOfGeneration(generations, wanted)
-    const from = options.from ?? (options.offered ? undefined : previous)
-    if (from === undefined && !options.offered) {
-      return yield* noGeneration("there is no earlier generation to compare with: name one")
-    }
-    const before = yield* named(from)
-    const after = options.offered ? yield* offered : yield* named(options.to)
-    const difference = diff(before, after)
-    yield* print(options.json, { from: before.version, to: after.version, ...difference }, [
-      `version ${before.version} → ${after.version}`,
-      ...(difference.total === 0 ? ["no parameter differs"] : renderChanges(difference))
-    ])
-  })
+const showDiff = Effect.fnUntraced(function* (options: DiffOptions) {
+  const store = yield* ConfigStore
+  const { bundle, generation, record, state } = yield* store.read
+  const generations = yield* store.history
+  // After a rollback that is the one it left.
+  const left = generations.find((kept) => kept.generation === state.keptOut?.generation && !kept.current)
+  const previous = left?.generation ?? record?.parent ?? undefined
+  const named = (wanted: number | undefined) =>
+    wanted === undefined || wanted === generation
+      ? bundle === undefined
+        ? Effect.fail(noGeneration("no configuration is installed"))
+        : Effect.succeed(bundle)
+      : bundleOfGeneration(generations, wanted)
+  const from = options.from ?? (options.offered ? undefined : previous)
+  if (from === undefined && !options.offered) {
+    return yield* noGeneration("there is no earlier generation to compare with: name one")
+  }
+  const before = yield* named(from)
+  const after = options.offered ? yield* offered : yield* named(options.to)
+  const difference = diff(before, after)
+  yield* print(options.json, { from: before.version, to: after.version, ...difference }, [
+    `version ${before.version} → ${after.version}`,
+    ...(difference.total === 0 ? ["no parameter differs"] : renderChanges(difference))
+  ])
+})
 
 /** Tells the gateway at once where this process knows how; else the service does at its next tick. */
 const tell = Effect.gen(function* () {
@@ -192,77 +189,73 @@ const tell = Effect.gen(function* () {
 })
 
 /** Goes back to the generation before the installed one; the version that is left stays out until a higher one arrives. */
-const rollback = (json: boolean) =>
-  Effect.gen(function* () {
-    const store = yield* ConfigStore
-    yield* store.existing
-    yield* store.recover
-    const { done, keptOut } = yield* store.locked(
-      Effect.gen(function* () {
-        const { bundle, generation, record } = yield* store.read
-        const parent = record?.parent ?? undefined
-        if (generation === undefined || parent === undefined) {
-          return yield* noGeneration('there is no earlier generation to go back to: see "config history"')
-        }
-        const left = bundle?.version ?? record?.version ?? undefined
-        const at = yield* Clock.currentTimeMillis
-        // Written before the files change: a tick in between must not install the version again.
-        const leaving = { generation, version: left, installedAt: record?.installedAt }
-        yield* store.update(({ accepted: _, ...state }) => afterLeaving(state, leaving, "rollback", at))
-        yield* store.revert(parent)
-        const now = yield* store.read
-        const done = { from: left ?? null, to: now.bundle?.version ?? null, generation: now.generation ?? null }
-        return { done, keptOut: now.state.keptOut?.version }
-      })
-    )
-    const told = yield* tell
-    yield* print(json, { ...done, gateway: told }, [
-      `version ${done.from ?? "?"} → ${done.to ?? "?"} (generation ${done.generation}); ${told}`,
-      ...(keptOut === undefined
-        ? []
-        : [`versions up to ${keptOut} stay out until a higher one arrives, or: config accept <version>`])
-    ])
-  })
+const rollback = Effect.fnUntraced(function* (json: boolean) {
+  const store = yield* ConfigStore
+  yield* store.existing
+  yield* store.recover
+  const { done, keptOut } = yield* store.locked(
+    Effect.gen(function* () {
+      const { bundle, generation, record } = yield* store.read
+      const parent = record?.parent ?? undefined
+      if (generation === undefined || parent === undefined) {
+        return yield* noGeneration('there is no earlier generation to go back to: see "config history"')
+      }
+      const left = bundle?.version ?? record?.version ?? undefined
+      const at = yield* Clock.currentTimeMillis
+      // Written before the files change: a tick in between must not install the version again.
+      const leaving = { generation, version: left, installedAt: record?.installedAt }
+      yield* store.update(({ accepted: _, ...state }) => afterLeaving(state, leaving, "rollback", at))
+      yield* store.revert(parent)
+      const now = yield* store.read
+      const done = { from: left ?? null, to: now.bundle?.version ?? null, generation: now.generation ?? null }
+      return { done, keptOut: now.state.keptOut?.version }
+    })
+  )
+  const told = yield* tell
+  yield* print(json, { ...done, gateway: told }, [
+    `version ${done.from ?? "?"} → ${done.to ?? "?"} (generation ${done.generation}); ${told}`,
+    ...(keptOut === undefined
+      ? []
+      : [`versions up to ${keptOut} stay out until a higher one arrives, or: config accept <version>`])
+  ])
+})
 
 /** Suspends installs and repairs, for a while or until released. */
-const hold = (duration: Duration.Duration | undefined, json: boolean) =>
-  Effect.gen(function* () {
-    const store = yield* ConfigStore
-    yield* store.existing
-    const since = yield* Clock.currentTimeMillis
-    const until = duration === undefined ? null : since + Math.ceil(Duration.toMillis(duration))
-    const state = yield* store.locked(store.update((before) => ({ ...before, hold: { since, until } })))
-    yield* print(json, decisions(state, since), [
-      `installs and repairs are held ${until === null ? "until released" : `until ${instant(until)}`}; to release them: config hold --off`
-    ])
-  })
+const hold = Effect.fnUntraced(function* (duration: Duration.Duration | undefined, json: boolean) {
+  const store = yield* ConfigStore
+  yield* store.existing
+  const since = yield* Clock.currentTimeMillis
+  const until = duration === undefined ? null : since + Math.ceil(Duration.toMillis(duration))
+  const state = yield* store.locked(store.update((before) => ({ ...before, hold: { since, until } })))
+  yield* print(json, decisions(state, since), [
+    `installs and repairs are held ${until === null ? "until released" : `until ${instant(until)}`}; to release them: config hold --off`
+  ])
+})
 
 /** Ends a hold. */
-const release = (json: boolean) =>
-  Effect.gen(function* () {
-    const store = yield* ConfigStore
-    yield* store.existing
-    const now = yield* Clock.currentTimeMillis
-    const state = yield* store.locked(
-      store.update((before) => {
-        const { hold: held, ...rest } = before
-        return held === undefined ? before : rest
-      })
-    )
-    yield* print(json, decisions(state, now), ["installs and repairs go on"])
-  })
+const release = Effect.fnUntraced(function* (json: boolean) {
+  const store = yield* ConfigStore
+  yield* store.existing
+  const now = yield* Clock.currentTimeMillis
+  const state = yield* store.locked(
+    store.update((before) => {
+      const { hold: held, ...rest } = before
+      return held === undefined ? before : rest
+    })
+  )
+  yield* print(json, decisions(state, now), ["installs and repairs go on"])
+})
 
 /** Lets one version in, once, although it is lower than the applied one, of other content, emptied or kept out. */
-const accept = (version: number, json: boolean) =>
-  Effect.gen(function* () {
-    const store = yield* ConfigStore
-    yield* store.existing
-    const at = yield* Clock.currentTimeMillis
-    const state = yield* store.locked(store.update((before) => ({ ...before, accepted: { version, at } })))
-    yield* print(json, decisions(state, at), [
-      `version ${version} is applied once when the API serves it${isHeld(state, at) ? " and the hold has ended" : ""}`
-    ])
-  })
+const accept = Effect.fnUntraced(function* (version: number, json: boolean) {
+  const store = yield* ConfigStore
+  yield* store.existing
+  const at = yield* Clock.currentTimeMillis
+  const state = yield* store.locked(store.update((before) => ({ ...before, accepted: { version, at } })))
+  yield* print(json, decisions(state, at), [
+    `version ${version} is applied once when the API serves it${isHeld(state, at) ? " and the hold has ended" : ""}`
+  ])
+})
 
 const Version = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 const Generation = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))

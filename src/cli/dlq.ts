@@ -30,8 +30,8 @@ const reason = Flag.String("reason").pipe(
 )
 
 const list = Command.make("list", { ...filters, reason, limit, json }, (flags) =>
-  operating((operated) =>
-    Effect.gen(function* () {
+  operating(
+    Effect.fnUntraced(function* (operated) {
       const { sets, streams } = operated
       const bounds = yield* boundsOf(flags)
       const origins = yield* originsOf(operated, flags.stream)

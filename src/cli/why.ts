@@ -57,8 +57,8 @@ export const why = Command.make(
     json
   },
   ({ eventId, json: asJson, within }) =>
-    operating(({ group, sets, streams }) =>
-      Effect.gen(function* () {
+    operating(
+      Effect.fnUntraced(function* ({ group, sets, streams }) {
         const from = Math.max(0, (yield* Clock.currentTimeMillis) - Duration.toMillis(within))
         const { chapters, verdict } = yield* tell(streams, group, sets, eventId, { from })
         if (asJson) yield* printJson({ event_id: eventId, chapters, verdict }, 2)

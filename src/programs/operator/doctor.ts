@@ -126,30 +126,29 @@ const slotFindings = (sets: ReadonlyArray<StreamSet>): ReadonlyArray<Finding> =>
   )
 
 /** Connection, version, persistence and eviction policy; in a Cluster the streams' hash slots as well. */
-export const checkRedis = (
+export const checkRedis = Effect.fnUntraced(function* (
   streams: EventStreams["Service"],
   sets: ReadonlyArray<StreamSet>
-): Effect.Effect<ReadonlyArray<Finding>, EventStreamsError> =>
-  Effect.gen(function* () {
-    const asked = yield* Clock.currentTimeNanos
-    yield* streams.ping
-    const micros = Number(((yield* Clock.currentTimeNanos) - asked) / 1_000n)
-    const connection = good("redis connection", `answers in ${micros / 1_000} ms`)
-    const told = yield* Effect.result(streams.serverInfo)
-    if (told._tag === "Failure") {
-      const remedy = "allow the user to run INFO, or ask the server's operator"
-      return [connection, bad("redis settings", told.failure.message, remedy)]
-    }
-    const info = told.success
-    return [
-      connection,
-      versionFinding(info),
-      persistenceFinding(info),
-      evictionFinding(info),
-      ...memoryFinding(info),
-      ...(info.get("cluster_enabled") === "1" ? slotFindings(sets) : [])
-    ]
-  })
+): Effect.fn.Return<ReadonlyArray<Finding>, EventStreamsError> {
+  const asked = yield* Clock.currentTimeNanos
+  yield* streams.ping
+  const micros = Number(((yield* Clock.currentTimeNanos) - asked) / 1_000n)
+  const connection = good("redis connection", `answers in ${micros / 1_000} ms`)
+  const told = yield* Effect.result(streams.serverInfo)
+  if (told._tag === "Failure") {
+    const remedy = "allow the user to run INFO, or ask the server's operator"
+    return [connection, bad("redis settings", told.failure.message, remedy)]
+  }
+  const info = told.success
+  return [
+    connection,
+    versionFinding(info),
+    persistenceFinding(info),
+    evictionFinding(info),
+    ...memoryFinding(info),
+    ...(info.get("cluster_enabled") === "1" ? slotFindings(sets) : [])
+  ]
+})
 
 const skippedRemedy = "set GROUP_START_ID=0 to have them delivered"
 

@@ -46,29 +46,34 @@ export interface Story {
 
 type Streams = EventStreams["Service"]
 
-const inSource = (streams: Streams, group: string, stream: string, eventId: string, bounds: Bounds) =>
-  Effect.gen(function* () {
-    const info = yield* streams.groupInfo(stream, group)
-    const start = yield* streams.groupStart(stream, group)
-    const stateOf = (id: string, isPending: boolean): SourceState => {
-      if (isPending) return "pending"
-      if (info === undefined) return "unread"
-      if (compareIds(id, info.lastDeliveredId) > 0) return "waiting"
-      if (start === undefined) return "passed"
-      return compareIds(id, start) <= 0 ? "skipped" : "acknowledged"
-    }
-    return scan(streams, stream, bounds).pipe(
-      Stream.filter(({ fields }) => eventIdOf(fields) === eventId),
-      Stream.mapEffect(({ id }) =>
-        Effect.gen(function* () {
-          const holding = yield* streams.holding(stream, group, id)
-          const state = stateOf(id, holding !== undefined)
-          const replayed = yield* streams.isReplayed(stream, id)
-          return { place: "source", stream, id, state, holding, replayed } as const satisfies Chapter
-        })
-      )
+const inSource = Effect.fnUntraced(function* (
+  streams: Streams,
+  group: string,
+  stream: string,
+  eventId: string,
+  bounds: Bounds
+) {
+  const info = yield* streams.groupInfo(stream, group)
+  const start = yield* streams.groupStart(stream, group)
+  const stateOf = (id: string, isPending: boolean): SourceState => {
+    if (isPending) return "pending"
+    if (info === undefined) return "unread"
+    if (compareIds(id, info.lastDeliveredId) > 0) return "waiting"
+    if (start === undefined) return "passed"
+    return compareIds(id, start) <= 0 ? "skipped" : "acknowledged"
+  }
+  return scan(streams, stream, bounds).pipe(
+    Stream.filter(({ fields }) => eventIdOf(fields) === eventId),
+    Stream.mapEffect(
+      Effect.fnUntraced(function* ({ id }) {
+        const holding = yield* streams.holding(stream, group, id)
+        const state = stateOf(id, holding !== undefined)
+        const replayed = yield* streams.isReplayed(stream, id)
+        return { place: "source", stream, id, state, holding, replayed } as const satisfies Chapter
+      })
     )
-  }).pipe(Stream.unwrap)
+  )
+}, Stream.unwrap)
 
 const inDlq = (streams: Streams, group: string, stream: string, eventId: string) =>
   scan(streams, stream).pipe(
@@ -136,24 +141,23 @@ const verdictOf = (chapters: ReadonlyArray<Chapter>, now: number): string => {
 }
 
 /** Looks for an event in every stream; of the source streams only entries within the bounds are looked at. */
-export const tell = (
+export const tell = Effect.fnUntraced(function* (
   streams: Streams,
   group: string,
   sets: ReadonlyArray<StreamSet>,
   eventId: string,
   bounds: Bounds
-): Effect.Effect<Story, EventStreamsError> =>
-  Effect.gen(function* () {
-    const chapters = yield* Stream.fromIterable(sets).pipe(
-      Stream.flatMap(
-        (set): Stream.Stream<Chapter, EventStreamsError> =>
-          inSource(streams, group, set.transcribe, eventId, bounds).pipe(
-            Stream.concat(inSource(streams, group, set.process, eventId, bounds)),
-            Stream.concat(inDlq(streams, group, set.dlq, eventId)),
-            Stream.concat(inAbandoned(streams, set.abandoned, eventId))
-          )
-      ),
-      Stream.runCollect
-    )
-    return { eventId, chapters, verdict: verdictOf(chapters, yield* Clock.currentTimeMillis) }
-  })
+): Effect.fn.Return<Story, EventStreamsError> {
+  const chapters = yield* Stream.fromIterable(sets).pipe(
+    Stream.flatMap(
+      (set): Stream.Stream<Chapter, EventStreamsError> =>
+        inSource(streams, group, set.transcribe, eventId, bounds).pipe(
+          Stream.concat(inSource(streams, group, set.process, eventId, bounds)),
+          Stream.concat(inDlq(streams, group, set.dlq, eventId)),
+          Stream.concat(inAbandoned(streams, set.abandoned, eventId))
+        )
+    ),
+    Stream.runCollect
+  )
+  return { eventId, chapters, verdict: verdictOf(chapters, yield* Clock.currentTimeMillis) }
+})

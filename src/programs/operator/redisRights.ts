@@ -79,15 +79,14 @@ const replayedFindings = (streams: EventStreams["Service"], stream: string): Eff
   })
 
 /** Whether the user may do all that the service does, and whether no other service works on the same DLQ. */
-export const checkRights = (
+export const checkRights = Effect.fnUntraced(function* (
   streams: EventStreams["Service"],
   options: Parameters<typeof missingPermissions>[1]
-): Effect.Effect<ReadonlyArray<Finding>> =>
-  Effect.gen(function* () {
-    const findings = [yield* permissionFinding(streams, options), ...(yield* ownerFindings(streams, options))]
-    for (const { abandoned, dlq, process, transcribe } of options.streams) {
-      for (const stream of [dlq, abandoned]) findings.push(...(yield* writeFindings(streams, stream)))
-      for (const stream of [transcribe, process]) findings.push(...(yield* replayedFindings(streams, stream)))
-    }
-    return findings
-  })
+): Effect.fn.Return<ReadonlyArray<Finding>> {
+  const findings = [yield* permissionFinding(streams, options), ...(yield* ownerFindings(streams, options))]
+  for (const { abandoned, dlq, process, transcribe } of options.streams) {
+    for (const stream of [dlq, abandoned]) findings.push(...(yield* writeFindings(streams, stream)))
+    for (const stream of [transcribe, process]) findings.push(...(yield* replayedFindings(streams, stream)))
+  }
+  return findings
+})

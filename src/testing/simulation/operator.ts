@@ -51,15 +51,18 @@ const surroundings = Layer.mergeAll(
 const runCommand = Command.runWith(abandoned, { version: "simulated" })
 
 /** `abandoned` with these arguments, at the world's Redis. */
-const commandLine = (environment: Readonly<Record<string, string>>, args: ReadonlyArray<string>, said: Said) =>
-  Effect.gen(function* () {
-    const redis = yield* Redis
-    return yield* runCommand(args).pipe(
-      Effect.provideService(ServerRedis, () => Layer.succeed(Redis, redis)),
-      Effect.provideService(Console.Console, consoleOf(said)),
-      Effect.provide(Layer.merge(surroundings, ConfigProvider.layer(ConfigProvider.fromEnvRecord(environment))))
-    )
-  })
+const commandLine = Effect.fnUntraced(function* (
+  environment: Readonly<Record<string, string>>,
+  args: ReadonlyArray<string>,
+  said: Said
+) {
+  const redis = yield* Redis
+  return yield* runCommand(args).pipe(
+    Effect.provideService(ServerRedis, () => Layer.succeed(Redis, redis)),
+    Effect.provideService(Console.Console, consoleOf(said)),
+    Effect.provide(Layer.merge(surroundings, ConfigProvider.layer(ConfigProvider.fromEnvRecord(environment))))
+  )
+})
 
 /** One run, and what its end is judged by. */
 interface Run {
