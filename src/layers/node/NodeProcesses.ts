@@ -46,24 +46,23 @@ const make = Effect.gen(function* () {
       }
     })
 
-  const find = (pid: number): Effect.Effect<ProcessFacts | undefined> =>
-    Effect.gen(function* () {
-      const ours = yield* signalable(pid)
-      if (ours === undefined) return undefined
-      const found = yield* stat(pid)
-      if (found === undefined) {
-        return { startTime: undefined, startedAt: undefined, signalable: ours, handlesHangUp: undefined }
-      }
-      // A zombie has ended; nobody has asked for its exit status yet.
-      if (found.state === "Z" || found.state === "X") return undefined
-      const boot = yield* bootTime
-      return {
-        startTime: found.startTime,
-        startedAt: boot === undefined ? undefined : boot + (Number(found.startTime) * 1_000) / TICKS,
-        signalable: ours,
-        handlesHangUp: catchesHangUp((yield* text(`/proc/${pid}/status`)) ?? "")
-      }
-    })
+  const find = Effect.fnUntraced(function* (pid: number): Effect.fn.Return<ProcessFacts | undefined> {
+    const ours = yield* signalable(pid)
+    if (ours === undefined) return undefined
+    const found = yield* stat(pid)
+    if (found === undefined) {
+      return { startTime: undefined, startedAt: undefined, signalable: ours, handlesHangUp: undefined }
+    }
+    // A zombie has ended; nobody has asked for its exit status yet.
+    if (found.state === "Z" || found.state === "X") return undefined
+    const boot = yield* bootTime
+    return {
+      startTime: found.startTime,
+      startedAt: boot === undefined ? undefined : boot + (Number(found.startTime) * 1_000) / TICKS,
+      signalable: ours,
+      handlesHangUp: catchesHangUp((yield* text(`/proc/${pid}/status`)) ?? "")
+    }
+  })
 
   // Containers of one host name on one machine do not see each other's processes.
   const space = yield* fs.readLink("/proc/self/ns/pid").pipe(Effect.orElseSucceed(() => ""))

@@ -140,27 +140,30 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
 
     // The two streams lie in different slots of a Cluster: no script spans them, so the copy comes first. What comes after
     // it is tried on no entry before, so that a user who may not run it leaves no copy behind.
-    const moveAcrossSlots = ({ consumer, fields, from, id, remove, to }: Move) =>
-      Effect.gen(function* () {
-        const owned = yield* pendingRange(from, consumer, id, id, 1)
-        if (owned.length === 0) return false
-        yield* send("XACK", from, consumer.group, noEntry)
-        if (remove) yield* send("XDEL", from, noEntry)
-        yield* xadd(to, fields)
-        yield* send("XACK", from, consumer.group, id)
-        if (remove) yield* send("XDEL", from, id)
-        return true
-      })
+    const moveAcrossSlots = Effect.fnUntraced(function* ({ consumer, fields, from, id, remove, to }: Move) {
+      const owned = yield* pendingRange(from, consumer, id, id, 1)
+      if (owned.length === 0) return false
+      yield* send("XACK", from, consumer.group, noEntry)
+      if (remove) yield* send("XDEL", from, noEntry)
+      yield* xadd(to, fields)
+      yield* send("XACK", from, consumer.group, id)
+      if (remove) yield* send("XDEL", from, id)
+      return true
+    })
 
-    const replayAcrossSlots = (abandonedStream: string, id: string, origin: string, fields: FlatFields) =>
-      Effect.gen(function* () {
-        if ((yield* range(abandonedStream, id, id, 1)).length === 0) return null
-        yield* send("XDEL", abandonedStream, noEntry)
-        const args = [String(replayedTtlSeconds), ...fields]
-        const newId = yield* run(Scripts.putBack, [origin, companionKey(origin, "replayed")], args)
-        yield* send("XDEL", abandonedStream, id)
-        return newId
-      })
+    const replayAcrossSlots = Effect.fnUntraced(function* (
+      abandonedStream: string,
+      id: string,
+      origin: string,
+      fields: FlatFields
+    ) {
+      if ((yield* range(abandonedStream, id, id, 1)).length === 0) return null
+      yield* send("XDEL", abandonedStream, noEntry)
+      const args = [String(replayedTtlSeconds), ...fields]
+      const newId = yield* run(Scripts.putBack, [origin, companionKey(origin, "replayed")], args)
+      yield* send("XDEL", abandonedStream, id)
+      return newId
+    })
 
     const startKey = (stream: string, group: string) => companionKey(stream, `start:${group}`)
 

@@ -51,46 +51,44 @@ interface Burst {
 }
 
 /** A logger that must be closed: what it left out is said then at the latest. */
-export const prettyLog = (options: {
+export const prettyLog = Effect.fnUntraced(function* (options: {
   readonly coloured: boolean
   readonly stream: "stdout" | "stderr"
-}): Effect.Effect<Logger.Logger<unknown, void>, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const bursts = new Map<string, Burst>()
-    const print = (console: Console.Console, text: string): void =>
-      options.stream === "stderr" ? console.error(text) : console.log(text)
-    const end = (console: Console.Console, name: string, { leftOut, level, since }: Burst, now: number): void => {
-      bursts.delete(name)
-      if (leftOut === 0) return
-      const seconds = Math.max(1, Math.round((now - since) / 1_000))
-      const said = `${name}: ${leftOut} more within ${seconds} s, not shown here (LOG_FORMAT=json has each)`
-      print(console, `[${timeOf(new Date(now))}] ${level} ${printable(said)}`)
-    }
-    const endThose = (isOver: (burst: Burst, now: number) => boolean) =>
-      Effect.gen(function* () {
-        const console = yield* Console.Console
-        const now = yield* Clock.currentTimeMillis
-        for (const [name, burst] of bursts) if (isOver(burst, now)) end(console, name, burst, now)
-      })
-    const isOver = ({ since }: Burst, now: number): boolean => now >= since + windowMs || now < since
-    yield* Effect.addFinalizer(() => endThose(() => true))
-    yield* Effect.forkScoped(Effect.forever(Effect.delay(endThose(isOver), "1 second")))
-    const structured = Logger.formatStructured
-    return Logger.make((entry) => {
-      const console = entry.fiber.getRef(Console.Console)
-      const told = structured.log(entry)
-      const now = entry.date.getTime()
-      const [first] = Array.isArray(told.message) ? told.message : [told.message]
-      const name = Predicate.isString(first) ? first : ""
-      const known = bursts.get(name)
-      if (known !== undefined && isOver(known, now)) end(console, name, known, now)
-      const burst = bursts.get(name) ?? { since: now, level: told.level, printed: 0, leftOut: 0 }
-      bursts.set(name, burst)
-      if (burst.printed >= mostInWindow) {
-        burst.leftOut += 1
-        return
-      }
-      burst.printed += 1
-      print(console, render(told, options.coloured))
-    })
+}): Effect.fn.Return<Logger.Logger<unknown, void>, never, Scope.Scope> {
+  const bursts = new Map<string, Burst>()
+  const print = (console: Console.Console, text: string): void =>
+    options.stream === "stderr" ? console.error(text) : console.log(text)
+  const end = (console: Console.Console, name: string, { leftOut, level, since }: Burst, now: number): void => {
+    bursts.delete(name)
+    if (leftOut === 0) return
+    const seconds = Math.max(1, Math.round((now - since) / 1_000))
+    const said = `${name}: ${leftOut} more within ${seconds} s, not shown here (LOG_FORMAT=json has each)`
+    print(console, `[${timeOf(new Date(now))}] ${level} ${printable(said)}`)
+  }
+  const endThose = Effect.fnUntraced(function* (isOver: (burst: Burst, now: number) => boolean) {
+    const console = yield* Console.Console
+    const now = yield* Clock.currentTimeMillis
+    for (const [name, burst] of bursts) if (isOver(burst, now)) end(console, name, burst, now)
   })
+  const isOver = ({ since }: Burst, now: number): boolean => now >= since + windowMs || now < since
+  yield* Effect.addFinalizer(() => endThose(() => true))
+  yield* Effect.forkScoped(Effect.forever(Effect.delay(endThose(isOver), "1 second")))
+  const structured = Logger.formatStructured
+  return Logger.make((entry) => {
+    const console = entry.fiber.getRef(Console.Console)
+    const told = structured.log(entry)
+    const now = entry.date.getTime()
+    const [first] = Array.isArray(told.message) ? told.message : [told.message]
+    const name = Predicate.isString(first) ? first : ""
+    const known = bursts.get(name)
+    if (known !== undefined && isOver(known, now)) end(console, name, known, now)
+    const burst = bursts.get(name) ?? { since: now, level: told.level, printed: 0, leftOut: 0 }
+    bursts.set(name, burst)
+    if (burst.printed >= mostInWindow) {
+      burst.leftOut += 1
+      return
+    }
+    burst.printed += 1
+    print(console, render(told, options.coloured))
+  })
+})

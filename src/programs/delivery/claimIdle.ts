@@ -42,29 +42,28 @@ interface Claimed {
 }
 
 /** Holds what was claimed and is not known here yet. */
-const takeOn = (
+const takeOn = Effect.fnUntraced(function* (
   run: CollectorRun,
   stream: ConsumedStream,
   { deleted, ids }: Claimed
-): Effect.Effect<void, EventStreamsError> =>
-  Effect.gen(function* () {
-    const { consumer, owned, streams } = run
-    yield* takeIn(run, stream, deleted)
-    const wanted = new Set(ids.filter((id) => !owned.has(stream, id)))
-    if (wanted.size === 0) return
-    const pending = yield* Effect.forEach(wanted, (id) => streams.pendingOf(stream.key, consumer, before(id), 1), {
-      concurrency: 16
-    })
-    const taken = yield* holdPending(
-      run,
-      stream,
-      pending.flat().filter(({ id }) => wanted.has(id))
-    )
-    yield* Metric.update(Metrics.entriesClaimed(stream.label), taken)
-    if (taken > 0) {
-      yield* Effect.logInfo("entries.claimed").pipe(Effect.annotateLogs({ stream: stream.key, entries: taken }))
-    }
+): Effect.fn.Return<void, EventStreamsError> {
+  const { consumer, owned, streams } = run
+  yield* takeIn(run, stream, deleted)
+  const wanted = new Set(ids.filter((id) => !owned.has(stream, id)))
+  if (wanted.size === 0) return
+  const pending = yield* Effect.forEach(wanted, (id) => streams.pendingOf(stream.key, consumer, before(id), 1), {
+    concurrency: 16
   })
+  const taken = yield* holdPending(
+    run,
+    stream,
+    pending.flat().filter(({ id }) => wanted.has(id))
+  )
+  yield* Metric.update(Metrics.entriesClaimed(stream.label), taken)
+  if (taken > 0) {
+    yield* Effect.logInfo("entries.claimed").pipe(Effect.annotateLogs({ stream: stream.key, entries: taken }))
+  }
+})
 
 /** Claims one batch of idle entries from a cursor on: where to go on. */
 const claim = (

@@ -42,76 +42,82 @@ const firstId = (
     : Effect.succeed(options.groupStartId)
 
 /** Keeps where a new group starts, and says what it passes over. */
-const noteStart = ({ options, streams }: CollectorRun, stream: ConsumedStream, startId: string) =>
-  Effect.gen(function* () {
-    const group = options.consumerGroup
-    // Only `why` and `check` need it: a user who may not keep it can still deliver.
-    yield* Effect.ignore(streams.keepGroupStart(stream.key, group, startId))
-    const { count, more } = yield* entriesBefore(streams, stream.key, startId)
-    if (count === 0) return
-    yield* Effect.logWarning("group.skips_entries").pipe(
-      Effect.annotateLogs({
-        stream: stream.key,
-        group,
-        start_id: startId,
-        entries: count,
-        ...(more ? { more: true } : {}),
-        remedy: `they lie before the group's start and will not be read; XGROUP SETID ${stream.key} ${group} 0 has them read (GROUP_START_ID=0 for new groups)`
-      })
-    )
-  })
+const noteStart = Effect.fnUntraced(function* (
+  { options, streams }: CollectorRun,
+  stream: ConsumedStream,
+  startId: string
+) {
+  const group = options.consumerGroup
+  // Only `why` and `check` need it: a user who may not keep it can still deliver.
+  yield* Effect.ignore(streams.keepGroupStart(stream.key, group, startId))
+  const { count, more } = yield* entriesBefore(streams, stream.key, startId)
+  if (count === 0) return
+  yield* Effect.logWarning("group.skips_entries").pipe(
+    Effect.annotateLogs({
+      stream: stream.key,
+      group,
+      start_id: startId,
+      entries: count,
+      ...(more ? { more: true } : {}),
+      remedy: `they lie before the group's start and will not be read; XGROUP SETID ${stream.key} ${group} 0 has them read (GROUP_START_ID=0 for new groups)`
+    })
+  )
+})
 
 /** A group that was lost took with it who owns what: what this process works on or holds becomes its own again. */
-const adoptOwn = (
+const adoptOwn = Effect.fnUntraced(function* (
   run: RunIdentity & RunRedis & RunDeliveries,
   stream: ConsumedStream
-): Effect.Effect<void, EventStreamsError> =>
-  Effect.gen(function* () {
-    const { consumer, owned, streams } = run
-    const entries = owned.entries(stream)
-    for (let at = 0; at < entries.length; at += batch) {
-      const gone = yield* streams.adopt(stream.key, consumer, entries.slice(at, at + batch))
-      for (const id of gone) {
-        const entry = owned.get(stream, id)
-        if (entry !== undefined) yield* lostByRedis(run, entry)
-      }
+): Effect.fn.Return<void, EventStreamsError> {
+  const { consumer, owned, streams } = run
+  const entries = owned.entries(stream)
+  for (let at = 0; at < entries.length; at += batch) {
+    const gone = yield* streams.adopt(stream.key, consumer, entries.slice(at, at + batch))
+    for (const id of gone) {
+      const entry = owned.get(stream, id)
+      if (entry !== undefined) yield* lostByRedis(run, entry)
     }
-  })
+  }
+})
 
-const create = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
-  Effect.gen(function* () {
-    const { options, streams } = run
-    const group = options.consumerGroup
-    const state = streamState(run, stream)
-    const { lastSeenId } = state
-    const startId = isDlq(stream)
-      ? "0"
-      : lastSeenId === undefined
-        ? yield* firstId(run, stream)
-        : yield* restartId(run, stream, lastSeenId)
-    const created = yield* streams.createGroup(stream.key, group, startId)
-    if (created) {
-      yield* (lastSeenId === undefined ? Effect.logInfo("group.created") : Effect.logWarning("group.recreated")).pipe(
-        Effect.annotateLogs({ stream: stream.key, group, start_id: startId })
-      )
-      if (lastSeenId === undefined && !isDlq(stream)) yield* noteStart(run, stream, startId)
-    }
-    const made = yield* streams.groupInfo(stream.key, group)
-    // An id seen before the stream was lost says nothing about the new one.
-    if (made !== undefined) state.lastSeenId = made.lastDeliveredId
-  })
+const create = Effect.fnUntraced(function* (
+  run: CollectorRun,
+  stream: ConsumedStream
+): Effect.fn.Return<void, EventStreamsError> {
+  const { options, streams } = run
+  const group = options.consumerGroup
+  const state = streamState(run, stream)
+  const { lastSeenId } = state
+  const startId = isDlq(stream)
+    ? "0"
+    : lastSeenId === undefined
+      ? yield* firstId(run, stream)
+      : yield* restartId(run, stream, lastSeenId)
+  const created = yield* streams.createGroup(stream.key, group, startId)
+  if (created) {
+    yield* (lastSeenId === undefined ? Effect.logInfo("group.created") : Effect.logWarning("group.recreated")).pipe(
+      Effect.annotateLogs({ stream: stream.key, group, start_id: startId })
+    )
+    if (lastSeenId === undefined && !isDlq(stream)) yield* noteStart(run, stream, startId)
+  }
+  const made = yield* streams.groupInfo(stream.key, group)
+  // An id seen before the stream was lost says nothing about the new one.
+  if (made !== undefined) state.lastSeenId = made.lastDeliveredId
+})
 
 /** Makes sure of a stream's group, and of what this process owns in it. */
-export const ensureGroup = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
-  Effect.gen(function* () {
-    const state = streamState(run, stream)
-    const group = yield* run.streams.groupInfo(stream.key, run.options.consumerGroup)
-    if (group === undefined) {
-      state.groupAdopted = false
-      yield* create(run, stream)
-    } else if (state.lastSeenId === undefined) noteSeen(run, stream, group.lastDeliveredId)
-    if (!state.groupAdopted) {
-      yield* adoptOwn(run, stream)
-      state.groupAdopted = true
-    }
-  })
+export const ensureGroup = Effect.fnUntraced(function* (
+  run: CollectorRun,
+  stream: ConsumedStream
+): Effect.fn.Return<void, EventStreamsError> {
+  const state = streamState(run, stream)
+  const group = yield* run.streams.groupInfo(stream.key, run.options.consumerGroup)
+  if (group === undefined) {
+    state.groupAdopted = false
+    yield* create(run, stream)
+  } else if (state.lastSeenId === undefined) noteSeen(run, stream, group.lastDeliveredId)
+  if (!state.groupAdopted) {
+    yield* adoptOwn(run, stream)
+    state.groupAdopted = true
+  }
+})

@@ -22,30 +22,34 @@ const retireEveryMs = 60 * 60 * 1_000
 /** A consumer that has not even tried to read for so long is gone. */
 const goneAfterMs = 24 * 60 * 60 * 1_000
 
-const trim = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
-  Effect.gen(function* () {
-    const retention = run.options.sourceRetention
-    if (retention === "none" || isDlq(stream)) return
-    const now = yield* Clock.currentTimeMillis
-    const floor = retention === "acknowledged" ? undefined : `${Math.max(0, now - Duration.toMillis(retention))}-0`
-    const removed = yield* run.streams.trim(stream.key, floor)
-    if (removed > 0) {
-      yield* Effect.logDebug("stream.trimmed").pipe(Effect.annotateLogs({ stream: stream.key, entries: removed }))
-    }
-  })
+const trim = Effect.fnUntraced(function* (
+  run: CollectorRun,
+  stream: ConsumedStream
+): Effect.fn.Return<void, EventStreamsError> {
+  const retention = run.options.sourceRetention
+  if (retention === "none" || isDlq(stream)) return
+  const now = yield* Clock.currentTimeMillis
+  const floor = retention === "acknowledged" ? undefined : `${Math.max(0, now - Duration.toMillis(retention))}-0`
+  const removed = yield* run.streams.trim(stream.key, floor)
+  if (removed > 0) {
+    yield* Effect.logDebug("stream.trimmed").pipe(Effect.annotateLogs({ stream: stream.key, entries: removed }))
+  }
+})
 
-const retire = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
-  Effect.gen(function* () {
-    const { consumer, streams } = run
-    const gone = (yield* streams.consumers(stream.key, consumer.group)).filter(
-      ({ idle, name, pending }) => name !== consumer.name && pending === 0 && idle >= goneAfterMs
-    )
-    for (const { name } of gone) {
-      if (yield* streams.retireConsumer(stream.key, { group: consumer.group, name }, goneAfterMs)) {
-        yield* Effect.logInfo("consumer.retired").pipe(Effect.annotateLogs({ stream: stream.key, consumer: name }))
-      }
+const retire = Effect.fnUntraced(function* (
+  run: CollectorRun,
+  stream: ConsumedStream
+): Effect.fn.Return<void, EventStreamsError> {
+  const { consumer, streams } = run
+  const gone = (yield* streams.consumers(stream.key, consumer.group)).filter(
+    ({ idle, name, pending }) => name !== consumer.name && pending === 0 && idle >= goneAfterMs
+  )
+  for (const { name } of gone) {
+    if (yield* streams.retireConsumer(stream.key, { group: consumer.group, name }, goneAfterMs)) {
+      yield* Effect.logInfo("consumer.retired").pipe(Effect.annotateLogs({ stream: stream.key, consumer: name }))
     }
-  })
+  }
+})
 
 export const keepHouse = (run: CollectorRun): Effect.Effect<never, StreamTaken> =>
   Effect.suspend(() => {

@@ -15,25 +15,27 @@ export const loopName = "keep-alive"
 const batch = 256
 
 /** Renews what is owned of a stream: made once for each stream, run again and again. */
-const renewStream = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void, EventStreamsError> =>
-  Effect.gen(function* () {
-    const { consumer, owned, streams } = run
-    // In a group just created again nothing is this process's own until it has been adopted.
-    if (!streamState(run, stream).groupAdopted) return
-    const ids = owned.entries(stream).map(({ id }) => id)
-    for (let at = 0; at < ids.length; at += batch) {
-      const { deleted, lost } = yield* streams.renew(stream.key, consumer, ids.slice(at, at + batch))
-      for (const id of lost) {
-        const entry = owned.get(stream, id)
-        // One that was settled meanwhile is not lost: who settles it finds out.
-        if (entry !== undefined && entry.state._tag !== "Settling") yield* drop(run, entry)
-      }
-      for (const id of deleted) {
-        const entry = owned.get(stream, id)
-        if (entry !== undefined && entry.state._tag !== "Settling") yield* lostByRedis(run, entry)
-      }
+const renewStream = Effect.fnUntraced(function* (
+  run: CollectorRun,
+  stream: ConsumedStream
+): Effect.fn.Return<void, EventStreamsError> {
+  const { consumer, owned, streams } = run
+  // In a group just created again nothing is this process's own until it has been adopted.
+  if (!streamState(run, stream).groupAdopted) return
+  const ids = owned.entries(stream).map(({ id }) => id)
+  for (let at = 0; at < ids.length; at += batch) {
+    const { deleted, lost } = yield* streams.renew(stream.key, consumer, ids.slice(at, at + batch))
+    for (const id of lost) {
+      const entry = owned.get(stream, id)
+      // One that was settled meanwhile is not lost: who settles it finds out.
+      if (entry !== undefined && entry.state._tag !== "Settling") yield* drop(run, entry)
     }
-  })
+    for (const id of deleted) {
+      const entry = owned.get(stream, id)
+      if (entry !== undefined && entry.state._tag !== "Settling") yield* lostByRedis(run, entry)
+    }
+  }
+})
 
 /** Renews every owned entry, four times within `CLAIM_IDLE`, and at once when Redis is back. */
 export const keepAlive = (run: CollectorRun): Effect.Effect<never> =>

@@ -36,57 +36,58 @@ const noteTrimmed = (run: RunRedis, stream: ConsumedStream, trimmedUnread: numbe
         )
   })
 
-const look = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<StreamFigures | undefined, EventStreamsError> =>
-  Effect.gen(function* () {
-    const { options, streams } = run
-    // The stream first: what is read between the two looks must not seem to have been trimmed away.
-    const info = yield* streams.streamInfo(stream.key)
-    const group = yield* streams.groupInfo(stream.key, options.consumerGroup)
-    if (info === undefined || group === undefined) return undefined
-    yield* noteTrimmed(run, stream, unreadTrimmed(info, group))
-    // Of an entry that is kept alive Redis knows only when that was last done; its owner knows when it was read.
-    const idleMs = yield* streams.longestIdle(stream.key, options.consumerGroup, Duration.toMillis(options.claimIdle))
-    const now = yield* Clock.monotonicTimeNanos
-    const ownNanos = now - (run.owned.firstRead(stream)?.readAtNanos ?? now)
-    return {
-      length: info.length,
-      pending: group.pending,
-      consumers: group.consumers,
-      lag: group.lag,
-      oldestPendingSeconds: Math.max(idleMs / 1_000, Number(ownNanos) / 1e9)
-    }
-  })
+const look = Effect.fnUntraced(function* (
+  run: CollectorRun,
+  stream: ConsumedStream
+): Effect.fn.Return<StreamFigures | undefined, EventStreamsError> {
+  const { options, streams } = run
+  // The stream first: what is read between the two looks must not seem to have been trimmed away.
+  const info = yield* streams.streamInfo(stream.key)
+  const group = yield* streams.groupInfo(stream.key, options.consumerGroup)
+  if (info === undefined || group === undefined) return undefined
+  yield* noteTrimmed(run, stream, unreadTrimmed(info, group))
+  // Of an entry that is kept alive Redis knows only when that was last done; its owner knows when it was read.
+  const idleMs = yield* streams.longestIdle(stream.key, options.consumerGroup, Duration.toMillis(options.claimIdle))
+  const now = yield* Clock.monotonicTimeNanos
+  const ownNanos = now - (run.owned.firstRead(stream)?.readAtNanos ?? now)
+  return {
+    length: info.length,
+    pending: group.pending,
+    consumers: group.consumers,
+    lag: group.lag,
+    oldestPendingSeconds: Math.max(idleMs / 1_000, Number(ownNanos) / 1e9)
+  }
+})
 
 const sum = (figures: ReadonlyArray<StreamFigures>, of: (figure: StreamFigures) => number): number =>
   figures.reduce((total, figure) => total + of(figure), 0)
 
 /** Writes the gauges of one label, summed over its shards. */
-const publish = (run: RunRedis, label: string): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const figures = run.consumedStreams
-      .filter((stream) => stream.label === label)
-      .flatMap((stream) => streamState(run, stream).figures ?? [])
-    if (figures.length === 0) return
+const publish = Effect.fnUntraced(function* (run: RunRedis, label: string): Effect.fn.Return<void> {
+  const figures = run.consumedStreams
+    .filter((stream) => stream.label === label)
+    .flatMap((stream) => streamState(run, stream).figures ?? [])
+  if (figures.length === 0) return
+  yield* Metric.update(
+    Metrics.streamLength(label),
+    sum(figures, ({ length }) => length)
+  )
+  yield* Metric.update(
+    Metrics.streamGroupPending(label),
+    sum(figures, ({ pending }) => pending)
+  )
+  yield* Metric.update(
+    Metrics.oldestPending(label),
+    figures.reduce((oldest, figure) => Math.max(oldest, figure.oldestPendingSeconds), 0)
+  )
+  const lags = figures.flatMap(({ lag }) => lag ?? [])
+  if (lags.length === figures.length) {
     yield* Metric.update(
-      Metrics.streamLength(label),
-      sum(figures, ({ length }) => length)
+      Metrics.streamGroupLag(label),
+      lags.reduce((total, lag) => total + lag, 0)
     )
-    yield* Metric.update(
-      Metrics.streamGroupPending(label),
-      sum(figures, ({ pending }) => pending)
-    )
-    yield* Metric.update(
-      Metrics.oldestPending(label),
-      figures.reduce((oldest, figure) => Math.max(oldest, figure.oldestPendingSeconds), 0)
-    )
-    const lags = figures.flatMap(({ lag }) => lag ?? [])
-    if (lags.length === figures.length) {
-      yield* Metric.update(
-        Metrics.streamGroupLag(label),
-        lags.reduce((total, lag) => total + lag, 0)
-      )
-    } else yield* Metrics.forget(Metrics.streamGroupLag(label))
-  })
+  } else yield* Metrics.forget(Metrics.streamGroupLag(label))
+})
 
 /** What lies abandoned, of all sets. */
 const lookAtAbandoned = (run: RunRedis): Effect.Effect<void> => {

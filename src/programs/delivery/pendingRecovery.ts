@@ -28,21 +28,20 @@ const dueAt = (
     : Effect.succeed(now)
 
 /** Holds pending entries that this process does not know yet: how many they were. */
-export const holdPending = (
+export const holdPending = Effect.fnUntraced(function* (
   run: CollectorRun,
   stream: ConsumedStream,
   pending: ReadonlyArray<PendingEntry>
-): Effect.Effect<number, EventStreamsError> =>
-  Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    const readAtNanos = yield* Clock.monotonicTimeNanos
-    const unknown = pending.filter(({ id }) => !run.owned.has(stream, id))
-    const due = yield* Effect.forEach(unknown, ({ id }) => dueAt(run, stream, id, now), { concurrency: 16 })
-    unknown.forEach(({ deliveries, id }, i) => {
-      if (!run.owned.has(stream, id)) run.owned.hold(recoveredEntry(stream, id, readAtNanos, deliveries), due[i] ?? now)
-    })
-    return unknown.length
+): Effect.fn.Return<number, EventStreamsError> {
+  const now = yield* Clock.currentTimeMillis
+  const readAtNanos = yield* Clock.monotonicTimeNanos
+  const unknown = pending.filter(({ id }) => !run.owned.has(stream, id))
+  const due = yield* Effect.forEach(unknown, ({ id }) => dueAt(run, stream, id, now), { concurrency: 16 })
+  unknown.forEach(({ deliveries, id }, i) => {
+    if (!run.owned.has(stream, id)) run.owned.hold(recoveredEntry(stream, id, readAtNanos, deliveries), due[i] ?? now)
   })
+  return unknown.length
+})
 
 /** Waits until a stream has room for one more entry. */
 export const awaitRoom = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void> =>
@@ -60,24 +59,23 @@ export const fromFirst = "-"
  * may have been lost with its connection, of a read or of a take-over. XPENDING rather than XREADGROUP `0`, since that
  * would count a hand-out of each. Where to go on once there is room again; undefined when all were read.
  */
-export const rereadOwn = (
+export const rereadOwn = Effect.fnUntraced(function* (
   run: CollectorRun,
   stream: ConsumedStream,
   from: string
-): Effect.Effect<string | undefined, EventStreamsError> =>
-  Effect.gen(function* () {
-    let after: string | undefined = from
-    let found = 0
-    while (after !== undefined && roomFor(run, stream) > 0) {
-      const pending: ReadonlyArray<PendingEntry> = yield* run.streams.pendingOf(stream.key, run.consumer, after, page)
-      found += yield* holdPending(run, stream, pending)
-      after = pending.at(-1)?.id
-    }
-    if (found > 0) {
-      // With little room a long backlog comes in many pieces: only the first is worth a line.
-      yield* (from === fromFirst ? Effect.logInfo("pending.reread") : Effect.logDebug("pending.reread")).pipe(
-        Effect.annotateLogs({ stream: stream.key, entries: found })
-      )
-    }
-    return after
-  })
+): Effect.fn.Return<string | undefined, EventStreamsError> {
+  let after: string | undefined = from
+  let found = 0
+  while (after !== undefined && roomFor(run, stream) > 0) {
+    const pending: ReadonlyArray<PendingEntry> = yield* run.streams.pendingOf(stream.key, run.consumer, after, page)
+    found += yield* holdPending(run, stream, pending)
+    after = pending.at(-1)?.id
+  }
+  if (found > 0) {
+    // With little room a long backlog comes in many pieces: only the first is worth a line.
+    yield* (from === fromFirst ? Effect.logInfo("pending.reread") : Effect.logDebug("pending.reread")).pipe(
+      Effect.annotateLogs({ stream: stream.key, entries: found })
+    )
+  }
+  return after
+})

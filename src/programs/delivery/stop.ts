@@ -27,25 +27,27 @@ const holdsName = ({
 }: RunIdentity & RunRedis): Effect.Effect<boolean, EventStreamsError> =>
   streams.renewLease(leaseStream(consumedStreams), consumer, lease.token, leaseTtlMs)
 
-const releaseLane = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<number, EventStreamsError> =>
-  Effect.gen(function* () {
-    const { consumer, owned, options, streams } = run
-    let after = "-"
-    let released = 0
-    for (;;) {
-      const pending = yield* streams.pendingOf(stream.key, consumer, after, page)
-      const last = pending.at(-1)
-      if (last === undefined) return released
-      const entries = pending.map(({ deliveries, id }): PendingEntry => {
-        const entry = owned.get(stream, id)
-        // Forgotten first, so that it is not kept alive after its release.
-        if (entry !== undefined) owned.remove(entry)
-        return { id, deliveries: restored(entry, deliveries) }
-      })
-      released += yield* streams.release(stream.key, consumer, Duration.toMillis(options.claimIdle), entries)
-      after = last.id
-    }
-  })
+const releaseLane = Effect.fnUntraced(function* (
+  run: CollectorRun,
+  stream: ConsumedStream
+): Effect.fn.Return<number, EventStreamsError> {
+  const { consumer, owned, options, streams } = run
+  let after = "-"
+  let released = 0
+  for (;;) {
+    const pending = yield* streams.pendingOf(stream.key, consumer, after, page)
+    const last = pending.at(-1)
+    if (last === undefined) return released
+    const entries = pending.map(({ deliveries, id }): PendingEntry => {
+      const entry = owned.get(stream, id)
+      // Forgotten first, so that it is not kept alive after its release.
+      if (entry !== undefined) owned.remove(entry)
+      return { id, deliveries: restored(entry, deliveries) }
+    })
+    released += yield* streams.release(stream.key, consumer, Duration.toMillis(options.claimIdle), entries)
+    after = last.id
+  }
+})
 
 const saysStopping = (inFlight: number, held: number): Effect.Effect<void> =>
   Effect.annotateLogs(Effect.logInfo("stopping"), { in_flight: inFlight, held })
@@ -58,30 +60,32 @@ const saysStopped = (what: { readonly released: number } | { readonly not_releas
 export const saysIdleStop: Effect.Effect<void> = Effect.andThen(saysStopping(0, 0), saysStopped({ released: 0 }))
 
 /** Ends a run whose readers and dispatcher have stopped. */
-export const stopRun = (run: CollectorRun, workers: FiberSet.FiberSet<void>): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const working = yield* FiberSet.size(workers)
-    yield* saysStopping(working, run.owned.held)
-    const finished = yield* Effect.timeoutOption(FiberSet.awaitEmpty(workers), run.options.shutdownTimeout)
-    if (finished._tag === "None") {
-      const left = yield* FiberSet.size(workers)
-      yield* Effect.logWarning("stop.timed_out").pipe(Effect.annotateLogs({ in_flight: left }))
-      yield* FiberSet.clear(workers)
-    }
-    const released = yield* holdsName(run).pipe(
-      Effect.flatMap((ours) =>
-        ours ? Effect.forEach(run.consumedStreams, (stream) => releaseLane(run, stream)) : Effect.succeed([])
-      ),
-      Effect.map((counts) => ({ released: counts.reduce((total, count) => total + count, 0) })),
-      Effect.timeoutOrElse({
-        duration: patience,
-        orElse: () => Effect.succeed({ not_released: `Redis did not answer within ${patience}` })
-      }),
-      Effect.catch(({ message }) => Effect.succeed({ not_released: message }))
-    )
-    yield* run.streams.releaseLease(leaseStream(run.consumedStreams), run.consumer, run.lease.token).pipe(
-      Effect.timeoutOption(patience),
-      Effect.catch(() => Effect.succeedNone)
-    )
-    yield* saysStopped(released)
-  })
+export const stopRun = Effect.fnUntraced(function* (
+  run: CollectorRun,
+  workers: FiberSet.FiberSet<void>
+): Effect.fn.Return<void> {
+  const working = yield* FiberSet.size(workers)
+  yield* saysStopping(working, run.owned.held)
+  const finished = yield* Effect.timeoutOption(FiberSet.awaitEmpty(workers), run.options.shutdownTimeout)
+  if (finished._tag === "None") {
+    const left = yield* FiberSet.size(workers)
+    yield* Effect.logWarning("stop.timed_out").pipe(Effect.annotateLogs({ in_flight: left }))
+    yield* FiberSet.clear(workers)
+  }
+  const released = yield* holdsName(run).pipe(
+    Effect.flatMap((ours) =>
+      ours ? Effect.forEach(run.consumedStreams, (stream) => releaseLane(run, stream)) : Effect.succeed([])
+    ),
+    Effect.map((counts) => ({ released: counts.reduce((total, count) => total + count, 0) })),
+    Effect.timeoutOrElse({
+      duration: patience,
+      orElse: () => Effect.succeed({ not_released: `Redis did not answer within ${patience}` })
+    }),
+    Effect.catch(({ message }) => Effect.succeed({ not_released: message }))
+  )
+  yield* run.streams.releaseLease(leaseStream(run.consumedStreams), run.consumer, run.lease.token).pipe(
+    Effect.timeoutOption(patience),
+    Effect.catch(() => Effect.succeedNone)
+  )
+  yield* saysStopped(released)
+})

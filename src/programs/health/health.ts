@@ -211,18 +211,17 @@ export const makeHealth = (
   )
 
   /** One line for each change; that all is still to come at the start is none. */
-  const announce = (was: HealthReport["status"] | "starting", since: number) =>
-    Effect.gen(function* () {
-      const now = yield* report
-      if (now.status === was) return was
-      const elapsed = (yield* Clock.currentTimeMillis) - since
-      if (was === "starting" && now.status === "down" && elapsed < everyMs) return was
-      const log = now.status === "ok" ? Effect.logInfo : now.status === "down" ? Effect.logError : Effect.logWarning
-      yield* log("health.changed").pipe(
-        Effect.annotateLogs({ status: now.status, was, ...(now.status === "ok" ? {} : { checks: troubles(now) }) })
-      )
-      return now.status
-    })
+  const announce = Effect.fnUntraced(function* (was: HealthReport["status"] | "starting", since: number) {
+    const now = yield* report
+    if (now.status === was) return was
+    const elapsed = (yield* Clock.currentTimeMillis) - since
+    if (was === "starting" && now.status === "down" && elapsed < everyMs) return was
+    const log = now.status === "ok" ? Effect.logInfo : now.status === "down" ? Effect.logError : Effect.logWarning
+    yield* log("health.changed").pipe(
+      Effect.annotateLogs({ status: now.status, was, ...(now.status === "ok" ? {} : { checks: troubles(now) }) })
+    )
+    return now.status
+  })
 
   const watchOver = Effect.flatMap(Clock.currentTimeMillis, (since) => {
     let status: HealthReport["status"] | "starting" = "starting"

@@ -35,17 +35,16 @@ export const makeSupervisor = Effect.fnUntraced(function* (heartbeats: Heartbeat
   let recent: ReadonlyArray<number> = []
   const running = new Set<string>()
 
-  const defect = (name: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
-    Effect.gen(function* () {
-      const now = yield* Clock.currentTimeMillis
-      recent = [...recent.filter((at) => at > now - withinMs), now]
-      yield* Effect.logError("loop.died", cause).pipe(Effect.annotateLogs({ loop: name }))
-      if (recent.length >= mostDefects) {
-        const error = Cause.squash(cause)
-        const problem = error instanceof Error ? error.message : String(error)
-        yield* Deferred.fail(exhausted, new TooManyDefects({ loop: name, problem }))
-      }
-    })
+  const defect = Effect.fnUntraced(function* (name: string, cause: Cause.Cause<unknown>): Effect.fn.Return<void> {
+    const now = yield* Clock.currentTimeMillis
+    recent = [...recent.filter((at) => at > now - withinMs), now]
+    yield* Effect.logError("loop.died", cause).pipe(Effect.annotateLogs({ loop: name }))
+    if (recent.length >= mostDefects) {
+      const error = Cause.squash(cause)
+      const problem = error instanceof Error ? error.message : String(error)
+      yield* Deferred.fail(exhausted, new TooManyDefects({ loop: name, problem }))
+    }
+  })
 
   const watch = <E>(name: string, loop: Effect.Effect<never, E>): Effect.Effect<never, E> => {
     const restarted = Effect.sandbox(loop).pipe(
