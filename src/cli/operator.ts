@@ -58,7 +58,7 @@ export const redisLayer = (options: IoRedis.IoRedisOptions): Layer.Layer<EventSt
 /** All that a command on Redis needs: `REDIS_*`, `STREAM_*` and `CONSUMER_GROUP`. */
 export const redisSettings = Environment.all({ redis: Environment.redis, streams: Environment.streams })
 
-/** Runs a command on Redis with only the settings that it needs. */
+/** Runs a command on Redis with only the settings that it needs. (Effect.fnUntraced would not infer the command's types.) */
 export const operating = <A, E, R>(command: (operated: Operated) => Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const { settings, warnings } = yield* Environment.load(redisSettings)

@@ -21,7 +21,7 @@ export const waiting = <A, E, R>(wait: Effect.Effect<A, E, R>): Effect.Effect<A,
     return Effect.flatMap(wait, (result) => step(Effect.succeed(result)))
   })
 
-/** Does steps one after the other, again and again. */
+/** Does steps one after the other, again and again. (Effect.fnUntraced would not infer the steps' types.) */
 export const repeatSteps = <E, R>(...steps: ReadonlyArray<Effect.Effect<unknown, E, R>>): Effect.Effect<never, E, R> =>
   Effect.gen(function* () {
     const each = steps.map((work) => step(work))
