@@ -294,6 +294,23 @@ describe("systemd", () => {
     expect(complaints).toEqual([])
   })
 
+  it.skipIf(!verifier)("the unit leaves the service little: an exposure of 1.6 at most", () => {
+    const file = "deploy/systemd/job-collector.service"
+    const judged = spawnSync("systemd-analyze", ["security", "--offline=true", "--no-pager", "--threshold=16", file], {
+      cwd: root,
+      encoding: "utf8"
+    })
+    expect(judged.status, judged.stdout + judged.stderr).toBe(0)
+  })
+
+  it("the unit keeps the key out of core dumps and debuggers", () => {
+    const unit = read("deploy/systemd/job-collector.service")
+    expect(unit).toMatch(/^LimitCORE=0$/m)
+    expect(unit).toMatch(/^ExecStart=\S+ --disable-sigusr1 /m)
+    expect(read("deploy/docker/Dockerfile")).toMatch(/^ENTRYPOINT \["[^"]+", "--disable-sigusr1", /m)
+    expect(spawnSync(process.execPath, ["--disable-sigusr1", "--eval", ""]).status).toBe(0)
+  })
+
   it("the unit allows what CONFIG_FILE_GROUP does, which its filter of privileged calls would refuse", () => {
     const filters = [...read("deploy/systemd/job-collector.service").matchAll(/^SystemCallFilter=(.*)$/gm)]
     const names = filters.map(([, names]) => names ?? "")
@@ -315,7 +332,8 @@ describe("Docker", () => {
 
   it("the image's last stage has no shell: nothing there runs one", () => {
     const last = lines.slice(lines.findLastIndex((line) => line.startsWith("FROM ")))
-    expect(last[0]).toContain("distroless")
+    expect(last[0]).toMatch(/^FROM \$\{RUNTIME_IMAGE\}$/)
+    expect(lines).toContainEqual(expect.stringMatching(/^ARG RUNTIME_IMAGE=.*distroless/))
     expect(last.filter((line) => line.startsWith("RUN "))).toEqual([])
     expect(last).toContainEqual(expect.stringMatching(/^USER [1-9]/))
     for (const line of last.filter((text) => /^(ENTRYPOINT|CMD|HEALTHCHECK)/.test(text))) {
@@ -366,6 +384,44 @@ describe("Docker", () => {
     await new Promise((resolve) => server.close(resolve))
     expect(await check()).toBe(1)
     expect(paths).toEqual(["/health/live", "/health/ready"])
+  })
+})
+
+describe("the workflows", () => {
+  const files = globSync(".github/workflows/*.yml", { cwd: root }).sort()
+  const jobsOf = (path: string) => Object.entries(at(yaml(path)[0], "jobs") ?? {})
+  const stepsOf = (path: string) => jobsOf(path).flatMap(([, job]) => listAt(job, "steps"))
+  const commandsOf = (path: string) => stepsOf(path).map((step) => String(at(step, "run") ?? ""))
+
+  it.each(files)(
+    "%s names every action by its commit, may write nothing unless a job says so, and ends in time",
+    (path) => {
+      for (const [, action] of read(path).matchAll(/uses: (.*)/g))
+        expect(action).toMatch(/^[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/)
+      expect(at(yaml(path)[0], "permissions")).toEqual({ contents: "read" })
+      for (const [name, job] of jobsOf(path)) expect(at(job, "timeout-minutes"), name).toBeGreaterThan(0)
+    }
+  )
+
+  it.each(files)("%s runs what any machine runs, and reviews dependencies", (path) => {
+    expect(commandsOf(path)).toContain("./.ci/run")
+    expect(commandsOf(path)).toContain("npm audit --audit-level=moderate")
+    expect(stepsOf(path).map((step) => String(at(step, "uses")))).toContainEqual(
+      expect.stringContaining("actions/dependency-review-action@")
+    )
+  })
+
+  it("a release has provenance, a bill of materials, and images by digest", () => {
+    const commands = commandsOf(".github/workflows/release.yml").join("\n")
+    expect(commands).toMatch(/npm publish .*--provenance/)
+    expect(commands).toContain("dist/sbom.cdx.json")
+    const built = [...read("deploy/docker/Dockerfile").matchAll(/^FROM (\S+)/gm)].map(([, image]) => image!)
+    for (const image of built) {
+      const name = /^\$\{(\w+)\}$/.exec(image)?.[1]
+      expect(name, image).toBeDefined()
+      expect(commands).toContain(`--build-arg "${name}=$${name}"`)
+      expect(read(".github/workflows/release.yml")).toContain(`${name}: \${{ steps.base.outputs.${name} }}`)
+    }
   })
 })
 
