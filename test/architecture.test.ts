@@ -45,7 +45,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   "layers/jobsApi": [...model, "effect/http"],
   "layers/node": [...model, "node:fs", "node:os", "node:perf_hooks", "node:process", "node:v8"],
   "layers/redis": model,
-  "layers/redis/ioredis": [...model, "effect/persistence/Redis", "ioredis", "ioredis/", "node:net", "node:tls"],
+  "layers/redis/ioredis": [...model, "effect/persistence/Redis", "ioredis", "node:net", "node:tls"],
   "layers/redis/memory": [...model, "effect/persistence/Redis"],
   "layers/settings": [...model, "layers/redis/ioredis/", "node:crypto"],
   "layers/signing": [...model, "effect/crypto", "@noble/ed25519", "node:crypto"],

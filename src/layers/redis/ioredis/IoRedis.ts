@@ -16,7 +16,7 @@ import { clusterRouter } from "./cluster.ts"
 import { type Line, type Router, standaloneRouter } from "./router.ts"
 import { sentinelRouter } from "./sentinel.ts"
 import { type IoRedisOptions, type Settings, settingsOf } from "./settings.ts"
-import { argumentsOfText, textOfReply } from "./text.ts"
+import { argumentsOfText } from "./text.ts"
 
 export type { IoRedisOptions } from "./settings.ts"
 
@@ -35,7 +35,7 @@ const sendOver =
   <A = unknown>(command: string, ...args: ReadonlyArray<string>): Effect.Effect<A, RedisError> =>
     Effect.callback<A, RedisError>((resume) => {
       const forget = line.send(command.toUpperCase(), argumentsOfText(args), (cause, reply) =>
-        resume(cause === undefined ? Effect.succeed(textOfReply(reply) as A) : Effect.fail(new RedisError({ cause })))
+        resume(cause === undefined ? Effect.succeed(reply as A) : Effect.fail(new RedisError({ cause })))
       )
       return Effect.sync(forget)
     })

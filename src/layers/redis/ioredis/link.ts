@@ -1,15 +1,11 @@
 import { Command, Redis as IoRedis } from "ioredis"
 import { backoff } from "./backoff.ts"
 import { readReplies } from "./replies.ts"
+import { ReplyError } from "./replyDecoder.ts"
 import { type Address, addressKey, type Settings, tlsFor } from "./settings.ts"
 
-/** Gets the raw reply (strings as bytes), or the error. */
+/** Gets the reply, or the error. */
 export type Done = (error: Error | undefined, reply?: unknown) => void
-
-/** An error that Redis itself answered, as opposed to one of the connection. Only its text is kept. */
-class ReplyError extends Error {
-  override readonly name = "ReplyError"
-}
 
 /** How much later than its BLOCK time a blocking command may be answered. */
 const BLOCK_GRACE = 1_000
@@ -148,7 +144,7 @@ export class Link {
     command.reject = (error) => {
       answered = true
       clearTimeout(timer)
-      done(error.name === "ReplyError" ? new ReplyError(error.message) : this.absent())
+      done(error instanceof ReplyError ? error : this.absent())
     }
     this.cork()
     this.client.sendCommand(command)

@@ -3,20 +3,10 @@ import { bytesOfText, hasEscapedBytes, textOfBytes } from "../../../services/Red
 /** What a bad byte becomes in an ordinary decoding: its absence proves the bytes were UTF-8. */
 const REPLACEMENT = "\ufffd"
 
-/**
- * A reply as text, its bytes that are not UTF-8 escaped (see `services/Redis`). An error within a reply keeps only its
- * message. Lists are changed in place: a reply has no other reader.
- */
-export const textOfReply = (reply: unknown): unknown => {
-  if (Buffer.isBuffer(reply)) {
-    const text = reply.toString()
-    return text.includes(REPLACEMENT) ? textOfBytes(reply) : text
-  }
-  if (Array.isArray(reply)) {
-    for (let at = 0; at < reply.length; at++) reply[at] = textOfReply(reply[at])
-    return reply
-  }
-  return reply instanceof Error ? new Error(reply.message) : reply
+/** The text of bytes from a reply, those that are not UTF-8 escaped (see `services/Redis`). */
+export const textAt = (bytes: Buffer, start: number, end: number): string => {
+  const text = bytes.toString("utf8", start, end)
+  return text.includes(REPLACEMENT) ? textOfBytes(bytes.subarray(start, end)) : text
 }
 
 /** Arguments as they are sent: text, or bytes where it holds escaped ones. */

@@ -1,7 +1,6 @@
 import { backoff } from "./backoff.ts"
 import type { Link } from "./link.ts"
 import type { Address } from "./settings.ts"
-import { textOfReply } from "./text.ts"
 
 /** Looks that are asked for faster than this are one, in ms. */
 const SPACING = 100
@@ -112,7 +111,7 @@ export const askAll = (
   for (const link of links) {
     link.send(name, args, (error, reply) => {
       left -= 1
-      if (error === undefined) answers.push({ from: link.address, answer: textOfReply(reply) })
+      if (error === undefined) answers.push({ from: link.address, answer: reply })
       else failure = error
       if (left === 0 || (answers.length > 0 && grace === 0)) finish()
       else if (answers.length > 0) timer ??= setTimeout(finish, grace)
