@@ -7,7 +7,7 @@ const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 /** What changes nothing in its process may share one with others: a worker is started, and the modules are read, once. */
 const shared = [
-  "test/{domain,layers,services,programs,time-travel,simulation}/**/*.test.ts",
+  "test/{domain,layers,services,programs,verifier,time-travel,simulation}/**/*.test.ts",
   "test/gatewayConfig/{commands,crash,domain,drift,faults,lock,sync,year}.test.ts",
   "test/contracts/memory.test.ts"
 ]
@@ -16,6 +16,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^job-collector\/testing$/, replacement: source("./src/testing/index.ts") },
+      { find: /^job-collector\/verifier$/, replacement: source("./src/verifier/index.ts") },
       { find: /^job-collector$/, replacement: source("./src/index.ts") }
     ]
   },

@@ -7,15 +7,7 @@ export type { Check, CheckStatus, HealthReport, Liveness, Readiness } from "./do
 export type { CollectorOptions, SourceRetention, StreamSet } from "./domain/options/options.ts"
 export { defaultOptions, defaultStreams } from "./domain/options/options.ts"
 export { type OptionProblem, OptionsError } from "./domain/options/optionsCheck.ts"
-// For API authors: the verifier of what the collector signs.
 export type { Ed25519 } from "./domain/signing/ed25519.ts"
-export type {
-  Refusal,
-  RefusalReason,
-  SignedRequest,
-  TrustedServices,
-  VerifiedRequest
-} from "./domain/signing/requestVerification.ts"
 // The collector.
 export { JobCollector, type JobCollectorOptions } from "./JobCollector.ts"
 export { layer as layerNodeGateway } from "./layers/gateway/NodeGateway.ts"
@@ -28,12 +20,7 @@ export { layer as layerNativeSigner } from "./layers/signing/NativeSigner.ts"
 export { layer as layerNobleSigner } from "./layers/signing/NobleSigner.ts"
 export { native as nativeEd25519 } from "./layers/signing/native.ts"
 export { noble as nobleEd25519 } from "./layers/signing/noble.ts"
-export {
-  layer as layerRequestVerifier,
-  makeRequestVerifier,
-  type RequestVerifierOptions,
-  type Verdict
-} from "./layers/signing/RequestVerifier.ts"
+export { layer as layerRequestVerifier, type RequestVerifierOptions } from "./layers/signing/RequestVerifier.ts"
 export type { SignerOptions } from "./layers/signing/signer.ts"
 export type { Collector, CollectorError } from "./programs/collector.ts"
 export type { Health } from "./programs/health/health.ts"
@@ -43,3 +30,5 @@ export { Processes } from "./services/Processes.ts"
 export { Redis, RedisError } from "./services/Redis.ts"
 export { RequestRefused, RequestVerifier, TrustedKeysError } from "./services/RequestVerifier.ts"
 export { Signer, SignerError } from "./services/Signer.ts"
+export type { RefusalReason, VerifiedRequest } from "./verifier/verdict.ts"
+export type { SignedRequest } from "./verifier/verifier.ts"

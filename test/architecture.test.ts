@@ -11,6 +11,9 @@ const modules = modulesIn(directory("src"))
 /** What any module may use: the stable core of Effect, and pure functions of a library: no I/O, no time. */
 const everywhere = ["effect", "effect/encoding", "@noble/hashes/"]
 
+/** What API authors take without the rest: it imports nothing outside itself, not even Effect. */
+const alone = "verifier"
+
 const text = ["domain/json/", "domain/text/"]
 const model = ["domain/", "services/"]
 const effectNode = ["effect/", "@effect/platform-node/"]
@@ -23,12 +26,12 @@ const effectNode = ["effect/", "@effect/platform-node/"]
 const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   "domain/json": [],
   "domain/text": [],
-  "domain/signing": text,
+  "domain/signing": [...text, "verifier/"],
   "domain/events": [...text, "domain/signing/"],
   "domain/delivery": [...text, "domain/events/"],
   "domain/gatewayConfig": [...text, "domain/signing/"],
   "domain/options": ["domain/"],
-  services: ["domain/", "effect/persistence/Redis"],
+  services: ["domain/", "verifier/", "effect/persistence/Redis"],
 
   "layers/gateway": [...model, "effect/http", "effect/process"],
   "layers/gatewayConfig": model,
@@ -48,8 +51,10 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   "layers/redis/ioredis": [...model, "effect/persistence/Redis", "ioredis", "node:net", "node:tls"],
   "layers/redis/memory": [...model, "effect/persistence/Redis"],
   "layers/settings": [...model, "layers/redis/ioredis/", "node:crypto"],
-  "layers/signing": [...model, "effect/crypto", "@noble/ed25519", "node:crypto"],
+  "layers/signing": [...model, "verifier/", "effect/crypto", "@noble/ed25519", "node:crypto"],
   "layers/telemetry": [...model, "effect/http", "effect/observability"],
+
+  verifier: [],
 
   programs: [...model, "programs/"],
   "programs/conformance": [...model, "programs/gatewayConfig/"],
@@ -73,7 +78,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   "programs/supervision": [...model, "programs/redis/"],
 
   // Entry points: the library's front door and the process (in the root), the commands, the simulated world.
-  ".": [...model, ...effectNode, "layers/", "programs/", "cli/"],
+  ".": [...model, ...effectNode, "layers/", "programs/", "cli/", "verifier/"],
   cli: [...model, ...effectNode, "layers/", "programs/", "JobCollector.ts"],
   testing: [...model, "layers/redis/memory/", "testing/"],
   "testing/world": [
@@ -125,7 +130,7 @@ const importProblems = (of: ReadonlyArray<Module>): ReadonlyArray<string> =>
   of.flatMap((module) => {
     const room = roomOf(module)
     if (room === undefined) return [`${module.path} stands in a folder that the table does not name`]
-    const allowed = [...everywhere, `${room}/`, ...(mayImport[room] ?? [])]
+    const allowed = [...(room === alone ? [] : everywhere), `${room}/`, ...(mayImport[room] ?? [])]
     return module.imports
       .filter(({ from }) => !allowed.some((pattern) => covers(pattern, from)))
       .map(({ from }) => `${module.path} → ${from}`)
@@ -186,6 +191,10 @@ describe("the layout", () => {
     ])
     assert.deepStrictEqual(planted("programs/redis/driver.ts", 'import { Redis } from "ioredis"\n'), [
       "programs/redis/driver.ts → ioredis"
+    ])
+    assert.deepStrictEqual(planted("verifier/rich.ts", 'import { Effect } from "effect"\nimport "node:crypto"\n'), [
+      "verifier/rich.ts → effect",
+      "verifier/rich.ts → node:crypto"
     ])
     assert.deepStrictEqual(planted("attic/old.ts", ""), [
       "attic/old.ts stands in a folder that the table does not name"

@@ -15,6 +15,7 @@ export class Unauthorized extends Schema.Error<Unauthorized>("Unauthorized")(
       "MISSING_HEADER",
       "MALFORMED_HEADER",
       "UNKNOWN_SERVICE",
+      "UNKNOWN_KEY",
       "STALE_TIMESTAMP",
       "WRONG_SIGNATURE",
       "REPLAY",

@@ -1,7 +1,7 @@
 import { Effect, Layer } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
-import type { RefusalReason } from "../../src/domain/signing/requestVerification.ts"
 import { RequestVerifier } from "../../src/services/RequestVerifier.ts"
+import type { RefusalReason } from "../../src/verifier/index.ts"
 import { Unauthorized } from "./errors.ts"
 import { ServiceAuth, SignedBy } from "./middleware.ts"
 
@@ -9,7 +9,9 @@ const codes: Readonly<Record<RefusalReason, Unauthorized["error_code"]>> = {
   MissingHeader: "MISSING_HEADER",
   MalformedHeader: "MALFORMED_HEADER",
   UnknownService: "UNKNOWN_SERVICE",
+  UnknownKey: "UNKNOWN_KEY",
   Drift: "STALE_TIMESTAMP",
+  UnreadableBody: "UNAUTHORIZED",
   WrongSignature: "WRONG_SIGNATURE",
   Replay: "REPLAY",
   ReplayGuardFull: "REPLAY"
@@ -37,8 +39,7 @@ export const serviceAuth = Layer.effect(
       const verified = yield* verifier
         .verify({
           method: request.method,
-          authorization: request.headers.authorization,
-          serviceId: request.headers["x-service-id"],
+          headers: request.headers,
           body: new Uint8Array(body.success)
         })
         .pipe(

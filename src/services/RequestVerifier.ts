@@ -1,5 +1,6 @@
 import { Context, type Effect, Schema } from "effect"
-import { REFUSALS, type SignedRequest, type VerifiedRequest } from "../domain/signing/requestVerification.ts"
+import { REFUSALS, type VerifiedRequest } from "../verifier/verdict.ts"
+import type { SignedRequest } from "../verifier/verifier.ts"
 
 /** A request that must not be acted on: answer 401. `problem` repeats no header. */
 export class RequestRefused extends Schema.TaggedError<RequestRefused>()("RequestRefused", {
@@ -25,6 +26,6 @@ export class RequestVerifier extends Context.Service<
   RequestVerifier,
   {
     /** Succeeds for a genuine request, at the ambient clock's now; fails with the reason otherwise. */
-    readonly verify: (request: SignedRequest) => Effect.Effect<VerifiedRequest, RequestRefused>
+    readonly verify: (request: SignedRequest | Request) => Effect.Effect<VerifiedRequest, RequestRefused>
   }
 >()("job-collector/services/RequestVerifier") {}

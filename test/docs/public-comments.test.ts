@@ -49,9 +49,12 @@ const undocumented = (path: string, wanted: ReadonlyArray<string> | undefined): 
 }
 
 describe("the public exports", () => {
-  it.each(["index.ts", "testing/index.ts"])("of src/%s have a documentation comment each", (index) => {
-    assert.deepStrictEqual(undocumented(join(source, index), undefined), [])
-  })
+  it.each(["index.ts", "testing/index.ts", "verifier/index.ts"])(
+    "of src/%s have a documentation comment each",
+    (index) => {
+      assert.deepStrictEqual(undocumented(join(source, index), undefined), [])
+    }
+  )
 
   it("every option names its meaning and its environment variable", () => {
     const fields = ["domain/options/options.ts", "domain/gatewayConfig/options.ts"].flatMap((path) =>
@@ -100,7 +103,8 @@ describe("the examples in comments", () => {
           typeRoots: [join(root, "node_modules/@types")],
           paths: {
             "job-collector": [join(source, "index.ts")],
-            "job-collector/testing": [join(source, "testing/index.ts")]
+            "job-collector/testing": [join(source, "testing/index.ts")],
+            "job-collector/verifier": [join(source, "verifier/index.ts")]
           }
         },
         files: examples.map(({ file }) => file)

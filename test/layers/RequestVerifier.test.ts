@@ -2,12 +2,13 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Result } from "effect"
 import { Hex } from "effect/encoding"
 import { TestClock } from "effect/testing"
-import type { SignedRequest } from "../../src/domain/signing/requestVerification.ts"
 import { authorizationHeader, signingString } from "../../src/domain/signing/signature.ts"
 import { native } from "../../src/layers/signing/native.ts"
 import { noble } from "../../src/layers/signing/noble.ts"
-import { layer, makeRequestVerifier, type RequestVerifierOptions } from "../../src/layers/signing/RequestVerifier.ts"
+import { layer, type RequestVerifierOptions } from "../../src/layers/signing/RequestVerifier.ts"
 import { RequestVerifier } from "../../src/services/RequestVerifier.ts"
+import type { Verdict } from "../../src/verifier/verdict.ts"
+import { makeVerifier, type SignedRequest } from "../../src/verifier/verifier.ts"
 import { requestSignatures, speccheck } from "../support/vectors.ts"
 
 const text = (string: string) => new TextEncoder().encode(string)
@@ -16,23 +17,37 @@ const old = native.signer(new Uint8Array(32).fill(1))
 const fresh = native.signer(new Uint8Array(32).fill(2))
 const services = { "job-collector": [old.publicKey, Hex.encode(fresh.publicKey)] }
 
+/** A request by the parts that matter. */
+interface Parts {
+  readonly method: string
+  readonly authorization: string | undefined
+  readonly serviceId: string | undefined
+  readonly body: Uint8Array
+}
+
+const requestOf = ({ authorization, body, method, serviceId }: Parts): SignedRequest => ({
+  method,
+  headers: { authorization, "x-service-id": serviceId },
+  body
+})
+
 const signed = (options: {
   readonly at: number
   readonly by?: typeof old
   readonly body?: string
   readonly method?: string
   readonly serviceId?: string
-}): SignedRequest => {
+}): Parts => {
   const { at, by = old, body = "{}", method = "POST", serviceId = "job-collector" } = options
   const digest = Hex.encode(native.sha256(text(body)))
   const signature = by.sign(text(signingString(at, digest, serviceId)))
   return { method, authorization: authorizationHeader(at, signature), serviceId, body: text(body) }
 }
 
-const reasonOf = (request: SignedRequest) =>
+const reasonOf = (request: Parts) =>
   Effect.gen(function* () {
     const verifier = yield* RequestVerifier
-    return yield* Effect.match(verifier.verify(request), {
+    return yield* Effect.match(verifier.verify(requestOf(request)), {
       onFailure: (error) => error.reason as string,
       onSuccess: () => "taken"
     })
@@ -57,11 +72,13 @@ describe.each([
         serviceId: vector.service_id,
         body: text(vector.body_utf8)
       }
-      const verified = yield* verifier.verify(request)
+      const verified = yield* verifier.verify(requestOf(request))
       expect(verified).toEqual({
         serviceId: vector.service_id,
         timestamp: vector.timestamp,
-        publicKey: bytes(vector.public_key_hex)
+        keyId: Hex.encode(native.sha256(bytes(vector.public_key_hex)).subarray(0, 8)),
+        publicKey: bytes(vector.public_key_hex),
+        body: request.body
       })
       for (const body of [`${vector.body_utf8} `, "x"]) {
         expect(yield* reasonOf({ ...request, body: text(body) })).toBe("WrongSignature")
@@ -88,7 +105,7 @@ describe.each([
       const good = signed({ at })
       const { authorization = "" } = good
       const other = signed({ at, serviceId: "other" })
-      const cases: ReadonlyArray<[SignedRequest, string]> = [
+      const cases: ReadonlyArray<[Parts, string]> = [
         [good, "taken"],
         [signed({ at, by: fresh }), "taken"],
         [{ ...good, authorization: undefined }, "MissingHeader"],
@@ -113,8 +130,8 @@ describe.each([
     Effect.gen(function* () {
       yield* TestClock.setTime(at * 1000)
       const verifier = yield* RequestVerifier
-      expect((yield* verifier.verify(signed({ at }))).publicKey).toEqual(old.publicKey)
-      expect((yield* verifier.verify(signed({ at, by: fresh }))).publicKey).toEqual(fresh.publicKey)
+      expect((yield* verifier.verify(requestOf(signed({ at })))).publicKey).toEqual(old.publicKey)
+      expect((yield* verifier.verify(requestOf(signed({ at, by: fresh })))).publicKey).toEqual(fresh.publicKey)
     }).pipe(provide())
   )
 
@@ -173,33 +190,41 @@ describe.each([
   )
 })
 
-describe("request verifier as a plain function", () => {
-  it("answers with data and takes the time given or the system's", () => {
-    const verify = makeRequestVerifier({ services, replayGuard: { capacity: 100 } })
+describe("the verifier as a plain function", () => {
+  const make = (options: Parameters<typeof makeVerifier>[0]) => {
+    const verify = makeVerifier(options)
+    return (parts: Parts, nowMs?: number) => verify(requestOf(parts), nowMs)
+  }
+
+  it("answers with data and takes the time given or the system's", async () => {
+    const verify = make({ services, replayGuard: { capacity: 100 } })
     const request = signed({ at })
-    expect(verify(request, at * 1000)).toEqual({
+    expect(await verify(request, at * 1000)).toEqual({
       ok: true,
       serviceId: "job-collector",
       timestamp: at,
-      publicKey: old.publicKey
+      keyId: Hex.encode(native.sha256(old.publicKey).subarray(0, 8)),
+      publicKey: old.publicKey,
+      body: request.body
     })
-    expect(verify(request, at * 1000)).toEqual({ ok: false, reason: "Replay", problem: expect.any(String) })
-    expect(verify(signed({ at: Math.floor(Date.now() / 1000) })).ok).toBe(true)
-    expect(verify(signed({ at: Math.floor(Date.now() / 1000) - 301 }))).toMatchObject({ ok: false, reason: "Drift" })
-    expect(verify(signed({ at }), Number.NaN)).toMatchObject({ ok: false, reason: "Drift" })
+    expect(await verify(request, at * 1000)).toEqual({ ok: false, reason: "Replay", problem: expect.any(String) })
+    const now = Math.floor(Date.now() / 1000)
+    expect((await verify(signed({ at: now }))).ok).toBe(true)
+    expect(await verify(signed({ at: now - 301 }))).toMatchObject({ ok: false, reason: "Drift" })
+    expect(await verify(signed({ at }), Number.NaN)).toMatchObject({ ok: false, reason: "Drift" })
   })
 
   it("throws while it is made, not while it runs", () => {
-    expect(() => makeRequestVerifier({ services: { a: ["x"] } })).toThrow(/public key 1 of the service a/)
+    expect(() => make({ services: { a: ["x"] } })).toThrow(/public key 1 of the service a/)
   })
 
-  it("repeats no header", () => {
-    const verify = makeRequestVerifier({ services })
+  it("repeats no header", async () => {
+    const verify = make({ services })
     const request = signed({ at })
     const answers = [
-      verify(request, 0),
-      verify({ ...request, body: text("forged") }, at * 1000),
-      verify({ ...request, authorization: `${request.authorization}!` }, at * 1000)
+      await verify(request, 0),
+      await verify({ ...request, body: text("forged") }, at * 1000),
+      await verify({ ...request, authorization: `${request.authorization}!` }, at * 1000)
     ]
     const signature = request.authorization!.split(":")[1]!.slice(0, 12)
     for (const answer of answers) {
@@ -211,33 +236,43 @@ describe("request verifier as a plain function", () => {
 
 describe("the replay guard", () => {
   const clients = { "job-collector": [old.publicKey], other: [fresh.publicKey] }
-  const guarded = (capacity: number) => makeRequestVerifier({ services: clients, replayGuard: { capacity } })
+  const guarded = (capacity: number) => {
+    const verify = makeVerifier({ services: clients, replayGuard: { capacity } })
+    return async (parts: Parts, nowMs: number) => reason(await verify(requestOf(parts), nowMs))
+  }
   const ms = at * 1_000
-  const reason = (verdict: ReturnType<ReturnType<typeof guarded>>) => (verdict.ok ? "taken" : verdict.reason)
+  const reason = (verdict: Verdict) => (verdict.ok ? "taken" : verdict.reason)
 
-  it("knows what it forgot under a clock that was ahead for a while", () => {
+  it("knows what it forgot under a clock that was ahead for a while", async () => {
     const verify = guarded(100)
     const request = signed({ at })
-    expect(reason(verify(request, ms))).toBe("taken")
+    expect(await verify(request, ms)).toBe("taken")
     // Makes it forget all that is older than five minutes.
-    expect(reason(verify(signed({ at: at + 3_600 }), ms + 3_600_000))).toBe("taken")
-    expect(reason(verify(request, ms + 2_000))).toBe("Replay")
-    expect(reason(verify(signed({ at: at + 3 }), ms + 3_000))).toBe("taken")
+    expect(await verify(signed({ at: at + 3_600 }), ms + 3_600_000)).toBe("taken")
+    expect(await verify(request, ms + 2_000)).toBe("Replay")
+    expect(await verify(signed({ at: at + 3 }), ms + 3_000)).toBe("taken")
   })
 
-  it("one service cannot fill it for another", () => {
+  it("one service cannot fill it for another", async () => {
     const verify = guarded(4)
-    const verdicts = Array.from({ length: 4 }, (_, n) => reason(verify(signed({ at, body: `${n}` }), ms)))
+    const verdicts: Array<string> = []
+    for (const n of [1, 2, 3, 4]) verdicts.push(await verify(signed({ at, body: `${n}` }), ms))
     expect(verdicts).toEqual(["taken", "taken", "ReplayGuardFull", "ReplayGuardFull"])
-    expect(reason(verify(signed({ at, by: fresh, serviceId: "other" }), ms))).toBe("taken")
+    expect(await verify(signed({ at, by: fresh, serviceId: "other" }), ms)).toBe("taken")
   })
 
-  it("guards a GET that has a body", () => {
+  it("guards a GET that has a body", async () => {
     const verify = guarded(4)
     const request = signed({ at, method: "get", body: "{}" })
-    expect([reason(verify(request, ms)), reason(verify(request, ms))]).toEqual(["taken", "Replay"])
+    expect([await verify(request, ms), await verify(request, ms)]).toEqual(["taken", "Replay"])
     const plain = signed({ at, method: "get", body: "" })
-    expect([reason(verify(plain, ms)), reason(verify(plain, ms))]).toEqual(["taken", "taken"])
+    expect([await verify(plain, ms), await verify(plain, ms)]).toEqual(["taken", "taken"])
+  })
+
+  it("takes one of two that come at once", async () => {
+    const verify = guarded(4)
+    const request = signed({ at })
+    expect((await Promise.all([verify(request, ms), verify(request, ms)])).sort()).toEqual(["Replay", "taken"])
   })
 
   it.each([
@@ -248,10 +283,11 @@ describe("the replay guard", () => {
     { serviceId: ["job-collector"] },
     { serviceId: "__proto__" },
     { body: undefined },
+    { body: null },
     { body: "{}" },
     { body: { parsed: true } }
-  ])("refuses what has another type than its own, and does not throw: %j", (odd) => {
-    const request = { ...signed({ at }), ...odd } as unknown as SignedRequest
-    expect(guarded(4)(request, ms).ok).toBe(false)
+  ])("refuses what has another type than its own, and does not throw: %j", async (odd) => {
+    const request = { ...signed({ at }), ...odd } as unknown as Parts
+    expect(await guarded(4)(request, ms)).not.toBe("taken")
   })
 })

@@ -24,8 +24,7 @@ it.effect("an API author finds all that is needed in the package", () =>
     const verifier = yield* RequestVerifier
     const { serviceId } = yield* verifier.verify({
       method: "POST",
-      authorization: vector.authorization,
-      serviceId: vector.service_id,
+      headers: { authorization: vector.authorization, "x-service-id": vector.service_id },
       body: new TextEncoder().encode(vector.body_utf8)
     })
     expect(serviceId).toBe(vector.service_id)

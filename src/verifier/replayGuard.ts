@@ -1,12 +1,12 @@
-import { Base64 } from "effect/encoding"
-import { MAX_DRIFT_SECONDS } from "../../domain/signing/signature.ts"
+import { base64Of } from "./bytes.ts"
+import { MAX_DRIFT_SECONDS } from "./verdict.ts"
 
 /** What the guard says of a request. */
 export type GuardAnswer = "new" | "seen" | "full"
 
 /**
- * Remembers requests by service, timestamp and signature until their timestamp has drifted too far to be taken anyway. They are kept
- * in one set per second of timestamp, at most twice the drift of them, so forgetting costs nothing per request.
+ * Remembers one service's requests by timestamp and signature until their timestamp has drifted too far to be taken anyway. They
+ * are kept in one set per second of timestamp, at most twice the drift of them, so forgetting costs nothing per request.
  */
 export class ReplayGuard {
   readonly #seconds = new Map<number, Set<string>>()
@@ -21,19 +21,14 @@ export class ReplayGuard {
     this.#capacity = capacity
   }
 
-  /** How many are remembered. */
-  get size(): number {
-    return this.#size
-  }
-
   /** Takes note of a request that is otherwise good. */
-  admit(request: { serviceId: string; timestamp: number; signature: Uint8Array }, nowMs: number): GuardAnswer {
+  admit(timestamp: number, signature: Uint8Array, nowMs: number): GuardAnswer {
     this.#forget(nowMs)
-    const key = `${request.serviceId}:${Base64.encode(request.signature)}`
-    const second = this.#seconds.get(request.timestamp)
-    if (second?.has(key) || request.timestamp <= this.#forgotten) return "seen"
+    const key = base64Of(signature)
+    const second = this.#seconds.get(timestamp)
+    if (second?.has(key) || timestamp <= this.#forgotten) return "seen"
     if (this.#size >= this.#capacity) return "full"
-    if (second === undefined) this.#seconds.set(request.timestamp, new Set([key]))
+    if (second === undefined) this.#seconds.set(timestamp, new Set([key]))
     else second.add(key)
     this.#size++
     return "new"

@@ -1,0 +1,21 @@
+/** Bytes as lowercase hex digits. */
+export const hexOf = (bytes: Uint8Array): string => {
+  let text = ""
+  for (const byte of bytes) text += (byte < 16 ? "0" : "") + byte.toString(16)
+  return text
+}
+
+/** Bytes as standard base64 with padding. */
+export const base64Of = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes))
+
+/** Reads standard base64 with padding, in its one canonical spelling; undefined where the text is anything else. */
+export const fromBase64 = (text: string): Uint8Array | undefined => {
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) return undefined
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
+  return base64Of(bytes) === text ? bytes : undefined
+}
+
+const encoder = new TextEncoder()
+
+/** A text in UTF-8. */
+export const utf8Of = (text: string): Uint8Array => encoder.encode(text)
