@@ -230,7 +230,9 @@ describe("the layout", () => {
   })
 
   it("every export is used somewhere; a planted dead one is found", () => {
-    const trees = ["src", "test", "sandbox", "bench", "examples"].flatMap((tree) => modulesIn(directory(tree), tree))
+    const trees = ["src", "test", "sandbox", "bench", "examples", "scripts"].flatMap((tree) =>
+      modulesIn(directory(tree), tree)
+    )
     const source = trees.filter(({ path }) => path.startsWith("src/"))
     assert.deepStrictEqual(deadExports(source, trees), [])
     const dead = moduleOf("src/domain/events/planted.ts", "export const planted = 1\n")

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from "node:crypto"
+import { readFileSync } from "node:fs"
 import { Context, Effect, Layer, Option, Queue, Redacted, Schema } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiMiddleware, HttpApiScalar } from "effect/http-api"
@@ -202,9 +203,19 @@ const WebSocketRoute = HttpRouter.use(
   })
 )
 
-/** Every route of the API, with its documentation at `/docs` and `/openapi.json`. */
+const contract = readFileSync(new URL("../../schemas/openapi.json", import.meta.url), "utf8")
+
+/** The contract's description of a jobs API; what this one does beside is in `/docs`. */
+const OpenApiRoute = HttpRouter.add(
+  "GET",
+  "/openapi.json",
+  HttpServerResponse.text(contract, { contentType: "application/json" })
+)
+
+/** Every route of the API, with the contract's description at `/openapi.json` and its own documentation at `/docs`. */
 export const routes = Layer.mergeAll(
-  HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }),
+  HttpApiBuilder.layer(Api),
+  OpenApiRoute,
   HttpApiScalar.layer(Api, { path: "/docs" }),
   WebSocketRoute
 ).pipe(

@@ -23,23 +23,33 @@ const parsed = <A, I>(
     })
   )
 
+/** What is known of a field's JSON before it is decoded: part of the published schemas, which may allow more but never less. */
+const jsonSchema = (fragment: Readonly<Record<string, unknown>>) => ({ jsonSchema: fragment })
+
 const aString = Schema.String.annotate({ message: "must be a string" })
 
 /** 1 to 128 visible ASCII characters. */
 export const EventId = aString.check(
-  Schema.isPattern(/^[!-~]{1,128}$/, { message: "must be 1 to 128 characters of ! to ~" })
+  Schema.isPattern(/^[!-~]{1,128}$/, {
+    message: "must be 1 to 128 characters of ! to ~",
+    ...jsonSchema({ type: "string", pattern: "^[!-~]{1,128}$" })
+  })
 )
 
 const characters = (text: string): number => (text.length <= 128 ? text.length : Array.from(text).length)
 
 export const Identifier = aString.check(
-  Schema.makeFilter((text: string) =>
-    text.length > 0 && characters(text) <= 128 ? undefined : "must be 1 to 128 characters"
+  Schema.makeFilter(
+    (text: string) => (text.length > 0 && characters(text) <= 128 ? undefined : "must be 1 to 128 characters"),
+    jsonSchema({ type: "string", minLength: 1, maxLength: 128 })
   )
 )
 
 export const NonEmptyText = aString.check(
-  Schema.makeFilter((text: string) => (text.length > 0 ? undefined : "must not be empty"))
+  Schema.makeFilter(
+    (text: string) => (text.length > 0 ? undefined : "must not be empty"),
+    jsonSchema({ type: "string", minLength: 1 })
+  )
 )
 
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
@@ -54,18 +64,23 @@ const NumberIn = (form: Form) =>
         jsonNumber.test(text) ? Number(text) : undefined
       )
 
+const numberText = { type: "string", pattern: jsonNumber.source }
+
 /** Seconds of audio: 0 to 86,400. */
 export const AudioSeconds = (form: Form) =>
   NumberIn(form).check(
-    Schema.makeFilter((seconds: number) =>
-      seconds >= 0 && seconds <= 86_400 ? undefined : "must be 0 to 86,400 seconds"
+    Schema.makeFilter(
+      (seconds: number) => (seconds >= 0 && seconds <= 86_400 ? undefined : "must be 0 to 86,400 seconds"),
+      jsonSchema(form === "flat" ? numberText : { type: "number", minimum: 0, maximum: 86_400 })
     )
   )
 
 export const TokenCount = (form: Form) =>
   NumberIn(form).check(
-    Schema.makeFilter((count: number) =>
-      Number.isSafeInteger(count) && count >= 0 ? undefined : "must be a safe integer of at least 0"
+    Schema.makeFilter(
+      (count: number) =>
+        Number.isSafeInteger(count) && count >= 0 ? undefined : "must be a safe integer of at least 0",
+      jsonSchema(form === "flat" ? numberText : { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
     )
   )
 
@@ -114,13 +129,29 @@ const StringTime = parsed(aString, Schema.Finite, timeRule, (text) =>
   /^-?\d+$/.test(text) ? (jsonNumber.test(text) ? parseEpoch(Number(text)) : undefined) : parseIso(text)
 )
 
+// A day that its month does not have is left to the decoder.
+const isoText =
+  "^\\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\\d|3[01])T(?:[01]\\d|2[0-3]):[0-5]\\d(?::[0-5]\\d(?:[.,]\\d+)?)?" +
+  "(?:Z|[+-](?:[01]\\d|2[0-3])(?::?[0-5]\\d)?)$"
+const epochText = "^-?(?:0|[1-9]\\d{0,14}|[1-7]\\d{15}|8[0-5]\\d{14}|86[0-3]\\d{13}|8640{13})$"
+
+const timeJson = (form: Form) =>
+  jsonSchema({
+    anyOf: [
+      { type: "string", pattern: isoText },
+      form === "flat"
+        ? { type: "string", pattern: epochText }
+        : { type: "integer", minimum: -maxTime, maximum: maxTime }
+    ]
+  })
+
 /** A time, decoded to epoch milliseconds. */
 export const Time = (form: Form): Schema.Codec<number, unknown> =>
   form === "flat"
-    ? (StringTime as Schema.Codec<number, unknown>)
+    ? (StringTime.annotate(timeJson(form)) as Schema.Codec<number, unknown>)
     : (parsed(Schema.Unknown, Schema.Finite, timeRule, (value) =>
         typeof value === "number" ? parseEpoch(value) : typeof value === "string" ? parseIso(value) : undefined
-      ) as Schema.Codec<number, unknown>)
+      ).annotate(timeJson(form)) as Schema.Codec<number, unknown>)
 
 /** A JSON object that an event carries. */
 export type JsonObject = Readonly<Record<string, unknown>>
@@ -135,14 +166,18 @@ const parseObject = (text: string): JsonObject | undefined => {
   }
 }
 
+const jsonText = { type: "string", pattern: "^\\s*\\{[\\s\\S]*\\}\\s*$", contentMediaType: "application/json" }
+
 const limits = "nested at most 64 levels deep and of at most 10,000 members in all"
 
 const AnyObject = Schema.declare(isJsonObject).annotate({ message: "must be a JSON object" })
 
 export const JsonObjectIn = (form: Form): Schema.Codec<JsonObject, unknown> =>
   form === "data"
-    ? (AnyObject as Schema.Codec<JsonObject, unknown>)
-    : (parsed(aString, AnyObject, `must be a JSON object, ${limits}`, parseObject) as Schema.Codec<JsonObject, unknown>)
+    ? (AnyObject.annotate(jsonSchema({ type: "object" })) as Schema.Codec<JsonObject, unknown>)
+    : (parsed(aString, AnyObject, `must be a JSON object, ${limits}`, parseObject).annotate(
+        jsonSchema({ ...jsonText, contentSchema: { type: "object" } })
+      ) as Schema.Codec<JsonObject, unknown>)
 
 const resultRule = `must be a non-empty string or a non-empty JSON object, ${limits}`
 
@@ -158,12 +193,19 @@ const Result = Schema.Unknown as Schema.Codec<string | JsonObject, string | Json
 /** What an AI model answered. A flat one that starts with `{` must parse to an object. */
 export const AiResult = (form: Form): Schema.Codec<string | JsonObject, unknown> =>
   form === "data"
-    ? (parsed(Schema.Unknown, Result, resultRule, checkResult) as Schema.Codec<string | JsonObject, unknown>)
+    ? (parsed(Schema.Unknown, Result, resultRule, checkResult).annotate(
+        jsonSchema({
+          anyOf: [
+            { type: "string", minLength: 1 },
+            { type: "object", minProperties: 1 }
+          ]
+        })
+      ) as Schema.Codec<string | JsonObject, unknown>)
     : (parsed(aString, Result, resultRule, (text) =>
         checkResult(text.startsWith("{") ? parseObject(text) : text)
-      ) as Schema.Codec<string | JsonObject, unknown>)
+      ).annotate(jsonSchema({ type: "string", minLength: 1 })) as Schema.Codec<string | JsonObject, unknown>)
 
 /** Hex SHA-256, decoded to lower case. */
 export const Sha256Hex = parsed(aString, Schema.String, "must be the hex SHA-256 of the metadata", (text) =>
   /^[0-9a-fA-F]{64}$/.test(text) ? text.toLowerCase() : undefined
-)
+).annotate(jsonSchema({ type: "string", pattern: "^[0-9a-fA-F]{64}$" }))

@@ -34,6 +34,10 @@ const ProcessEvent = (form: Form) =>
     total_tokens: F.TokenCount(form)
   })
 
+/** The fields of the two kinds, as they stand in an entry of either form. */
+export const eventFieldsOf = (kind: "transcribe" | "process", form: Form): Schema.Struct.Fields =>
+  kind === "transcribe" ? TranscribeEvent(form).fields : ProcessEvent(form).fields
+
 type TranscribeEvent = ReturnType<typeof TranscribeEvent>["Type"]
 type ProcessEvent = ReturnType<typeof ProcessEvent>["Type"]
 

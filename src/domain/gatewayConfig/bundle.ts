@@ -45,7 +45,8 @@ export class ConfigRefused extends Schema.TaggedError<ConfigRefused>()("ConfigRe
 
 const Rate = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 
-const BundleSchema = Schema.Struct({
+/** What the API serves, as the published description of the API shows it too. */
+export const BundleSchema = Schema.Struct({
   version: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)),
   openai_keys: Schema.Array(Schema.Struct({ id: Schema.NonEmptyString, key: Schema.NonEmptyString })),
   model_configs: Schema.Array(

@@ -1,0 +1,107 @@
+/** The streams, for who writes or reads them (contract sections 3 and 5). */
+import { Abandoned, Retry } from "../../src/domain/delivery/dlq.ts"
+import { defaultStreams } from "../../src/domain/options/options.ts"
+import { eventSchemas, type Json, plain } from "./events.ts"
+
+/** A schema within the document: its own id would make its references point elsewhere. */
+const inner = (file: string): Json => {
+  const { $id: _, $schema: __, ...schema } = eventSchemas[file] ?? {}
+  return schema
+}
+
+const jsonText = (contentSchema: Json): Json => ({
+  type: "string",
+  contentMediaType: "application/json",
+  contentSchema
+})
+
+const strings = { type: "object", additionalProperties: { type: "string" } }
+
+const message = (title: string, summary: string, payload: Json): Json => ({
+  title,
+  summary,
+  contentType: "application/x-redis-stream-entry",
+  payload
+})
+
+const source = (kind: "transcribe" | "process"): Json =>
+  message(
+    `A ${kind} event`,
+    "An entry's flat fields, all strings; or `data` as the only field, with the JSON object of the event.",
+    {
+      anyOf: [
+        inner(`${kind}.flat.schema.json`),
+        {
+          type: "object",
+          properties: { data: jsonText(inner(`${kind}.data.schema.json`)) },
+          required: ["data"],
+          maxProperties: 1
+        }
+      ]
+    }
+  )
+
+const channel = (key: string, variable: string, description: string, name: string): Json => ({
+  address: key,
+  description: `${description} Its key is set by \`${variable}\`.`,
+  messages: { [name]: { $ref: `#/components/messages/${name}` } }
+})
+
+const operation = (action: "send" | "receive", name: string, summary: string): Json => ({
+  action,
+  channel: { $ref: `#/channels/${name}` },
+  summary,
+  messages: [{ $ref: `#/channels/${name}/messages/${name}` }]
+})
+
+export const asyncapi: Json = {
+  asyncapi: "3.0.0",
+  info: {
+    title: "Streams of job-collector",
+    version: "1",
+    description:
+      "Redis Streams, read by a consumer group. Producers XADD to `transcribe` and `process`; check events with `job-collector lint`."
+  },
+  defaultContentType: "application/x-redis-stream-entry",
+  channels: {
+    transcribe: channel(defaultStreams.transcribe, "STREAM_TRANSCRIBE", "Transcriptions.", "transcribe"),
+    process: channel(defaultStreams.process, "STREAM_PROCESS", "Answers of models.", "process"),
+    dlq: channel(defaultStreams.dlq, "STREAM_DLQ", "Events that wait for a retry.", "dlq"),
+    abandoned: channel(defaultStreams.abandoned, "STREAM_ABANDONED", "Events that were given up.", "abandoned")
+  },
+  operations: {
+    readTranscribe: operation("receive", "transcribe", "Delivers each to the jobs API."),
+    readProcess: operation("receive", "process", "Delivers each to the jobs API."),
+    sendDlq: operation("send", "dlq", "Moves an event whose attempt failed here."),
+    readDlq: operation("receive", "dlq", "Tries an event again when it is due."),
+    sendAbandoned: operation(
+      "send",
+      "abandoned",
+      "Moves an event here that is invalid, rejected, poison, or out of attempts."
+    )
+  },
+  components: {
+    messages: {
+      transcribe: source("transcribe"),
+      process: source("process"),
+      dlq: message("An event that waits for a retry", "`event` has the original entry's fields, unchanged.", {
+        type: "object",
+        properties: { retry: jsonText(plain(Retry)), event: jsonText(strings) },
+        required: ["retry", "event"]
+      }),
+      abandoned: message("An event that was given up", "`event` has the original entry's fields.", {
+        type: "object",
+        properties: {
+          abandoned: jsonText(plain(Abandoned)),
+          event: jsonText(strings),
+          truncated: jsonText({
+            type: "object",
+            properties: { bytes: { type: "integer" }, sha256: { type: "string" } },
+            required: ["bytes", "sha256"]
+          })
+        },
+        required: ["abandoned", "event"]
+      })
+    }
+  }
+}
