@@ -71,7 +71,7 @@ const serviceLayer = (settings: Settings) =>
 /** The endpoints cannot be served. */
 class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", { problem: Schema.String }) {
   override get message(): string {
-    return `HTTP_HOST, HTTP_PORT: ${this.problem}; choose another port, or 0 for any free one`
+    return `HTTP_HOST, HTTP_PORT: ${this.problem}; choose another address, or port 0 for any free one`
   }
 }
 

@@ -1,4 +1,5 @@
 import { Config, Effect, FileSystem, Option, Redacted, Result, Schema } from "effect"
+import { readSmallFile } from "./smallFile.ts"
 
 /** What is wrong with one variable: what it must be. Never the value of a secret. */
 export interface SettingProblem {
@@ -146,10 +147,8 @@ export const file = <A>(
     const path = (yield* text(variable)).result
     if (Result.isFailure(path)) return validated(Result.fail(path.failure))
     if (path.success === undefined) return validated(Result.succeed(undefined))
-    const content = yield* Effect.result((yield* FileSystem.FileSystem).readFileString(path.success))
-    if (Result.isFailure(content)) {
-      return failing(variable, `must name a readable file (${content.failure.reason._tag})`)
-    }
+    const content = yield* Effect.result(readSmallFile(yield* FileSystem.FileSystem, path.success))
+    if (Result.isFailure(content)) return failing(variable, `must name a readable file: ${content.failure}`)
     return validated(
       Result.mapError(parse(Redacted.make(content.success)), (problem) => [
         { variable, problem: `the file that it names ${problem}` }

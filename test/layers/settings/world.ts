@@ -1,4 +1,4 @@
-import { ConfigProvider, Effect, FileSystem, Layer, PlatformError } from "effect"
+import { ByteSize, ConfigProvider, Effect, FileSystem, Layer, Option, PlatformError } from "effect"
 import * as Environment from "../../../src/layers/settings/Environment.ts"
 import { rfc8032 } from "../../support/vectors.ts"
 
@@ -29,21 +29,48 @@ export const files: Variables = {
   "/run/broken-ca": `${authority}-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n`
 }
 
-export const fileSystem = FileSystem.layerNoop({
-  readFileString: (path) => {
-    const content = files[path]
-    return content === undefined
-      ? Effect.fail(
-          new PlatformError.PlatformError(
-            new PlatformError.SystemError({
-              _tag: "NotFound",
-              module: "FileSystem",
-              method: "readFileString",
-              pathOrDescriptor: path
-            })
-          )
+const content = (path: string, method: string) => {
+  const found = files[path]
+  return found === undefined
+    ? Effect.fail(
+        new PlatformError.PlatformError(
+          new PlatformError.SystemError({ _tag: "NotFound", module: "FileSystem", method, pathOrDescriptor: path })
         )
-      : Effect.succeed(content)
+      )
+    : Effect.succeed(found)
+}
+
+/** What is no file to read a secret from. */
+const others: Readonly<Record<string, FileSystem.File.Type>> = {
+  "/": "Directory",
+  "/dev/zero": "CharacterDevice",
+  "/run/pipe": "FIFO"
+}
+
+const infoOf = (type: FileSystem.File.Type, size: number): FileSystem.File.Info => ({
+  type,
+  size: ByteSize.bytes(size),
+  mode: 0o600,
+  mtime: Option.none(),
+  atime: Option.none(),
+  birthtime: Option.none(),
+  dev: 0n,
+  ino: Option.none(),
+  nlink: Option.none(),
+  uid: Option.none(),
+  gid: Option.none(),
+  rdev: Option.none(),
+  blksize: Option.none(),
+  blocks: Option.none()
+})
+
+export const fileSystem = FileSystem.layerNoop({
+  readFileString: (path) => content(path, "readFileString"),
+  stat: (path) => {
+    const other = others[path]
+    return other === undefined
+      ? Effect.map(content(path, "stat"), ({ length }) => infoOf("File", length))
+      : Effect.succeed(infoOf(other, 0))
   }
 })
 
