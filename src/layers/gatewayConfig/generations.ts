@@ -75,13 +75,13 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
    * and group, and read back. `check` also demands that the bytes read back are a valid configuration. Modes are
    * recorded as the file system gives them back: some give every file the same (CIFS, exFAT), whatever was asked for. `recorded` is what the record holds where that is not what was written.
    */
-  const stage = (
-    head: Omit<GenerationRecord, "files" | "folderMode">,
-    files: Contents,
-    attributes: (name: FileName) => FileAttributes,
-    options: { readonly check: boolean; readonly recorded?: GenerationRecord["files"] | undefined }
-  ) =>
-    Effect.gen(function* () {
+  const stage = Effect.fnUntraced(
+    function* (
+      head: Omit<GenerationRecord, "files" | "folderMode">,
+      files: Contents,
+      attributes: (name: FileName) => FileAttributes,
+      options: { readonly check: boolean; readonly recorded?: GenerationRecord["files"] | undefined }
+    ) {
       const path = folder(head.generation)
       yield* durable.ensureFolder(root)
       yield* fs.makeDirectory(path, { mode: 0o755 })
@@ -107,7 +107,9 @@ export const makeGenerations = (fs: FileSystem.FileSystem, durable: Durable, dir
       yield* durable.create(`${path}/${RECORD}`, recordFile.bytes(record), { mode: 0o600 })
       yield* durable.syncFolder(path)
       yield* durable.syncFolder(root)
-    }).pipe(Effect.tapError(() => Effect.ignore(remove(head.generation))))
+    },
+    (effect, head) => Effect.tapError(effect, () => Effect.ignore(remove(head.generation)))
+  )
 
   const remove = (generation: number) => fs.remove(folder(generation), { recursive: true, force: true })
 

@@ -294,8 +294,8 @@ export const checkApi = (
 const directoryRemedy = "set CONFIG_DIR to a directory that the service's user can write to"
 
 /** Whether the configuration files can be written; the service creates a directory that is missing. */
-export const checkDirectory = (path: string): Effect.Effect<Finding, never, FileSystem.FileSystem | Path.Path> =>
-  Effect.gen(function* () {
+export const checkDirectory = Effect.fnUntraced(
+  function* (path: string) {
     const fs = yield* FileSystem.FileSystem
     const paths = yield* Path.Path
     const check = "config directory"
@@ -305,8 +305,9 @@ export const checkDirectory = (path: string): Effect.Effect<Finding, never, File
     if (type !== "Directory") return bad(check, `${at} is not a directory`, directoryRemedy)
     yield* fs.access(at, { readable: true, writable: true })
     return good(check, at === paths.resolve(path) ? `${path} is writable` : `${path} will be created`)
-  }).pipe(
-    Effect.catch(({ reason }) =>
+  },
+  (effect, path) =>
+    Effect.catch(effect, ({ reason }) =>
       Effect.succeed(bad("config directory", `${path} cannot be used: ${reason._tag}`, directoryRemedy))
     )
-  )
+)
