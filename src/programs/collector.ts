@@ -100,6 +100,7 @@ const freshStreamStates = (consumedStreams: ReadonlyArray<ConsumedStream>): Read
         needsReread: false,
         lastSeenId: undefined,
         problem: undefined,
+        refusedSince: undefined,
         figures: undefined,
         trimmedUnread: 0
       }
@@ -217,7 +218,9 @@ const runUntilNameLost = (
       Effect.annotateLogs({ consumer: run.consumer.name, group: run.consumer.group })
     )
     const loops = [
-      ...run.consumedStreams.map((stream) => supervisor.watch(Consume.loopName(stream), Consume.consume(run, stream))),
+      ...run.consumedStreams.map((stream) =>
+        Effect.mapError(supervisor.watch(Consume.loopName(stream), Consume.consume(run, stream)), refused)
+      ),
       supervisor.watch(DueDispatcher.loopName, DueDispatcher.dispatchDue(run)),
       supervisor.watch(ClaimIdle.loopName, ClaimIdle.claimIdle(run)),
       supervisor.watch(Monitor.loopName, Monitor.monitor(run)),

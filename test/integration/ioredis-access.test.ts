@@ -1,4 +1,4 @@
-import { createServer } from "node:net"
+import { connect, createServer, type Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { afterAll, beforeAll } from "vitest"
@@ -6,6 +6,7 @@ import { classify } from "../../src/layers/redis/classify.ts"
 import { atOnce, eventually, failureOf, withRedis } from "../support/redis-checks.ts"
 import { redisCommand } from "../support/redis-command.ts"
 import { freePort, RedisServer } from "../support/redis-server.ts"
+import { TcpProxy } from "../support/tcp-proxy.ts"
 import { TlsAuthority } from "../support/tls-authority.ts"
 
 const scopedServer = (args: ReadonlyArray<string>) =>
@@ -149,11 +150,84 @@ describe("TLS", () => {
         // It waits for the rest of what it takes for a command.
         { url: `rediss://127.0.0.1:${server.port}`, tlsCa: authority.ca, connectTimeout: "1 second" } as const
       ]) {
-        const { kind, took } = yield* failureOf(withRedis(options, (redis) => redis.send("PING")))
+        const { error, kind, took } = yield* failureOf(withRedis(options, (redis) => redis.send("PING")))
         assert.strictEqual(kind, "Unavailable")
+        if ("connectTimeout" in options) assert.match(classify(error).message, /does the server speak TLS on this port/)
         assert.isBelow(took, atOnce)
       }
     })
+  )
+})
+
+describe("a server that takes no one in", () => {
+  it.live("says why in its own words, and is asked ever more rarely until it does", () =>
+    Effect.gen(function* () {
+      const full = yield* scopedServer([])
+      const holder = yield* Effect.acquireRelease(
+        Effect.promise(
+          () =>
+            new Promise<Socket>((done) => {
+              const socket: Socket = connect(full.port, "127.0.0.1", () => {
+                socket.write("CONFIG SET maxclients 1\r\n")
+              })
+              socket.on("error", () => {}).once("data", () => done(socket))
+            })
+        ),
+        (socket) => Effect.sync(() => socket.destroy())
+      )
+      const proxy = yield* Effect.acquireRelease(
+        Effect.promise(() => TcpProxy.start(full.port)),
+        (p) => Effect.promise(() => p.stop())
+      )
+      yield* withRedis({ url: `redis://127.0.0.1:${proxy.port}` }, (redis) =>
+        Effect.gen(function* () {
+          const until = performance.now() + 5_000
+          while (performance.now() < until) {
+            const { error, kind } = yield* failureOf(redis.send("PING"))
+            assert.strictEqual(kind, "Unavailable")
+            assert.match(classify(error).message, /not connected: ERR max number of clients reached$/)
+            yield* Effect.sleep("20 millis")
+          }
+          // 50, 100, 200, … 2,000 ms, half of it by chance: about eight in five seconds.
+          assert.isBelow(proxy.accepted, 14)
+          yield* Effect.sync(() => holder.destroy())
+          assert.strictEqual(yield* eventually(redis.send("PING")), "PONG")
+        })
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live.each([
+    ["to each that connects", ""],
+    ["to whatever is asked first", "asked"]
+  ] as const)("refuses in its own words, %s", ([, when]) =>
+    Effect.gen(function* () {
+      const denied = "DENIED Redis is running in protected mode because protected mode is enabled"
+      const refusing = createServer((socket) => {
+        socket.on("error", () => {})
+        const refuse = () => socket.end(`-${denied}\r\n`)
+        if (when === "asked") socket.once("data", refuse)
+        else refuse()
+      })
+      yield* Effect.acquireRelease(
+        Effect.promise(() => new Promise<void>((done) => refusing.listen(0, "127.0.0.1", done))),
+        () => Effect.sync(() => refusing.close())
+      )
+      const address = refusing.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      for (const url of [`redis://127.0.0.1:${port}`, `redis://:secret@127.0.0.1:${port}`]) {
+        yield* withRedis({ url }, (redis) =>
+          Effect.gen(function* () {
+            const reserved = Effect.scoped(Effect.flatMap(redis.reserve, (c) => c.send("PING")))
+            for (const command of [redis.send("PING"), reserved]) {
+              const { error, kind } = yield* failureOf(command)
+              assert.strictEqual(kind, "Unavailable")
+              assert.include(classify(error).message, denied)
+            }
+          })
+        )
+      }
+    }).pipe(Effect.scoped)
   )
 })
 

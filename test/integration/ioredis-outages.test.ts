@@ -135,6 +135,31 @@ describe("a dead connection", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("is not what an answer is that is long in coming, however small the deadline", () =>
+    Effect.gen(function* () {
+      const proxy = yield* Effect.acquireRelease(
+        Effect.promise(() => TcpProxy.start(server.port)),
+        (p) => Effect.promise(() => p.stop())
+      )
+      const value = "x".repeat(2_000_000)
+      yield* withRedis({ url: server.url }, (redis) => redis.send("SET", "long", value))
+      proxy.set({ bytesPerSecond: 1_000_000 })
+      const options = { url: `redis://127.0.0.1:${proxy.port}`, commandDeadline: "500 millis" } as const
+      yield* withRedis(options, (redis) =>
+        Effect.gen(function* () {
+          const [long, behind] = yield* Effect.all([redis.send<string>("GET", "long"), redis.send("PING")], {
+            concurrency: 2
+          })
+          assert.deepStrictEqual([long.length, behind], [value.length, "PONG"])
+          const reserved = Effect.scoped(Effect.flatMap(redis.reserve, (c) => c.send<string>("GET", "long")))
+          assert.strictEqual((yield* reserved).length, value.length)
+        })
+      )
+      // The shared connection and the reserved one.
+      assert.strictEqual(proxy.accepted, 2)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("is not what a process finds that was paused: an answer that came meanwhile is read", () =>
     withRedis({ url: server.url, commandDeadline: "200 millis" }, (redis) =>
       Effect.gen(function* () {

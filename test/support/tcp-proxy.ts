@@ -8,8 +8,9 @@ import { setTimeout as sleep } from "node:timers/promises"
  * - `drop`: cuts what is connected and refuses what comes
  * - `black-hole`: takes connections and bytes and gives nothing back, as a half-open peer does
  * - a number: hands them on so many milliseconds later
+ * - `bytesPerSecond`: answers come no faster than that, all connections together
  */
-export type ProxyMode = "pass" | "drop" | "black-hole" | number
+export type ProxyMode = "pass" | "drop" | "black-hole" | number | { readonly bytesPerSecond: number }
 
 /** A TCP proxy on a free loopback port in front of another port, whose behaviour can be changed while it runs. */
 export class TcpProxy {
@@ -17,6 +18,9 @@ export class TcpProxy {
   private target: number
   private readonly server: Server
   private readonly sockets = new Set<Socket>()
+  /** Connections that ever came in. */
+  accepted = 0
+  private linkIsFree = 0
 
   private constructor(target: number) {
     this.target = target
@@ -71,27 +75,46 @@ export class TcpProxy {
       near.resetAndDestroy()
       return
     }
+    this.accepted += 1
     const far = connect(this.target, "127.0.0.1")
     this.pipe(near, far)
-    this.pipe(far, near)
+    this.pipe(far, near, true)
   }
 
-  private pipe(from: Socket, to: Socket): void {
+  /** The wait for so many bytes of an answer, in milliseconds. */
+  private delay(answered: number): number | undefined {
+    if (typeof this.current !== "object") return typeof this.current === "number" ? this.current : undefined
+    const now = performance.now()
+    this.linkIsFree = Math.max(now, this.linkIsFree) + (answered / this.current.bytesPerSecond) * 1_000
+    return this.linkIsFree - now
+  }
+
+  private pipe(from: Socket, to: Socket, answers = false): void {
     this.sockets.add(from)
     // What came first is handed on first, also when the delay ends while something is late.
     let late: Promise<unknown> | undefined
-    const on = (act: () => void) => {
+    const on = (act: () => void, answered = 0) => {
       if (this.current === "black-hole") return
-      if (late === undefined && typeof this.current !== "number") return act()
+      const wait = this.delay(answered)
+      if (late === undefined && wait === undefined) return act()
       const before = late
-      const delay = typeof this.current === "number" ? sleep(this.current) : undefined
-      const mine = Promise.all([before, delay]).then(() => {
+      const mine = Promise.all([before, wait === undefined ? undefined : sleep(wait)]).then(() => {
         if (late === mine) late = undefined
         act()
       })
       late = mine
     }
-    from.on("data", (data) => on(() => to.destroyed || to.write(data)))
+    from.on("data", (data) => {
+      const limited = answers && typeof this.current === "object"
+      if (limited) from.pause()
+      on(
+        () => {
+          if (!to.destroyed) to.write(data)
+          if (limited) from.resume()
+        },
+        answers ? data.length : 0
+      )
+    })
     from.on("error", () => {})
     from.on("end", () => on(() => to.end()))
     from.on("close", () => {

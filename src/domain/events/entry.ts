@@ -9,6 +9,13 @@ import { cut } from "../text/printable.ts"
 /** An entry's fields as Redis gives them: name, value, name, value, … */
 export type FlatFields = ReadonlyArray<string>
 
+/** How long an entry's names and values are, all together. */
+export const charactersOf = (fields: FlatFields): number => {
+  let characters = 0
+  for (const text of fields) characters += text.length
+  return characters
+}
+
 /** An event that must never be sent: which field breaks which rule. */
 export class InvalidEvent extends Schema.TaggedError<InvalidEvent>()("InvalidEvent", {
   field: Schema.String,

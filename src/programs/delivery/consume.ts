@@ -4,8 +4,9 @@ import { dueTimeOf } from "../../domain/delivery/dlq.ts"
 import type { StreamEntry, StreamReader } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
+import { ReadSize } from "../redis/readSize.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
-import { restarts, retryForever } from "../redis/schedules.ts"
+import { restarts } from "../redis/schedules.ts"
 import { repeatSteps, step, waiting } from "../supervision/loop.ts"
 import { deliver } from "./deliver.ts"
 import { ensureGroup, noteSeen } from "./groups.ts"
@@ -47,6 +48,7 @@ type Reads = Readonly<Record<Manner, Effect.Effect<boolean, EventStreamsError>>>
 /** Reads new source entries and starts the work on them; each has its permit before it is read. */
 const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader): Reads => {
   const { gate, owned, permits } = run
+  const size = new ReadSize()
   const sources = run.consumedStreams.filter((candidate) => !isDlq(candidate)).length
   const scarce = permits.total < 2 * sources
   // One that waits with two permits and gets one entry knows that there was no more, and need not look again.
@@ -66,10 +68,11 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
     return false
   }
 
-  const readOnce = (most: number, block: boolean): Effect.Effect<boolean, EventStreamsError> => {
-    const takeSome = waiting(Effect.interruptible(permits.take(most)))
+  const readOnce = (wanted: number, block: boolean): Effect.Effect<boolean, EventStreamsError> => {
+    const takeSome = waiting(Effect.interruptible(Effect.suspend(() => permits.take(size.of(wanted)))))
     return Effect.uninterruptible(
       Effect.gen(function* () {
+        const most = size.of(wanted)
         const granted = permits.tryTake(most) || (yield* takeSome)
         const reading = reader.readNew(stream.key, run.consumer, granted, block ? blockMs : 0)
         const read = receiving(run, stream, reading)
@@ -84,6 +87,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
         const now = yield* Clock.currentTimeMillis
         const readAtNanos = yield* Clock.monotonicTimeNanos
         const flows = gate.flows(now)
+        size.note(entries)
         let started = 0
         for (const entry of entries) if (startOrHold(entry, flows, now, readAtNanos)) started += 1
         permits.release(granted - started)
@@ -102,6 +106,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
 
 /** Reads new DLQ entries and holds them until they are due; holding takes no permit. */
 const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader): Reads => {
+  const size = new ReadSize()
   const hold = ({ fields, id }: StreamEntry, now: number, readAtNanos: bigint): void => {
     if (!run.owned.has(stream, id)) run.owned.hold(freshEntry(stream, id, readAtNanos), dueTimeOf(fields) ?? now)
   }
@@ -109,12 +114,13 @@ const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader
   const readIn = (manner: Manner): Effect.Effect<boolean, EventStreamsError> =>
     Effect.gen(function* () {
       yield* awaitRoom(run, stream)
-      const count = manner === "one" ? 1 : Math.min(roomFor(run, stream), dlqBatch)
+      const count = manner === "one" ? 1 : size.of(Math.min(roomFor(run, stream), dlqBatch))
       const read = reader.readNew(stream.key, run.consumer, count, manner === "all" ? 0 : blockMs)
       const entries = yield* receiving(run, stream, read)
       if (entries.length === 0) return false
       const now = yield* Clock.currentTimeMillis
       const readAtNanos = yield* Clock.monotonicTimeNanos
+      size.note(entries)
       for (const entry of entries) hold(entry, now, readAtNanos)
       yield* received(run, stream, entries)
       return entries.length >= count
@@ -130,8 +136,13 @@ const read = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never, E
     yield* ensureGroup(run, stream)
     let unread = yield* rereadOwn(run, stream, fromFirst)
     const state = streamState(run, stream)
-    state.ready = true
-    state.problem = undefined
+    const noteReading = () => {
+      state.ready = true
+      state.problem = undefined
+      state.refusedSince = undefined
+    }
+    // Who was refused may look at the group and yet not read it: only a read shows that all is well again.
+    if (state.refusedSince === undefined) noteReading()
     yield* run.availability.succeeded
     const reads = isDlq(stream) ? readDlq(run, stream, reader) : readSource(run, stream, reader)
     let more = true
@@ -147,6 +158,7 @@ const read = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never, E
       }
       const allowed = yield* readable
       more = yield* reads[allowed === "one" ? "one" : more ? "all" : "wait"]
+      if (state.refusedSince !== undefined) noteReading()
     })
     return yield* repeatSteps(readMore)
   }).pipe(Effect.scoped)
@@ -158,14 +170,27 @@ const readAgain = Schedule.modifyDelay(
     Effect.succeed(output === 0 && input.reason._tag === "NoGroup" ? Duration.zero : duration)
 )
 
-/** The reader of one stream: waits out a Redis that is away, and heals a group that is gone. */
-export const consume = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never> => {
-  const noteEnd = (error: EventStreamsError) => {
-    const state = streamState(run, stream)
+/** How long a reader is refused before that is taken to be meant: a password or a permission may be on its way, in milliseconds. */
+const patienceMs = 60_000
+
+/**
+ * The reader of one stream: waits out a Redis that is away, and heals a group that is gone. Fails when Redis has refused
+ * it for a minute.
+ */
+export const consume = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never, EventStreamsError> => {
+  const state = streamState(run, stream)
+  let isMeant = false
+  const noteEnd = Effect.fnUntraced(function* (error: EventStreamsError) {
+    const now = yield* Clock.currentTimeMillis
     state.ready = false
     state.problem = error.message
     if (error.reason._tag === "NoGroup") state.groupAdopted = false
-    return noteFailure(run.availability, loopName(stream), error)
-  }
-  return retryForever(step(read(run, stream)), readAgain, noteEnd)
+    state.refusedSince = error.reason._tag === "Refused" ? (state.refusedSince ?? now) : undefined
+    isMeant = state.refusedSince !== undefined && now - state.refusedSince >= patienceMs
+    yield* noteFailure(run.availability, loopName(stream), error)
+  })
+  return step(read(run, stream)).pipe(
+    Effect.tapError(noteEnd),
+    Effect.retry({ schedule: readAgain, while: () => !isMeant })
+  )
 }

@@ -3,7 +3,7 @@ import { Clock, type Context, Duration, Effect, Metric, Result } from "effect"
 import type { Accepted, AttemptResult } from "../../domain/delivery/attempt.ts"
 import { type Decision, decide, isRejected } from "../../domain/delivery/decide.ts"
 import { decodeDlqEntry } from "../../domain/delivery/dlq.ts"
-import { claimedEventId, type FlatFields, InvalidEvent } from "../../domain/events/entry.ts"
+import { charactersOf, claimedEventId, type FlatFields, InvalidEvent } from "../../domain/events/entry.ts"
 import type { EventKind, PreparedRequest } from "../../domain/events/eventKind.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { logEntry } from "./logEntry.ts"
@@ -285,12 +285,6 @@ const work = (
 /** From so many characters on an entry takes milliseconds to read, check and write. */
 const large = 65_536
 
-const isLarge = (fields: FlatFields): boolean => {
-  let characters = 0
-  for (const text of fields) characters += text.length
-  return characters >= large
-}
-
 /** Large entries begin one after the other, each in a turn of the event loop of its own: all at once would block it. */
 const workInTurn = (
   run: CollectorRun,
@@ -298,7 +292,7 @@ const workInTurn = (
   fields: FlatFields,
   span: ProcessSpan
 ): Effect.Effect<void, StepRefused> =>
-  isLarge(fields)
+  charactersOf(fields) >= large
     ? Effect.andThen(
         run.turns.withPermit(Effect.yieldNow),
         Effect.suspend(() => work(run, entry, fields, span))

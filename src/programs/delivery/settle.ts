@@ -6,6 +6,7 @@ import type { Source } from "../../domain/events/eventKind.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { Waiter } from "../redis/changeSignal.ts"
+import { readPages } from "../redis/readSize.ts"
 import { groupAway } from "../redis/schedules.ts"
 import { drop } from "./lostEntries.ts"
 import { askStep, type StepRefused, stepDone } from "./refusedSteps.ts"
@@ -70,11 +71,26 @@ export const ownershipOf = <A>(
 const lately = 256
 
 const stands = (run: RunRedis, stream: string, fields: FlatFields): Effect.Effect<boolean, StepRefused> =>
-  Effect.map(askStep(run, `look for a copy in ${stream}`, run.streams.latest(stream, lately)), (entries) =>
-    entries.some(
-      (entry) => entry.fields.length === fields.length && entry.fields.every((text, i) => text === fields[i])
-    )
-  )
+  Effect.suspend(() => {
+    let left = lately
+    let found = false
+    return readPages(
+      "+",
+      (to, count) =>
+        askStep(
+          run,
+          `look for a copy in ${stream}`,
+          run.streams.latest(stream, Math.min(count, left), { from: "-", to })
+        ),
+      (entries) => {
+        left -= entries.length
+        found = entries.some(
+          (entry) => entry.fields.length === fields.length && entry.fields.every((text, i) => text === fields[i])
+        )
+        return found || left === 0
+      }
+    ).pipe(Effect.map(() => found))
+  })
 
 const move = (
   run: CollectorRun,

@@ -77,13 +77,14 @@ const consumerGroups = (sources: HealthSources): Check => {
     }
   })
   const missing = streams.filter(({ ready }) => !ready)
+  const refusal = [...streamStates.values()].find(({ refusedSince }) => refusedSince !== undefined)?.problem
   const unseen = streams.filter(({ problem }) => problem !== undefined)
   const problem = !availability.up
     ? "Redis is away"
     : run === undefined
       ? "no consumer name is taken yet"
       : missing.length > 0
-        ? `not read at present: ${missing.map(({ stream }) => stream).join(", ")}`
+        ? `not read at present: ${missing.map(({ stream }) => stream).join(", ")}${refusal === undefined ? "" : `: ${refusal}`}`
         : unseen.length > 0
           ? `cannot be looked at: ${unseen.map(({ stream }) => stream).join(", ")}`
           : undefined

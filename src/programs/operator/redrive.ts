@@ -6,6 +6,7 @@ import { compareIds } from "../../domain/events/streamId.ts"
 import type { StreamSet } from "../../domain/options/options.ts"
 import type { EventStreams, StreamEntry } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
+import { ReadSize } from "../redis/readSize.ts"
 
 type Streams = EventStreams["Service"]
 
@@ -39,16 +40,19 @@ export const scan = (
         bounded === undefined || compareIds(info.lastGeneratedId, bounded) < 0 ? info.lastGeneratedId : bounded
       const [start, read] =
         order === "oldest first"
-          ? [first, (at: string) => streams.range(key, at, last, page)]
-          : [last, (at: string) => streams.latest(key, page, { from: first, to: at })]
-      return Stream.paginate(start, (at) =>
-        Effect.map(read(at), (entries) => {
+          ? [first, (at: string, count: number) => streams.range(key, at, last, count)]
+          : [last, (at: string, count: number) => streams.latest(key, count, { from: first, to: at })]
+      const size = new ReadSize()
+      return Stream.paginate(start, (at) => {
+        const count = size.of(page)
+        return Effect.map(read(at, count), (entries) => {
+          size.note(entries)
           const end = entries.at(-1)
           // Redis refuses an exclusive bound beyond the largest id, or below the smallest.
-          const isEnd = end === undefined || entries.length < page || end.id === ends[order]
+          const isEnd = end === undefined || entries.length < count || end.id === ends[order]
           return [entries, isEnd ? Option.none() : Option.some(`(${end.id}`)] as const
         })
-      )
+      })
     })
   )
 

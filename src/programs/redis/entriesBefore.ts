@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
+import { readPages } from "./readSize.ts"
 
 /** So many are counted one by one. */
 const mostCounted = 100
@@ -16,8 +17,16 @@ export const entriesBefore = (
     return Effect.map(streams.streamInfo(stream), (info) => ({ count: info?.length ?? 0, more: false }))
   }
   if (startId === "0") return Effect.succeed({ count: 0, more: false })
-  return Effect.map(streams.range(stream, "-", startId, mostCounted + 1), ({ length }) => ({
-    count: Math.min(length, mostCounted),
-    more: length > mostCounted
-  }))
+  return Effect.suspend(() => {
+    let left = mostCounted + 1
+    return readPages(
+      "-",
+      (from, count) => streams.range(stream, from, startId, Math.min(count, left)),
+      (entries) => {
+        left -= entries.length
+        // Redis refuses to go on behind the largest id.
+        return left === 0 || entries.at(-1)?.id === startId
+      }
+    ).pipe(Effect.map(() => ({ count: Math.min(mostCounted + 1 - left, mostCounted), more: left === 0 })))
+  })
 }

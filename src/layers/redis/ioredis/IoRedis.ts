@@ -2,7 +2,7 @@
  * Effect's `Redis` service over ioredis: standalone, TLS, Sentinel and Cluster.
  *
  * - Building the layer never waits for Redis and does not fail when it is away: commands fail until it is there.
- * - A command fails at once while there is no connection, and after `commandDeadline` when nobody answers; the socket is
+ * - A command fails at once while there is no connection, and after `commandDeadline` in which nothing came; the socket is
  *   destroyed then. Nothing is queued and nothing is sent twice. Lost connections are made anew, with backoff.
  * - A refused password is the failure of every command, in Redis's words.
  * - `reserve` gives a private connection. A blocking command on it has until a second past its BLOCK time. One that

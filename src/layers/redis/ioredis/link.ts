@@ -12,12 +12,18 @@ const BLOCK_GRACE = 1_000
 
 const NO_PASSWORD_SET = /without any password configured|no password is set/
 
+/** With these words a server hangs up, whatever it was asked. */
+const HANGING_UP = /^(?:ERR max number of clients|DENIED )/
+
+/** A connection that was up for less is one more failed attempt, so that a server that hangs up is not asked in haste, in ms. */
+const LASTING = 1_000
+
 /** How a TLS handshake fails with a server that does not speak it: it waits for more, or hangs up. */
 const NO_TLS = /ETIMEDOUT|ECONNRESET|EPROTO|wrong version number|connection closed|disconnected before secure TLS/i
 
 const blocking: ReadonlySet<string> = new Set(Command.FLAGS.BLOCKING_COMMANDS.map((name) => name.toUpperCase()))
 
-/** Milliseconds by which an answer must be there; undefined for a command that may block for ever. */
+/** Milliseconds of silence after which no answer is expected any more; undefined for a command that may block for ever. */
 const patience = (command: Command, deadline: number): number | undefined => {
   if (!blocking.has(command.name)) return deadline
   const block = command.extractBlockingTimeout()
@@ -27,8 +33,8 @@ const patience = (command: Command, deadline: number): number | undefined => {
 
 /**
  * One connection to one server, over ioredis. It adds what a service needs that must not hang: nothing is queued while
- * the connection is away (only its very first attempt is waited for), every command has a deadline that destroys a
- * socket on which nobody answers, and a refused password is told to every command instead of "not connected".
+ * the connection is away (only its very first attempt is waited for), a socket on which nothing comes while a command
+ * waits for its answer is destroyed (an answer that is long in coming is one that comes), and a refused password is told to every command instead of "not connected".
  *
  * The handshake (AUTH, SELECT) is our own: ioredis would print to the console and start its backoff over.
  */
@@ -42,6 +48,8 @@ export class Link {
   private waiting: Array<() => void> = []
   private problem: string | undefined
   private failures = 0
+  private upSince: number | undefined
+  private heardAt = 0
   private corked = false
 
   /** `onDown` is told of each lost connection and failed attempt; a link that does not `reconnect` stays down then. */
@@ -68,13 +76,17 @@ export class Link {
       autoResendUnfulfilledCommands: false,
       autoResubscribe: false,
       maxRetriesPerRequest: 0,
-      retryStrategy: reconnect ? () => backoff(this.failures++) : () => null
+      retryStrategy: reconnect ? () => this.nextDelay() : () => null
     })
     this.client.on("error", (error: NodeJS.ErrnoException) => {
       // Attempts at several addresses of a name fail together with a code alone.
       this.problem = error.message === "" ? error.code : error.message
     })
-    this.client.on("connect", () => readReplies(this.client))
+    this.client.on("connect", () =>
+      readReplies(this.client, () => {
+        this.heardAt = performance.now()
+      })
+    )
     this.client.on("ready", () => this.greet())
     this.client.on("close", () => this.down())
   }
@@ -124,6 +136,12 @@ export class Link {
     if (first) this.settle()
   }
 
+  private nextDelay(): number {
+    if (this.upSince !== undefined && performance.now() - this.upSince >= LASTING) this.failures = 0
+    this.upSince = undefined
+    return backoff(this.failures++)
+  }
+
   private destroy(error?: Error): void {
     const stream: IoRedis["stream"] | undefined = this.client.stream
     stream?.destroy(error)
@@ -134,8 +152,14 @@ export class Link {
     const limit = patience(command, this.settings.commandDeadline)
     let answered = false
     // A process that was paused finds its timers due before it reads what came meanwhile: that is read first.
-    const due = (after: number) => setImmediate(() => answered || this.late(after))
-    const timer = limit === undefined ? undefined : setTimeout(due, limit, limit)
+    const due = (silence: number) =>
+      setImmediate(() => {
+        if (answered) return
+        const left = this.heardAt + silence - performance.now()
+        if (left > 0) timer = setTimeout(due, left, silence)
+        else this.late(silence)
+      })
+    let timer = limit === undefined ? undefined : setTimeout(due, limit, limit)
     command.resolve = (reply) => {
       answered = true
       clearTimeout(timer)
@@ -199,7 +223,7 @@ export class Link {
       this.destroy()
       return
     }
-    this.failures = 0
+    this.upSince = performance.now()
     this.problem = undefined
     this.state = "up"
     this.settle()
@@ -224,5 +248,5 @@ const refusal = (step: string, error: ReplyError): string | undefined => {
   // A server without a password takes any, as redis-cli does.
   if (step === "AUTH") return NO_PASSWORD_SET.test(error.message) ? undefined : error.message
   if (step === "SELECT") return error.message
-  return error.message.startsWith("NOAUTH") ? error.message : undefined
+  return error.message.startsWith("NOAUTH") || HANGING_UP.test(error.message) ? error.message : undefined
 }

@@ -22,7 +22,7 @@ export interface IoRedisOptions {
   readonly cluster?: ReadonlyArray<Address> | undefined
   /** Sentinels and the name of the master they watch. */
   readonly sentinels?: { readonly nodes: ReadonlyArray<Address>; readonly name: string } | undefined
-  /** The longest wait for an answer, over the command's own BLOCK time where it has one; default 5 seconds. */
+  /** The longest silence while an answer is due, over the command's own BLOCK time where it has one; default 5 seconds. */
   readonly commandDeadline?: Duration.Input | undefined
   /** The longest wait for a connection; default 5 seconds. */
   readonly connectTimeout?: Duration.Input | undefined

@@ -38,6 +38,8 @@ export interface StreamState {
   lastSeenId: string | undefined
   /** Why the stream or its group could not be read when last tried. */
   problem: string | undefined
+  /** Since when Redis refuses to let it be read, in epoch milliseconds; undefined where it does not. */
+  refusedSince: number | undefined
   /** Undefined until the first look, and while the stream or its group cannot be read. */
   figures: StreamFigures | undefined
   /** Unread entries that trimming had eaten when last looked at. */
