@@ -58,7 +58,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
 
   programs: [...model, "programs/"],
   "programs/conformance": [...model, "programs/gatewayConfig/"],
-  "programs/delivery": [...model, "programs/redis/", "programs/health/", "programs/supervision/"],
+  "programs/delivery": [...model, "programs/redis/", "programs/supervision/"],
   "programs/gatewayConfig": [...model, "programs/supervision/"],
   "programs/health": [
     ...model,

@@ -1,5 +1,5 @@
 /** The collector: takes a consumer name, runs all loops under it, and begins anew when the name is lost. */
-import { Cause, Deferred, Duration, Effect, Exit, Fiber, FiberSet, Schema, type Scope, Semaphore } from "effect"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, FiberSet, Option, Schema, type Scope, Semaphore } from "effect"
 import type { CollectorOptions } from "../domain/options/options.ts"
 import { EventStreams } from "../services/EventStreams.ts"
 import type { EventStreamsError } from "../services/EventStreamsError.ts"
@@ -17,6 +17,7 @@ import * as KeepAlive from "./delivery/keepAlive.ts"
 import * as Lease from "./delivery/lease.ts"
 import * as Monitor from "./delivery/monitor.ts"
 import { checkRedisAtStart, missingPermissions } from "./delivery/redisStartupChecks.ts"
+import { ApiRecord } from "./delivery/state/apiRecord.ts"
 import type { CollectorRun, StreamState } from "./delivery/state/collectorRun.ts"
 import { type ConsumedStream, consumedStreamsOf } from "./delivery/state/consumedStream.ts"
 import { DeliveryGate } from "./delivery/state/deliveryGate.ts"
@@ -26,14 +27,13 @@ import { saysIdleStop, stopRun } from "./delivery/stop.ts"
 import { claimStreams, foreignGroup, type StreamTaken } from "./delivery/streamOwner.ts"
 import { configChecks, configOff } from "./gatewayConfig/configStatus.ts"
 import * as ConfigSync from "./gatewayConfig/configSync.ts"
-import { ApiRecord } from "./health/apiRecord.ts"
 import * as Health from "./health/health.ts"
 import { CollectorInspection } from "./inspection.ts"
 import { RedisAvailability } from "./redis/redisAvailability.ts"
 import { noteFailure, retryUntilDoneOrRefused } from "./redis/retryRedis.ts"
 import { Heartbeats } from "./supervision/heartbeats.ts"
 import { step } from "./supervision/loop.ts"
-import { makeSupervisor, type Supervisor, type TooManyDefects } from "./supervision/supervise.ts"
+import { makeSupervisor, problemOf, type Supervisor, type TooManyDefects } from "./supervision/supervise.ts"
 
 /** Redis refuses the credentials: waiting will not help. */
 export class RedisRefused extends Schema.TaggedError<RedisRefused>()("RedisRefused", { problem: Schema.String }) {
@@ -44,8 +44,15 @@ export class RedisRefused extends Schema.TaggedError<RedisRefused>()("RedisRefus
 
 const refused = (error: EventStreamsError): RedisRefused => new RedisRefused({ problem: error.message })
 
+/** What watches over the collector's loops has itself come to an end: a logger that throws, say. */
+export class CollectorDied extends Schema.TaggedError<CollectorDied>()("CollectorDied", { problem: Schema.String }) {
+  override get message(): string {
+    return `The collector ended by an internal error: ${this.problem}`
+  }
+}
+
 /** What ends a running collector by itself. */
-export type CollectorError = RedisRefused | StreamTaken | TooManyDefects
+export type CollectorError = RedisRefused | StreamTaken | TooManyDefects | CollectorDied
 
 /** A running collector. */
 export interface Collector {
@@ -57,8 +64,8 @@ export interface Collector {
   readonly stop: Effect.Effect<void>
   /** The loops that run: after a stop began, those that hold it up. */
   readonly unfinished: () => ReadonlyArray<string>
-  /** Fails when the collector cannot go on; never succeeds. */
-  readonly join: Effect.Effect<never, CollectorError>
+  /** Waits for the end: succeeds after a stop, fails when the collector cannot go on. */
+  readonly join: Effect.Effect<void, CollectorError>
 }
 
 type Services = EventStreams | JobsApi | Signer
@@ -161,13 +168,17 @@ const openRun = (
       acknowledge: makeAcknowledge({ streams, consumer, availability, fork }),
       start: (entry, granted, work) => {
         fork(
-          Effect.onExit(work, (exit) => {
-            permits.release(granted)
-            if (Exit.isSuccess(exit) || !Cause.hasDies(exit.cause)) return Effect.void
-            // Nobody keeps it alive any more, so that it comes back as idle and its hand-outs are counted.
-            owned.remove(entry)
-            return supervisor.defect("deliver", exit.cause)
-          })
+          work.pipe(
+            Effect.catchCause((cause) => {
+              // Nobody keeps it alive any more, so that it comes back as idle and its hand-outs are counted.
+              owned.remove(entry)
+              return supervisor.defect("deliver", cause)
+            }),
+            Effect.onExit(() => {
+              permits.release(granted)
+              return Effect.void
+            })
+          )
         )
       }
     }
@@ -232,7 +243,11 @@ const runUntilNameLost = (
     )
   }).pipe(Effect.scoped)
 
+/** What goes before the loops, and takes a name for them: it starts anew as they do. */
+const runName = "run"
+
 const loopNames = (consumedStreams: ReadonlyArray<ConsumedStream>): ReadonlyArray<string> => [
+  runName,
   ...consumedStreams.map(Consume.loopName),
   DueDispatcher.loopName,
   ClaimIdle.loopName,
@@ -285,6 +300,8 @@ export const makeCollector = <R>(
     /** How many were opened so far. */
     let runs = 0
     let stopping = false
+    /** By what it ended, where that was no stop. */
+    let failure: CollectorError | undefined
     const inspect = yield* CollectorInspection
     inspect(() => current)
     const { health, loop: healthLoop } = Health.makeHealth({
@@ -300,7 +317,8 @@ export const makeCollector = <R>(
       apiRecord,
       heartbeats,
       run: () => current,
-      stopping: () => stopping
+      stopping: () => stopping,
+      ended: () => failure?.message
     })
     yield* Metrics.initialize([...new Set(consumedStreams.map(({ label }) => label))], loopNames(consumedStreams))
 
@@ -317,25 +335,48 @@ export const makeCollector = <R>(
         yield* Effect.logWarning("lease.lost").pipe(Effect.annotateLogs({ consumer: lost.name }))
       }
     })
-    const ended = yield* Deferred.make<never, CollectorError>()
+    const ended = yield* Deferred.make<void, CollectorError>()
+    const noteEnd = (cause: Cause.Cause<CollectorError>): Effect.Effect<void> => {
+      const error = Option.getOrElse(
+        Cause.findErrorOption(cause),
+        () => new CollectorDied({ problem: problemOf(cause) })
+      )
+      failure = error
+      // Told first: what died may be what the log is written by.
+      return Deferred.fail(ended, error).pipe(
+        Effect.andThen(
+          Cause.hasFails(cause) ? Effect.logError("collector.ended") : Effect.logError("collector.ended", cause)
+        ),
+        Effect.annotateLogs({ problem: error.message })
+      )
+    }
     const looking = supervisor.watch(Health.loopName, healthLoop)
-    const running = yield* Effect.raceAllFirst([run, looking, configLoop, supervisor.exhausted]).pipe(
-      Effect.catch((error) => Deferred.fail(ended, error)),
-      Effect.forkScoped
-    )
-    const stop = Effect.suspend(() => {
-      const idle = !stopping && current === undefined && running.pollUnsafe() === undefined
+    const running = Effect.raceAllFirst([
+      supervisor.watch(runName, run),
+      looking,
+      configLoop,
+      supervisor.exhausted
+    ]).pipe(Effect.onExit((exit) => (stopping || Exit.isSuccess(exit) ? Effect.void : noteEnd(exit.cause))))
+    const stopOf = Effect.fnUntraced(function* (fiber: Fiber.Fiber<never, CollectorError>) {
+      const idle = !stopping && current === undefined && fiber.pollUnsafe() === undefined
       const before = runs
       stopping = true
+      yield* Fiber.interrupt(fiber)
       // One that was opened meanwhile says so itself.
-      const said = Effect.suspend(() => (idle && runs === before ? saysIdleStop : Effect.void))
-      return Effect.andThen(Fiber.interrupt(running), said)
+      if (idle && runs === before) yield* saysIdleStop
+      const exit = yield* Fiber.await(fiber)
+      // An end by itself was told as it came.
+      if (failure === undefined && Exit.isFailure(exit) && Cause.hasDies(exit.cause)) {
+        yield* Effect.logError("stop.died", exit.cause)
+      }
+      yield* Deferred.succeed(ended, undefined)
     })
-    yield* Effect.addFinalizer(() => stop)
+    // In one step: a scope that closes just then stops what was started.
+    const fiber = yield* Effect.acquireRelease(Effect.forkDetach(running), stopOf)
     return {
       health,
       stopping: () => stopping,
-      stop,
+      stop: stopOf(fiber),
       unfinished: supervisor.running,
       join: Deferred.await(ended)
     }

@@ -8,7 +8,7 @@ const durationMs = 120_000
 const found = [
   ["acknowledge-first", 1, "acknowledged-undone"],
   ["no-keep-alive", 4, "stolen"],
-  ["no-reread", 3, "forgotten"],
+  ["no-reread", 1, "forgotten"],
   ["no-take-over", 1, "lost"],
   ["take-over-at-once", 4, "stolen"],
   ["steals-back", 162, "stolen"],
@@ -24,7 +24,7 @@ const found = [
   ["dlq-not-acknowledged", 1, "undrained"],
   ["group-at-end", 90, "lost"],
   ["trims-pending", 3, "lost"],
-  ["no-release", 55, "not-released"],
+  ["no-release", 111, "not-released"],
   ["poison-uncounted", 62, "poison"],
   ["one-signature", 1, "signature"],
   ["key-per-attempt", 1, "idempotency-key"],

@@ -25,6 +25,8 @@ export type CheckName = keyof Checks
 /** What `/health` answers; `down` is a 503. */
 export interface HealthReport {
   readonly status: "ok" | "degraded" | "down"
+  /** By what the collector ended, where it did not go on: the checks then stand as they were. */
+  readonly problem?: string | undefined
   readonly checks: Checks
 }
 
@@ -34,17 +36,22 @@ export interface Readiness {
   readonly reasons: ReadonlyArray<string>
 }
 
-/** Whether all loops show signs of life; `silent` are those that do not, with the seconds since their last one. */
+/**
+ * Whether all loops show signs of life; `silent` are those that do not, with the seconds since their last one. A collector
+ * that has ended by itself is not live: `problem` says by what.
+ */
 export interface Liveness {
   readonly live: boolean
   readonly silent: ReadonlyArray<{ readonly loop: string; readonly seconds: number }>
+  readonly problem?: string | undefined
 }
 
 /** Without these nothing is delivered. */
 const vital: ReadonlySet<string> = new Set<CheckName>(["redis", "signing_key", "consumer_groups"])
 
-/** `down` where a vital check is down, `degraded` where anything else is wrong. */
-export const healthOf = (checks: Checks): HealthReport => {
+/** `down` where the collector has ended or a vital check is down, `degraded` where anything else is wrong. */
+export const healthOf = (checks: Checks, ended?: string): HealthReport => {
+  if (ended !== undefined) return { status: "down", problem: ended, checks }
   const all = Object.entries(checks) as ReadonlyArray<[CheckName, Check]>
   const bad = all.filter(([, { status }]) => status === "down" || status === "degraded")
   const down = bad.some(([name, { status }]) => status === "down" && vital.has(name))

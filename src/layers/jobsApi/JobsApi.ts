@@ -1,4 +1,4 @@
-import { ByteSize, type Clock, Duration, Effect, Layer, Option } from "effect"
+import { ByteSize, Cause, type Clock, Duration, Effect, Layer, Option } from "effect"
 import { Hex } from "effect/encoding"
 import {
   Headers,
@@ -62,6 +62,16 @@ const unanswered = (error: HttpClientError.HttpClientError, nowMs: number): Fail
   return response.status >= 200 && response.status < 300
     ? failed("BAD_RESPONSE", said ?? describe(reason.cause ?? error), response.status, wait)
     : refused(response.status, undefined, wait)
+}
+
+/**
+ * What a client or a signer did not say in its errors: it died, or interrupted itself. The attempt failed like any other,
+ * so that its event goes its way; of a defect there is a line.
+ */
+const brokeOff = (cause: Cause.Cause<unknown>): Effect.Effect<Failed> => {
+  if (!Cause.hasDies(cause)) return Effect.succeed(failed("NETWORK", "the request was interrupted from within"))
+  const result = failed("NETWORK", `the request broke off: ${describe(Cause.squash(cause))}`)
+  return Effect.as(Effect.logError("request.died", cause), result)
 }
 
 const tooLarge = (maxBytes: number) => `the body is larger than ${maxBytes} bytes`
@@ -153,7 +163,7 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
               Effect.succeed(error._tag === "SignerError" ? unsigned(error.problem) : unanswered(error, now()))
             )
           )
-          return within(attempt, timedOut)
+          return Effect.catchCause(within(attempt, timedOut), brokeOff)
         })
 
       const configurations = (etag: string | undefined): Effect.Effect<ConfigurationsAnswer, JobsApiError> =>
@@ -181,7 +191,11 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
               SignerError: (error) => apiError(unsigned(error.problem))
             }),
             Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(MAX_CONFIGURATIONS_BYTES)),
-            Effect.timeoutOrElse({ duration: timeout, orElse: () => apiError(timedOut) })
+            Effect.timeoutOrElse({ duration: timeout, orElse: () => apiError(timedOut) }),
+            Effect.catchCauseIf(
+              (cause) => !Cause.hasFails(cause),
+              (cause) => Effect.flatMap(brokeOff(cause), apiError)
+            )
           )
         )
 

@@ -1,5 +1,5 @@
 /** Acknowledgements of one stream that come due together go to Redis as one command. */
-import { Cause, Effect, Exit } from "effect"
+import { Effect, Exit } from "effect"
 import type { Consumer, EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
@@ -57,16 +57,15 @@ export const makeAcknowledge = (context: {
       // In the same step as the look above: who comes between the two would wait for a flush that is over.
       batch.flushing = false
     }).pipe(
-      Effect.onExit((exit) =>
+      Effect.catchCause((cause) =>
         Effect.sync(() => {
-          if (Exit.isSuccess(exit)) return
           batch.flushing = false
           const [first, ...others] = sent
           sent = []
           waiting.unshift(...others)
           // A defect is one entry's, which is told of it; the others are tried again.
-          first?.done(exit)
-          if (Cause.hasDies(exit.cause)) start(batch)
+          first?.done(Exit.failCause(cause))
+          start(batch)
         })
       )
     )

@@ -1,11 +1,12 @@
 /** The consumer name's lease: two processes under one name would settle each other's entries. */
-import { Clock, Effect, Random, Schema } from "effect"
+import { Clock, Effect, Random, Schema, type Scope } from "effect"
 import type { Consumer, EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { ChangeSignal } from "../redis/changeSignal.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
 import { retryUntilDone, retryUntilDoneOrRefused } from "../redis/retryRedis.ts"
 import { repeatSteps, step } from "../supervision/loop.ts"
+import { problemOf } from "../supervision/supervise.ts"
 import type { LeaseState, RunIdentity, RunRedis } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
 
@@ -13,6 +14,10 @@ export const loopName = "lease"
 
 /** A lease lapses this long after its last renewal, in milliseconds. */
 export const leaseTtlMs = 5_000
+
+/** How long Redis may take over what a stop asks of it, so that a Redis that is away does not hold up the end. */
+export const stopPatience = "3 seconds"
+
 const renewEveryMs = 2_000
 const retryEveryMs = 250
 
@@ -32,8 +37,21 @@ const newToken: Effect.Effect<string> = Effect.map(Effect.all([Random.next, Rand
   parts.map((part) => part.toString(36).slice(2)).join("")
 )
 
+/** Gives a name up, so that the next to want it need not wait until the lease lapses. */
+const giveUp = Effect.fnUntraced(
+  function* (streams: EventStreams["Service"], key: string, consumer: Consumer, token: string) {
+    yield* Effect.timeout(streams.releaseLease(key, consumer, token), stopPatience)
+  },
+  (releasing, _streams, _key, { name }) =>
+    Effect.catchCause(releasing, (cause) =>
+      Effect.logWarning("lease.not_released").pipe(
+        Effect.annotateLogs({ consumer: name, problem: problemOf(cause), lapses_in_ms: leaseTtlMs })
+      )
+    )
+)
+
 /**
- * Takes a name: the wanted one, for which it waits as long as a lease lasts (its last holder may have crashed), else
+ * Takes a name for as long as the scope lasts: the wanted one, for which it waits as long as a lease lasts (its last holder may have crashed), else
  * `<name>-2`, `<name>-3`, … Fails only where Redis refuses this user.
  */
 export const acquire = (
@@ -41,21 +59,25 @@ export const acquire = (
   availability: RedisAvailability,
   key: string,
   wanted: Consumer
-): Effect.Effect<Held, EventStreamsError> =>
+): Effect.Effect<Held, EventStreamsError, Scope.Scope> =>
   Effect.gen(function* () {
     const token = yield* newToken
+    /** Whom Redis may have given the name that was asked for last, whether or not its answer was heard. */
+    let mayHold: Consumer | undefined
+    yield* Effect.addFinalizer(() => (mayHold === undefined ? Effect.void : giveUp(streams, key, mayHold, token)))
     const tryName = (name: string): Effect.Effect<Held | undefined, EventStreamsError> =>
       Effect.gen(function* () {
         const consumer = { group: wanted.group, name }
         const asked = yield* Clock.currentTimeMillis
+        mayHold = consumer
         const got = yield* retryUntilDoneOrRefused(
           availability,
           loopName,
           streams.renewLease(key, consumer, token, leaseTtlMs)
         )
-        return got
-          ? { consumer, lease: { token, changed: new ChangeSignal(), validUntil: asked + leaseTtlMs } }
-          : undefined
+        if (got) return { consumer, lease: { token, changed: new ChangeSignal(), validUntil: asked + leaseTtlMs } }
+        mayHold = undefined
+        return undefined
       })
     const deadline = (yield* Clock.currentTimeMillis) + leaseTtlMs + retryEveryMs
     for (;;) {

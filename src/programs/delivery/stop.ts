@@ -1,16 +1,14 @@
 /** A clean stop: finish what is in flight, then give up the rest so that another replica can take it at once. */
-import { Duration, Effect, FiberSet } from "effect"
+import { Cause, Duration, Effect, FiberSet } from "effect"
 import type { PendingEntry } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
-import { leaseStream, leaseTtlMs } from "./lease.ts"
+import { problemOf } from "../supervision/supervise.ts"
+import { leaseStream, leaseTtlMs, stopPatience } from "./lease.ts"
 import type { CollectorRun, RunIdentity, RunRedis } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
 import type { OwnedEntry } from "./state/ownedEntry.ts"
 
 const page = 256
-
-/** How long Redis may take over the release, so that a Redis that is away does not hold up the end. */
-const patience = "3 seconds"
 
 /** A clean stop does not count: what this process was given, and did not end, was not handed out. */
 const restored = (entry: OwnedEntry | undefined, deliveries: number): number => {
@@ -78,14 +76,15 @@ export const stopRun = Effect.fnUntraced(function* (
     ),
     Effect.map((counts) => ({ released: counts.reduce((total, count) => total + count, 0) })),
     Effect.timeoutOrElse({
-      duration: patience,
-      orElse: () => Effect.succeed({ not_released: `Redis did not answer within ${patience}` })
+      duration: stopPatience,
+      orElse: () => Effect.succeed({ not_released: `Redis did not answer within ${stopPatience}` })
     }),
-    Effect.catch(({ message }) => Effect.succeed({ not_released: message }))
-  )
-  yield* run.streams.releaseLease(leaseStream(run.consumedStreams), run.consumer, run.lease.token).pipe(
-    Effect.timeoutOption(patience),
-    Effect.catch(() => Effect.succeedNone)
+    // Whatever it is, a defect too: the stop goes on, and says so.
+    Effect.catchCause((cause) =>
+      Effect.as(Cause.hasFails(cause) ? Effect.void : Effect.logError("stop.died", cause), {
+        not_released: problemOf(cause)
+      })
+    )
   )
   yield* saysStopped(released)
 })

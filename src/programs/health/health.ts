@@ -16,6 +16,7 @@ import type { EventStreams } from "../../services/EventStreams.ts"
 import type { JobsApi } from "../../services/JobsApi.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import type { Signer } from "../../services/Signer.ts"
+import type { ApiRecord } from "../delivery/state/apiRecord.ts"
 import type { CollectorRun, StreamState } from "../delivery/state/collectorRun.ts"
 import type { ConsumedStream } from "../delivery/state/consumedStream.ts"
 import type { DeliveryGate } from "../delivery/state/deliveryGate.ts"
@@ -25,7 +26,6 @@ import type { RedisAvailability } from "../redis/redisAvailability.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import type { Heartbeats } from "../supervision/heartbeats.ts"
 import { repeatSteps, waiting } from "../supervision/loop.ts"
-import type { ApiRecord } from "./apiRecord.ts"
 import { keyProblem } from "./keyCheck.ts"
 
 export const loopName = "health"
@@ -45,6 +45,8 @@ export interface HealthSources {
   readonly heartbeats: Heartbeats
   readonly run: () => CollectorRun | undefined
   readonly stopping: () => boolean
+  /** By what the collector ended, where that was no stop. */
+  readonly ended: () => string | undefined
 }
 
 /** How a collector is, asked at any time; nothing here waits for anybody. */
@@ -193,11 +195,12 @@ export const makeHealth = (
     }
   })
 
-  const report = Effect.map(checksNow, healthOf)
+  const report = Effect.map(checksNow, (checks) => healthOf(checks, sources.ended()))
 
   const ready: Effect.Effect<Readiness> = Effect.map(Clock.currentTimeMillis, (now) => {
     const groups = consumerGroups(sources)
     const reasons = [
+      ...[sources.ended() ?? []].flat(),
       ...(sources.stopping() ? ["stopping"] : []),
       ...(availability.up ? [] : [`Redis: ${redisCheck(now).problem}`]),
       ...(availability.up && groups.status === "down" ? [`consumer groups: ${groups.problem}`] : []),
@@ -206,10 +209,11 @@ export const makeHealth = (
     return { ready: reasons.length === 0, reasons }
   })
 
-  const live = Effect.map(
-    Clock.currentTimeMillis,
-    (now): Liveness => (sources.stopping() ? { live: true, silent: [] } : heartbeats.liveness(now))
-  )
+  const live = Effect.map(Clock.currentTimeMillis, (now): Liveness => {
+    const problem = sources.ended()
+    if (problem !== undefined) return { live: false, silent: [], problem }
+    return sources.stopping() ? { live: true, silent: [] } : heartbeats.liveness(now)
+  })
 
   /** One line for each change; that all is still to come at the start is none. */
   const announce = Effect.fnUntraced(function* (was: HealthReport["status"] | "starting", since: number) {

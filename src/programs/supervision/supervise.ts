@@ -1,4 +1,4 @@
-/** Supervised loops: one that dies of a defect is seen, counted and started again; too many defects end the run. */
+/** Supervised loops: one that dies of a defect, or interrupts itself, is seen, counted and started again; too many defects end the run. */
 import { Cause, Clock, Deferred, Effect, Metric, Schema } from "effect"
 import * as Metrics from "../../services/Metrics.ts"
 import { restarts } from "../redis/schedules.ts"
@@ -15,13 +15,26 @@ export class TooManyDefects extends Schema.TaggedError<TooManyDefects>()("TooMan
   }
 }
 
+/** A defect's own words; of an effect that interrupted itself there are none. */
+export const problemOf = (cause: Cause.Cause<unknown>): string => {
+  if (Cause.hasInterruptsOnly(cause)) return "it interrupted itself"
+  const error = Cause.squash(cause)
+  return error instanceof Error ? error.message : String(error)
+}
+
+/**
+ * Whether it is none of the failures that an effect is known to have: a defect, or an interruption that came from within.
+ * Of one that came from outside no handler hears.
+ */
+const isDeath = (cause: Cause.Cause<unknown>): boolean => Cause.hasDies(cause) || !Cause.hasFails(cause)
+
 const mostDefects = 5
 const withinMs = 60_000
 
 /** Where the defects of all loops of a process are counted. */
 export interface Supervisor {
   /** Runs a loop for ever, its signs of life noted; restarts it with backoff when it dies. Typed failures pass through. */
-  readonly watch: <E>(name: string, loop: Effect.Effect<never, E>) => Effect.Effect<never, E>
+  readonly watch: <E, R>(name: string, loop: Effect.Effect<never, E, R>) => Effect.Effect<never, E, R>
   /** Notes a defect that ended no loop. */
   readonly defect: (name: string, cause: Cause.Cause<unknown>) => Effect.Effect<void>
   /** Fails once there were too many defects. */
@@ -40,20 +53,18 @@ export const makeSupervisor = Effect.fnUntraced(function* (heartbeats: Heartbeat
     recent = [...recent.filter((at) => at > now - withinMs), now]
     yield* Effect.logError("loop.died", cause).pipe(Effect.annotateLogs({ loop: name }))
     if (recent.length >= mostDefects) {
-      const error = Cause.squash(cause)
-      const problem = error instanceof Error ? error.message : String(error)
-      yield* Deferred.fail(exhausted, new TooManyDefects({ loop: name, problem }))
+      yield* Deferred.fail(exhausted, new TooManyDefects({ loop: name, problem: problemOf(cause) }))
     }
   })
 
-  const watch = <E>(name: string, loop: Effect.Effect<never, E>): Effect.Effect<never, E> => {
+  const watch = <E, R>(name: string, loop: Effect.Effect<never, E, R>): Effect.Effect<never, E, R> => {
     const restarted = Effect.sandbox(loop).pipe(
       Effect.tapError((cause) =>
-        Cause.hasDies(cause)
+        isDeath(cause)
           ? Effect.andThen(Metric.update(Metrics.fiberRestarts(name), 1), defect(name, cause))
           : Effect.void
       ),
-      Effect.retry({ schedule: restarts, while: Cause.hasDies }),
+      Effect.retry({ schedule: restarts, while: isDeath }),
       Effect.catch(Effect.failCause),
       Effect.provideService(CurrentPulse, heartbeats.pulse(name))
     )

@@ -1,7 +1,7 @@
 import { Clock, Effect } from "effect"
-import type { AttemptResult } from "../../domain/delivery/attempt.ts"
-import { isRejected } from "../../domain/delivery/decide.ts"
-import type { JobsApi } from "../../services/JobsApi.ts"
+import type { AttemptResult } from "../../../domain/delivery/attempt.ts"
+import { isRejected } from "../../../domain/delivery/decide.ts"
+import type { JobsApi } from "../../../services/JobsApi.ts"
 
 interface Window {
   since: number
