@@ -1,0 +1,3 @@
+module example.com/job-collector-verifier
+
+go 1.19
