@@ -110,12 +110,12 @@ const redisFindings = Effect.gen(function* () {
 const apiFindings = Effect.gen(function* () {
   const layer = yield* signerLayer
   const { settings } = yield* settingsOf(
-    Environment.all({ api: Environment.api, configSync: Environment.configSync, proxy: Environment.proxy })
+    Environment.all({ api: Environment.api, configSync: Environment.configSync, apiClient: Environment.apiClient })
   )
   if (layer === undefined || settings === undefined) return []
   const { apiBaseUrl: baseUrl, apiTimeout: timeout, serviceId } = settings.api
   const api = JobsApiLayer.layer({ baseUrl, serviceId, timeout }).pipe(
-    Layer.provide(Layer.mergeAll(layer, LeanHttpClient.layer({ proxyUrl: settings.proxy })))
+    Layer.provide(Layer.mergeAll(layer, LeanHttpClient.layer(settings.apiClient)))
   )
   return yield* Effect.flatMap(JobsApi, (service) =>
     Doctor.checkApi(service, baseUrl, settings.configSync.enabled)

@@ -24,7 +24,7 @@ const settingsOf = Effect.flatMap(hostName, (host) =>
     Environment.all({
       redis: Environment.redis,
       collector: Environment.collector(host),
-      proxy: Environment.proxy,
+      apiClient: Environment.apiClient,
       gateway: Environment.gateway,
       signing: Environment.signing,
       http: Environment.http,
@@ -39,12 +39,12 @@ type Settings = Effect.Success<typeof settingsOf>["settings"]
 
 const redisLayer = ({ redis }: Settings) => (redis._tag === "Memory" ? MemoryRedis.layer : IoRedis.layer(redis.options))
 
-const clientOptions = ({ collector, proxy }: Settings): LeanHttpClient.Options => ({
+const clientOptions = ({ apiClient, collector }: Settings): LeanHttpClient.Options => ({
   /** Requests to the API at a time: deliveries, configuration sync and a health probe. */
   connections: collector.deliveryConcurrency + 2,
   /** `API_TIMEOUT` counts from here on; it is to end a request, not this. */
   connectTimeout: Duration.sum(collector.apiTimeout, Duration.seconds(1)),
-  proxyUrl: proxy
+  ...apiClient
 })
 
 /** Whether the two keys belong together is known only to the signer. */

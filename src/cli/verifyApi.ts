@@ -50,9 +50,15 @@ export const verifyApi = Command.make(
   },
   Effect.fn("verify-api")(function* ({ json: asJson, model, url, user: userId }) {
     const { settings } = yield* Environment.load(
-      Environment.all({ requests: Environment.requests, signing: Environment.signing })
+      Environment.all({
+        apiClient: Environment.apiClient,
+        requests: Environment.requests,
+        signing: Environment.signing
+      })
     )
     const { apiTimeout, serviceId } = settings.requests
+    const { proxyUrl, ...client } = settings.apiClient
+    if (proxyUrl !== undefined) yield* printAside("warning: API_PROXY_URL is not used: this command connects directly")
     const ownKey = NativeSigner.layer(settings.signing.privateKey, { publicKey: settings.signing.publicKey })
     const strangersKey = NativeSigner.layer(Redacted.make(yield* randomHex(32)))
     const prefix = `verify-api-${secondsOf(yield* Clock.currentTimeMillis)}-${yield* randomHex(3)}-`
@@ -72,7 +78,7 @@ export const verifyApi = Command.make(
         },
         (finding) => (asJson ? Effect.void : printLine(lineOf(finding)))
       )
-    }).pipe(Effect.provide(Layer.merge(ownKey, NodeApiWire.layer({ baseUrl: url, timeout: apiTimeout }))))
+    }).pipe(Effect.provide(Layer.merge(ownKey, NodeApiWire.layer({ ...client, baseUrl: url, timeout: apiTimeout }))))
 
     const broken = findings.filter(({ ok }) => !ok).length
     if (asJson) yield* printJson({ ok: broken === 0, url, rules: findings, created }, 2)

@@ -29,6 +29,10 @@ export interface Options {
   readonly connectTimeout?: Duration.Input | undefined
   /** Certificates (PEM) of authorities to trust instead of the system's. */
   readonly tlsCa?: string | undefined
+  /** What the client shows a server that asks: a certificate with its chain, and its private key (PEM). No proxy is shown it. */
+  readonly tlsClient?: { readonly certificate: string; readonly key: Redacted.Redacted<string> } | undefined
+  /** Headers of every request, their names in lower case, that do not have it themselves. */
+  readonly headers?: Redacted.Redacted<Readonly<Record<string, string>>> | undefined
   /**
    * An HTTP or HTTPS proxy through which all requests go, in a tunnel (CONNECT) each connection; user and password may stand in the
    * URL. The environment's proxy variables are not read. What goes wrong at the proxy fails with a message that says so.
@@ -266,8 +270,9 @@ const isTraced = (fiber: Fiber.Fiber<unknown, unknown>, request: HttpClientReque
   !fiber.getRef(Tracer.DisablePropagation) &&
   !fiber.getRef(HttpClient.TracerDisabledWhen)(request)
 
-const make = ({ fresh, kept }: Agents, maxBodyBytes: number): HttpClient.HttpClient => {
+const make = ({ fresh, kept }: Agents, { headers, maxBodyBytes }: Options): HttpClient.HttpClient => {
   const targets = makeTargets()
+  const added = headers === undefined ? undefined : Redacted.value(headers)
 
   const dispatch = (
     request: HttpClientRequest.HttpClientRequest,
@@ -281,7 +286,7 @@ const make = ({ fresh, kept }: Agents, maxBodyBytes: number): HttpClient.HttpCli
         origin: target.origin,
         path: target.path,
         method: request.method,
-        headers: payload.headers,
+        headers: added === undefined ? payload.headers : { ...added, ...payload.headers },
         body: payload.body,
         // Time limits are the caller's, under the ambient Clock.
         headersTimeout: 0,
@@ -293,7 +298,7 @@ const make = ({ fresh, kept }: Agents, maxBodyBytes: number): HttpClient.HttpCli
       const exchange = new Exchange(
         request,
         target.href,
-        limit === undefined ? maxBodyBytes : Number(limit),
+        limit === undefined ? (maxBodyBytes ?? 1024 * 1024) : Number(limit),
         resume,
         repeatable ? (stale) => void fresh.dispatch(options, stale) : undefined
       )
@@ -350,14 +355,17 @@ interface Agents {
   readonly fresh: Dispatcher
 }
 
-const makeAgents = ({ connectTimeout, connections, proxyUrl, tlsCa }: Options): Agents => {
+const makeAgents = ({ connectTimeout, connections, proxyUrl, tlsCa, tlsClient }: Options): Agents => {
   const timeout = Duration.toMillis(connectTimeout ?? "10 seconds")
-  const tls = { timeout, ...(tlsCa === undefined ? undefined : { ca: tlsCa }) }
+  const proxyTls = { timeout, ...(tlsCa === undefined ? undefined : { ca: tlsCa }) }
+  const shown =
+    tlsClient === undefined ? undefined : { cert: tlsClient.certificate, key: Redacted.value(tlsClient.key) }
+  const tls = { ...proxyTls, ...shown }
   const agent = (pipelining: 0 | 1): Dispatcher => {
     const common = { connections: connections ?? 128, pipelining, allowH2: false, factory: pool }
     if (proxyUrl === undefined) return new Agent({ ...common, connect: tls })
     const uri = Redacted.value(proxyUrl).href
-    return new ProxyAgent({ ...common, uri, proxyTunnel: true, requestTls: tls, proxyTls: tls, clientFactory: toProxy })
+    return new ProxyAgent({ ...common, uri, proxyTunnel: true, requestTls: tls, proxyTls, clientFactory: toProxy })
   }
   return { kept: agent(1), fresh: agent(0) }
 }
@@ -390,6 +398,6 @@ export const layer = (options: Options = {}): Layer.Layer<HttpClient.HttpClient>
         Effect.sync(() => makeAgents(options)),
         ({ fresh, kept }) => Effect.promise(() => Promise.all([kept.destroy(), fresh.destroy()]))
       ),
-      (agents) => make(agents, options.maxBodyBytes ?? 1024 * 1024)
+      (agents) => make(agents, options)
     )
   )

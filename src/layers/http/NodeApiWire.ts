@@ -1,10 +1,11 @@
 /** The wire to an API under test, on `node:http`: it tells which connection an answer came over. */
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http"
 import { Agent as HttpsAgent, request as requestHttps } from "node:https"
-import { Duration, Effect, Layer } from "effect"
+import { Duration, Effect, Layer, Redacted } from "effect"
 import { ApiWire, type WireAnswer, WireError, type WireRequest } from "../../services/ApiWire.ts"
+import type { Options as ClientOptions } from "./LeanHttpClient.ts"
 
-export interface Options {
+export interface Options extends Pick<ClientOptions, "headers" | "tlsCa" | "tlsClient"> {
   readonly baseUrl: string
   /** One request, connect to last byte; a slow one's pauses are added. */
   readonly timeout: Duration.Duration
@@ -34,13 +35,22 @@ const headersOf = (response: IncomingMessage): WireAnswer["headers"] =>
     Object.entries(response.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : value])
   )
 
-export const layer = ({ baseUrl, timeout }: Options): Layer.Layer<ApiWire> =>
+const tlsOf = ({ tlsCa, tlsClient }: Options) => ({
+  ...(tlsCa === undefined ? undefined : { ca: tlsCa }),
+  ...(tlsClient === undefined ? undefined : { cert: tlsClient.certificate, key: Redacted.value(tlsClient.key) })
+})
+
+export const layer = (options: Options): Layer.Layer<ApiWire> =>
   Layer.effect(
     ApiWire,
     Effect.gen(function* () {
+      const { baseUrl, timeout } = options
+      const added = options.headers === undefined ? {} : Redacted.value(options.headers)
       const secure = baseUrl.startsWith("https:")
       const agent = yield* Effect.acquireRelease(
-        Effect.sync(() => (secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true }))),
+        Effect.sync(() =>
+          secure ? new HttpsAgent({ keepAlive: true, ...tlsOf(options) }) : new HttpAgent({ keepAlive: true })
+        ),
         (used) => Effect.sync(() => used.destroy())
       )
       const open = secure ? requestHttps : requestHttp
@@ -50,7 +60,7 @@ export const layer = ({ baseUrl, timeout }: Options): Layer.Layer<ApiWire> =>
           (resume) => {
             const { body, headers, method, path } = outgoing
             const length = method === "POST" ? { "content-length": `${body.length}` } : {}
-            const request = open(`${baseUrl}${path}`, { agent, method, headers: { ...headers, ...length } })
+            const request = open(`${baseUrl}${path}`, { agent, method, headers: { ...added, ...headers, ...length } })
             const fail = (error: Error) => resume(Effect.fail({ error, reused: request.reusedSocket }))
             request.on("error", fail)
             request.on("response", (response) => {

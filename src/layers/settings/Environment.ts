@@ -10,6 +10,7 @@
  *
  * Variables come from the ambient `ConfigProvider`, files (`*_FILE`) from `FileSystem`; an empty variable counts as unset.
  */
+export { apiClient, proxy } from "./apiClient.ts"
 export {
   api,
   collector,
@@ -17,7 +18,6 @@ export {
   delivery,
   eventTimes,
   lifecycle,
-  proxy,
   requests,
   signing,
   streams

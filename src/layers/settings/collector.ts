@@ -71,35 +71,6 @@ export const api = map(
   ({ requests, url, ...rest }) => ({ apiBaseUrl: url.href.replace(/\/+$/, ""), ...requests, ...rest })
 )
 
-/** It may carry a password, so it is not shown. */
-const proxyUrl: Parse<Redacted.Redacted<URL>> = (text) => {
-  const url = URL.parse(text)
-  return url === null || !/^https?:$/.test(url.protocol) || url.pathname !== "/" || /[?#]|%(?![\da-f]{2})/i.test(text)
-    ? Result.fail(
-        "must be the http:// or https:// URL of a proxy, without a path, any % in its password written as %25"
-      )
-    : Result.succeed(Redacted.make(url))
-}
-
-const proxyVariables = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
-
-/** `API_PROXY_URL`: what the requests to the API go through. */
-export const proxy = map(
-  warn(
-    all({
-      url: optional("API_PROXY_URL", proxyUrl),
-      ignored: map(all(Object.fromEntries(proxyVariables.map((variable) => [variable, isSet(variable)]))), (set) =>
-        proxyVariables.filter((variable) => set[variable])
-      )
-    }),
-    ({ ignored, url }) =>
-      url === undefined && ignored.length > 0
-        ? [{ variable: ignored.join(", "), problem: "is not read: API_PROXY_URL names the proxy to the jobs API" }]
-        : []
-  ),
-  ({ url }) => url
-)
-
 const privateKeyIn = (text: Redacted.Redacted<string>) =>
   Result.mapBoth(parsePrivateKey(text), {
     onFailure: (problem) => `must be ${PRIVATE_KEY_FORMS}: it ${problem}`,

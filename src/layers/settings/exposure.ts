@@ -68,6 +68,8 @@ export const exposure: Setting<void, FileSystem.FileSystem> = Effect.map(
   Effect.all([
     secretFile("ED25519_PRIVATE_KEY_FILE"),
     secretFile("REDIS_PASSWORD_FILE"),
+    secretFile("API_TLS_KEY_FILE"),
+    secretFile("API_HEADERS_FILE"),
     folder,
     plainPassword,
     uncheckedTls

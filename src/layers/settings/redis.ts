@@ -1,6 +1,6 @@
-import { X509Certificate } from "node:crypto"
 import { Redacted, Result } from "effect"
 import type { IoRedisOptions } from "../redis/ioredis/IoRedis.ts"
+import { certificatesOf } from "./certificates.ts"
 import { address, list, name } from "./parse.ts"
 import {
   all,
@@ -37,28 +37,6 @@ const redisUrl: Parse<Redacted.Redacted<string>> = (text) => {
 const passwordOf = (content: Redacted.Redacted<string>): Result.Result<Redacted.Redacted<string>, string> => {
   const password = Redacted.value(content).replace(/\r?\n$/, "")
   return password === "" ? Result.fail("must contain a password") : Result.succeed(Redacted.make(password))
-}
-
-const authoritiesOf = (content: Redacted.Redacted<string>): Result.Result<string, string> => {
-  const pem = Redacted.value(content)
-  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g)
-  if (certificates === null) return Result.fail("must contain certificates in PEM format")
-  const broken = certificates.findIndex((text) => !isCertificate(text))
-  return broken < 0
-    ? Result.succeed(pem)
-    : Result.fail(
-        `must contain certificates in PEM format: number ${broken + 1} of ${certificates.length} cannot be read`
-      )
-}
-
-// TLS itself passes over what it cannot read, and then trusts nobody.
-const isCertificate = (pem: string): boolean => {
-  try {
-    new X509Certificate(pem)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** Rules between the variables, whatever is in them. */
@@ -102,7 +80,7 @@ const variables = all({
   sentinels: optional("REDIS_SENTINELS", list(address)),
   sentinelName: optional("REDIS_SENTINEL_NAME", name),
   password: file("REDIS_PASSWORD_FILE", passwordOf),
-  tlsCa: file("REDIS_TLS_CA_FILE", authoritiesOf),
+  tlsCa: file("REDIS_TLS_CA_FILE", certificatesOf),
   rules
 })
 

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { creditsForAudio } from "../../domain/events/credits.ts"
 import { utf8 } from "../../domain/signing/bytes.ts"
 import type { WireAnswer } from "../../services/ApiWire.ts"
+import { keyId } from "../../services/Signer.ts"
 import type { Rule } from "./rule.ts"
 import { broken, shown } from "./subject.ts"
 
@@ -110,7 +111,7 @@ export const jobs: ReadonlyArray<Rule> = [
       const event = yield* api.event("optional-fields", { metadata, model: api.model })
       const headers = {
         traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        "x-key-id": "0123456789abcdef"
+        "x-key-id": keyId(api.signer)
       }
       yield* api.accepted(api.post(event, { headers }))
       return "metadata and model, traceparent and X-Key-Id are"
