@@ -87,12 +87,13 @@ export const encodeDlqEntry = (retry: Retry, event: FlatFields): FlatFields => [
 export const encodeAbandonedEntry = (
   abandoned: Abandoned,
   event: FlatFields,
-  truncated?: Truncated | undefined
+  truncated?: Truncated | undefined,
+  eventJson: string = JSON.stringify(fieldsToObject(event))
 ): FlatFields => [
   "abandoned",
   JSON.stringify(abandoned),
   "event",
-  JSON.stringify(fieldsToObject(event)),
+  eventJson,
   ...(truncated === undefined ? [] : ["truncated", JSON.stringify(truncated)])
 ]
 

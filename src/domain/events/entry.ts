@@ -48,8 +48,14 @@ export const onlyOnce = "must not occur twice"
 // Nearly every text is well-formed, and that is told without looking at its characters where all are ASCII.
 const notUtf8 = (text: string): boolean => !text.isWellFormed() && escapedByte.test(text)
 
+const encoder = new TextEncoder()
+
+/** From so many characters on a text is encoded sooner than it is counted. */
+const long = 1_024
+
 /** Bytes of a text in UTF-8, counting an escaped byte as the one it stands for. */
 const utf8Length = (text: string): number => {
+  if (text.length >= long && text.isWellFormed()) return encoder.encode(text).length
   let bytes = text.length
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)
@@ -66,8 +72,9 @@ const utf8Length = (text: string): number => {
 const isTooLarge = (fields: FlatFields): boolean => {
   let units = 0
   for (const text of fields) units += text.length
-  // At most three bytes per UTF-16 unit: only an entry that may be too large is counted byte by byte.
+  // One to three bytes per UTF-16 unit: only an entry that may be too large is counted byte by byte.
   if (units * 3 <= maxBytes) return false
+  if (units > maxBytes) return true
   let bytes = 0
   for (const text of fields) bytes += utf8Length(text)
   return bytes > maxBytes

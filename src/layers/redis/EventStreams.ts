@@ -14,9 +14,9 @@ import { Redis, type RedisError } from "../../services/Redis.ts"
 import * as Scripts from "../../services/Scripts.ts"
 import { classify } from "./classify.ts"
 
-const Entry = Schema.Tuple([Schema.String, Schema.NullOr(Schema.Array(Schema.String))])
-const Entries = Schema.Array(Entry)
-type ReadReply = ReadonlyArray<readonly [string, typeof Entries.Type]>
+/** An entry's id and fields; nil where it was deleted while it was pending. */
+type Entries = ReadonlyArray<readonly [string, FlatFields | null]>
+type ReadReply = ReadonlyArray<readonly [string, Entries]>
 const Ids = Schema.Array(Schema.String)
 const Pending = Schema.Array(Schema.Tuple([Schema.String, Schema.String, Schema.Finite, Schema.Finite]))
 
@@ -32,29 +32,23 @@ const readReply = <A>(schema: Schema.Codec<A, A>, command: string) => {
 
 const isPair = (value: unknown): value is readonly [unknown, unknown] => Array.isArray(value) && value.length === 2
 
-const isEntry = (value: unknown): boolean => {
-  if (!isPair(value) || typeof value[0] !== "string") return false
-  const fields = value[1]
-  return fields === null || (Array.isArray(fields) && fields.every((text) => typeof text === "string"))
-}
-
-const isReadReply = (reply: unknown): reply is ReadReply =>
-  Array.isArray(reply) &&
-  reply.every(
-    (read) =>
-      isPair(read) && typeof read[0] === "string" && Array.isArray(read[1]) && read[1].every((entry) => isEntry(entry))
-  )
-
 const isFlat = (reply: unknown): reply is ReadonlyArray<unknown> => Array.isArray(reply)
 const isFlats = (reply: unknown): reply is ReadonlyArray<ReadonlyArray<unknown>> => isFlat(reply) && reply.every(isFlat)
-const isIds = (reply: unknown): reply is ReadonlyArray<string> =>
-  isFlat(reply) && reply.every((id) => typeof id === "string")
+const isTexts = (reply: unknown): reply is ReadonlyArray<string> =>
+  isFlat(reply) && reply.every((text) => typeof text === "string")
+
+const isEntry = (value: unknown): boolean =>
+  isPair(value) && typeof value[0] === "string" && (value[1] === null || isTexts(value[1]))
+const isEntries = (reply: unknown): reply is Entries => isFlat(reply) && reply.every(isEntry)
+
+const isReadReply = (reply: unknown): reply is ReadReply =>
+  isFlat(reply) && reply.every((read) => isPair(read) && typeof read[0] === "string" && isEntries(read[1]))
 
 /** The cursor, the claimed ids and, since Redis 7, the ids of entries that are gone. */
 type ClaimReply = readonly [string, ReadonlyArray<string>, ReadonlyArray<string>?]
 
 const isClaimed = (reply: unknown): reply is ClaimReply =>
-  isFlat(reply) && typeof reply[0] === "string" && isIds(reply[1]) && (reply.length === 2 || isIds(reply[2]))
+  isFlat(reply) && typeof reply[0] === "string" && isTexts(reply[1]) && (reply.length === 2 || isTexts(reply[2]))
 
 /**
  * As {@link readReply}, for what every event comes by or an idle process asks for again and again: the reply is looked
@@ -69,7 +63,7 @@ const readRead = readIf(isReadReply, "XREADGROUP")
 const notOwned = Effect.succeed<Taken>({ _tag: "NotOwned" })
 const deletedMeanwhile = Effect.succeed<Taken>({ _tag: "Deleted" })
 const noEntries = Effect.succeed<ReadonlyArray<StreamEntry>>([])
-const readEntries = readReply(Entries, "XRANGE")
+const readEntries = readIf(isEntries, "XRANGE")
 const readPending = readReply(Pending, "XPENDING")
 const readClaimed = readIf(isClaimed, "XAUTOCLAIM")
 const readRenewed = readReply(Schema.Tuple([Ids, Ids]), "EVAL renew")
@@ -80,9 +74,9 @@ const readNumbers = readReply(Schema.Array(Schema.Finite), "EVAL permissions")
 const readInfo = readIf(isFlat, "XINFO")
 const readInfos = readIf(isFlats, "XINFO")
 const readId = readReply(Schema.NullOr(Schema.String), "EVAL replay")
-const readFields = readReply(Schema.Array(Schema.String), "EVAL take")
+const readFields = readIf(isTexts, "EVAL take")
 
-const presentEntries = (entries: typeof Entries.Type): ReadonlyArray<StreamEntry> =>
+const presentEntries = (entries: Entries): ReadonlyArray<StreamEntry> =>
   entries.map(([id, fields]) => ({ id, fields: fields ?? [] }))
 
 /** Redis answers nil where there is nothing new. */

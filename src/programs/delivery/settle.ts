@@ -1,9 +1,10 @@
 /** The only code that ends an entry: acknowledges it, moves it to the DLQ, or moves it to the abandoned stream. */
 import { Clock, Data, Effect, Metric } from "effect"
 import { clip, encodeAbandonedEntry, encodeDlqEntry, type Retry } from "../../domain/delivery/dlq.ts"
-import { type FlatFields, keptEvent } from "../../domain/events/entry.ts"
+import { type FlatFields, fieldsToObject, keptEvent } from "../../domain/events/entry.ts"
 import type { Source } from "../../domain/events/eventKind.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
+import { textsJson } from "../../domain/json/textsJson.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { Waiter } from "../redis/changeSignal.ts"
 import { readPages } from "../redis/readSize.ts"
@@ -163,6 +164,22 @@ export const retryLater = (
     )
   )
 
+/** So many characters of JSON are made in one turn of the event loop. */
+const turn = 262_144
+
+/** An event's JSON, made over several turns of the event loop where it is long; no two of them are made in the same. */
+const jsonInTurns = Effect.fnUntraced(function* ({ turns }: Pick<CollectorRun, "turns">, event: FlatFields) {
+  let json = ""
+  let turnEnd = turn
+  for (const piece of textsJson(fieldsToObject(event))) {
+    json += piece
+    if (json.length < turnEnd) continue
+    turnEnd = json.length + turn
+    yield* turns.withPermit(Effect.yieldNow)
+  }
+  return json
+})
+
 /** Moves an event to the abandoned stream and says so, once: false where another consumer has taken the entry over. */
 export const abandon = (
   run: CollectorRun,
@@ -179,7 +196,10 @@ export const abandon = (
   Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const message = clip(end.errorMessage)
+    // Not in the turn in which it was found to be bad: of a large event each takes its time.
+    yield* run.turns.withPermit(Effect.yieldNow)
     const { event, truncated } = keptEvent(eventAttempts.event, run.sha256)
+    const json = yield* jsonInTurns(run, event)
     const moved = yield* move(
       run,
       entry,
@@ -196,7 +216,8 @@ export const abandon = (
           error_message: message
         },
         event,
-        truncated
+        truncated,
+        json
       )
     )
     if (!moved) return false
