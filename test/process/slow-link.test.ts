@@ -34,11 +34,13 @@ describe("a Redis behind a link that brings a megabyte a second", () => {
     for (let i = 0; i < 2; i++) await add(`oversize-${i}`, 7_000_000)
     await add("last", 10)
     proxy.set({ bytesPerSecond: 1_000_000 })
-    const collector = scene.start({ CLAIM_IDLE: "2 seconds", API_TIMEOUT: "2 seconds", LOG_LEVEL: "debug" })
+    const collector = scene.start({ CLAIM_IDLE: "2 seconds", LOG_LEVEL: "debug" })
     await collector.collecting()
     const connected = proxy.accepted
     await waitUntil("all valid events are delivered", () => scene.api.charges.size === 17, 120_000)
     await scene.keepsPromises()
+    const failed = collector.logged("delivery.failed")
+    assert.strictEqual(failed.length, 0, failed.join("\n"))
     for (const attempts of scene.api.attempts.values()) assert.deepStrictEqual(attempts, [1])
     const given = (await scene.call("XRANGE", abandoned, "-", "+")) as Array<[string, Array<string>]>
     assert.strictEqual(given.length, 2)
