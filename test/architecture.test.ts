@@ -239,6 +239,24 @@ describe("the layout", () => {
     assert.deepStrictEqual(deadExports([...source, dead], [...trees, dead]), ["src/domain/events/planted.ts planted"])
   })
 
+  it("an effect with arguments is an Effect.fn, no arrow around Effect.gen; planted ones are found", () => {
+    // Not: one with type parameters, which Effect.fn would not infer.
+    const wrapping =
+      /(?:= |, )(\([^()]+(?:\([^()]*\)[^()]*)*\))(?:: (?:(?!=>|\n\n)[\s\S])*)? =>\s*Effect\.gen\(function/g
+    const found = (of: ReadonlyArray<Module>) =>
+      of.flatMap(({ path, text }) => [...text.matchAll(wrapping)].map(([, parameters]) => `${path} ${parameters}`))
+    assert.deepStrictEqual(found(modules), [])
+    const planted = [
+      "const one = (a: A, b: () => B): Effect.Effect<A> =>\n  Effect.gen(function* () {})\n",
+      "Effect.forEach(all, ({ id }) =>\n  Effect.gen(function* () {})\n",
+      "const none = () => Effect.gen(function* () {})\nconst typed = <A>(a: A) => Effect.gen(function* () {})\n"
+    ]
+    assert.deepStrictEqual(found(planted.map((text) => moduleOf("cli/planted.ts", text))), [
+      "cli/planted.ts (a: A, b: () => B)",
+      "cli/planted.ts ({ id })"
+    ])
+  })
+
   it("time and chance come from Clock and Random in the event path", () => {
     const forbidden = /\bDate\.now\(|\bnew Date\(\)|\bsetTimeout\(|\bsetInterval\(|\bMath\.random\(|\bPromise\b/
     const found = modules

@@ -71,21 +71,20 @@ export interface Collector {
 type Services = EventStreams | JobsApi | Signer
 
 /** Ends the start where the user lacks a permission, or another service works on streams that must be this one's alone. */
-const demandStreams = (
+const demandStreams = Effect.fnUntraced(function* (
   streams: EventStreams["Service"],
   availability: RedisAvailability,
   options: CollectorOptions
-): Effect.Effect<void, RedisRefused | StreamTaken> =>
-  Effect.gen(function* () {
-    const ask = <A>(effect: Effect.Effect<A, EventStreamsError>) =>
-      Effect.mapError(retryUntilDoneOrRefused(availability, "check-streams", effect), refused)
-    const missing = yield* ask(missingPermissions(streams, options))
-    if (missing.length > 0) {
-      return yield* new RedisRefused({ problem: `it may not run ${missing.map(permissionName).join(", ")}` })
-    }
-    const taken = (yield* ask(foreignGroup(streams, options))) ?? (yield* ask(claimStreams(streams, options)))
-    if (taken !== undefined) return yield* taken
-  })
+): Effect.fn.Return<void, RedisRefused | StreamTaken> {
+  const ask = <A>(effect: Effect.Effect<A, EventStreamsError>) =>
+    Effect.mapError(retryUntilDoneOrRefused(availability, "check-streams", effect), refused)
+  const missing = yield* ask(missingPermissions(streams, options))
+  if (missing.length > 0) {
+    return yield* new RedisRefused({ problem: `it may not run ${missing.map(permissionName).join(", ")}` })
+  }
+  const taken = (yield* ask(foreignGroup(streams, options))) ?? (yield* ask(claimStreams(streams, options)))
+  if (taken !== undefined) return yield* taken
+})
 
 /** Waits until Redis answers; only refused credentials are a reason to give up. */
 const awaitRedis = (
@@ -128,62 +127,61 @@ interface Lasting {
   readonly supervisor: Supervisor
 }
 
-const openRun = (
+const openRun = Effect.fnUntraced(function* (
   lasting: Lasting
-): Effect.Effect<
+): Effect.fn.Return<
   { readonly run: CollectorRun; readonly workers: FiberSet.FiberSet<void> },
   RedisRefused,
   Services | Scope.Scope
-> =>
-  Effect.gen(function* () {
-    const { api, apiRecord, gate, consumedStreams, streamStates, availability, options, supervisor } = lasting
-    const streams = yield* EventStreams
-    const { sha256 } = yield* Signer
-    const wanted = { group: options.consumerGroup, name: options.consumerName }
-    const { consumer, lease } = yield* Lease.acquire(
-      streams,
-      availability,
-      Lease.leaseStream(consumedStreams),
-      wanted
-    ).pipe(Effect.mapError(refused))
-    const workers = yield* FiberSet.make<void>()
-    const fork = yield* FiberSet.runtime(workers)()
-    const permits = new Permits(options.deliveryConcurrency)
-    const owned = new OwnedEntries(consumedStreams)
-    const run: CollectorRun = {
-      options,
-      consumer,
-      consumedStreams,
-      streamStates,
-      streams,
-      api,
-      sha256,
-      permits,
-      owned,
-      gate,
-      apiRecord,
-      availability,
-      lease,
-      turns: Semaphore.makeUnsafe(1),
-      acknowledge: makeAcknowledge({ streams, consumer, availability, fork }),
-      start: (entry, granted, work) => {
-        fork(
-          work.pipe(
-            Effect.catchCause((cause) => {
-              // Nobody keeps it alive any more, so that it comes back as idle and its hand-outs are counted.
-              owned.remove(entry)
-              return supervisor.defect("deliver", cause)
-            }),
-            Effect.onExit(() => {
-              permits.release(granted)
-              return Effect.void
-            })
-          )
+> {
+  const { api, apiRecord, gate, consumedStreams, streamStates, availability, options, supervisor } = lasting
+  const streams = yield* EventStreams
+  const { sha256 } = yield* Signer
+  const wanted = { group: options.consumerGroup, name: options.consumerName }
+  const { consumer, lease } = yield* Lease.acquire(
+    streams,
+    availability,
+    Lease.leaseStream(consumedStreams),
+    wanted
+  ).pipe(Effect.mapError(refused))
+  const workers = yield* FiberSet.make<void>()
+  const fork = yield* FiberSet.runtime(workers)()
+  const permits = new Permits(options.deliveryConcurrency)
+  const owned = new OwnedEntries(consumedStreams)
+  const run: CollectorRun = {
+    options,
+    consumer,
+    consumedStreams,
+    streamStates,
+    streams,
+    api,
+    sha256,
+    permits,
+    owned,
+    gate,
+    apiRecord,
+    availability,
+    lease,
+    turns: Semaphore.makeUnsafe(1),
+    acknowledge: makeAcknowledge({ streams, consumer, availability, fork }),
+    start: (entry, granted, work) => {
+      fork(
+        work.pipe(
+          Effect.catchCause((cause) => {
+            // Nobody keeps it alive any more, so that it comes back as idle and its hand-outs are counted.
+            owned.remove(entry)
+            return supervisor.defect("deliver", cause)
+          }),
+          Effect.onExit(() => {
+            permits.release(granted)
+            return Effect.void
+          })
         )
-      }
+      )
     }
-    return { run, workers }
-  })
+  }
+  return { run, workers }
+})
 
 /**
  * Creates the groups that do not exist before anything is read. What goes wrong here is the readers' to wait out, but
@@ -202,46 +200,43 @@ const createGroups = (run: CollectorRun): Effect.Effect<void, RedisRefused> =>
   )
 
 /** Runs all loops under one consumer name until it is lost. */
-const runUntilNameLost = (
+const runUntilNameLost = Effect.fnUntraced(function* (
   lasting: Lasting,
   publish: (run: CollectorRun | undefined) => void
-): Effect.Effect<Lease.LeaseLost, RedisRefused | StreamTaken, Services> =>
-  Effect.gen(function* () {
-    const { supervisor } = lasting
-    const { run, workers } = yield* openRun(lasting)
-    const lost = yield* Deferred.make<Lease.LeaseLost>()
-    publish(run)
-    yield* Monitor.observeRun(run, { version: lasting.version, key_id: keyId(yield* Signer) })
-    // These two outlive the others, so that what is still in flight at a stop stays this process's own.
-    yield* Effect.forkScoped(
-      supervisor
-        .watch(Lease.loopName, Lease.keepLease(run))
-        .pipe(Effect.catch((error) => Deferred.succeed(lost, error)))
-    )
-    yield* Effect.forkScoped(supervisor.watch(KeepAlive.loopName, KeepAlive.keepAlive(run)))
-    yield* Effect.addFinalizer(() =>
-      Effect.flatMap(Deferred.isDone(lost), (nameIsLost) =>
-        nameIsLost ? FiberSet.clear(workers) : stopRun(run, workers)
-      ).pipe(Effect.ensuring(Effect.sync(() => publish(undefined))))
-    )
-    yield* createGroups(run)
-    yield* Effect.logInfo("collecting").pipe(
-      Effect.annotateLogs({ consumer: run.consumer.name, group: run.consumer.group })
-    )
-    const loops = [
-      ...run.consumedStreams.map((stream) =>
-        Effect.mapError(supervisor.watch(Consume.loopName(stream), Consume.consume(run, stream)), refused)
-      ),
-      supervisor.watch(DueDispatcher.loopName, DueDispatcher.dispatchDue(run)),
-      supervisor.watch(ClaimIdle.loopName, ClaimIdle.claimIdle(run)),
-      supervisor.watch(Monitor.loopName, Monitor.monitor(run)),
-      supervisor.watch(Housekeeping.loopName, Housekeeping.keepHouse(run))
-    ]
-    return yield* Effect.raceFirst(
-      Deferred.await(lost),
-      Effect.all(loops, { concurrency: "unbounded", discard: true }).pipe(Effect.andThen(Effect.never))
-    )
-  }).pipe(Effect.scoped)
+) {
+  const { supervisor } = lasting
+  const { run, workers } = yield* openRun(lasting)
+  const lost = yield* Deferred.make<Lease.LeaseLost>()
+  publish(run)
+  yield* Monitor.observeRun(run, { version: lasting.version, key_id: keyId(yield* Signer) })
+  // These two outlive the others, so that what is still in flight at a stop stays this process's own.
+  yield* Effect.forkScoped(
+    supervisor.watch(Lease.loopName, Lease.keepLease(run)).pipe(Effect.catch((error) => Deferred.succeed(lost, error)))
+  )
+  yield* Effect.forkScoped(supervisor.watch(KeepAlive.loopName, KeepAlive.keepAlive(run)))
+  yield* Effect.addFinalizer(() =>
+    Effect.flatMap(Deferred.isDone(lost), (nameIsLost) =>
+      nameIsLost ? FiberSet.clear(workers) : stopRun(run, workers)
+    ).pipe(Effect.ensuring(Effect.sync(() => publish(undefined))))
+  )
+  yield* createGroups(run)
+  yield* Effect.logInfo("collecting").pipe(
+    Effect.annotateLogs({ consumer: run.consumer.name, group: run.consumer.group })
+  )
+  const loops = [
+    ...run.consumedStreams.map((stream) =>
+      Effect.mapError(supervisor.watch(Consume.loopName(stream), Consume.consume(run, stream)), refused)
+    ),
+    supervisor.watch(DueDispatcher.loopName, DueDispatcher.dispatchDue(run)),
+    supervisor.watch(ClaimIdle.loopName, ClaimIdle.claimIdle(run)),
+    supervisor.watch(Monitor.loopName, Monitor.monitor(run)),
+    supervisor.watch(Housekeeping.loopName, Housekeeping.keepHouse(run))
+  ]
+  return yield* Effect.raceFirst(
+    Deferred.await(lost),
+    Effect.all(loops, { concurrency: "unbounded", discard: true }).pipe(Effect.andThen(Effect.never))
+  )
+}, Effect.scoped)
 
 /** What goes before the loops, and takes a name for them: it starts anew as they do. */
 const runName = "run"

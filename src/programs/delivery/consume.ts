@@ -111,57 +111,55 @@ const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader
     if (!run.owned.has(stream, id)) run.owned.hold(freshEntry(stream, id, readAtNanos), dueTimeOf(fields) ?? now)
   }
 
-  const readIn = (manner: Manner): Effect.Effect<boolean, EventStreamsError> =>
-    Effect.gen(function* () {
-      yield* awaitRoom(run, stream)
-      const count = manner === "one" ? 1 : size.of(Math.min(roomFor(run, stream), dlqBatch))
-      const read = reader.readNew(stream.key, run.consumer, count, manner === "all" ? 0 : blockMs)
-      const entries = yield* receiving(run, stream, read)
-      if (entries.length === 0) return false
-      const now = yield* Clock.currentTimeMillis
-      const readAtNanos = yield* Clock.monotonicTimeNanos
-      size.note(entries)
-      for (const entry of entries) hold(entry, now, readAtNanos)
-      yield* received(run, stream, entries)
-      return entries.length >= count
-    })
+  const readIn = Effect.fnUntraced(function* (manner: Manner): Effect.fn.Return<boolean, EventStreamsError> {
+    yield* awaitRoom(run, stream)
+    const count = manner === "one" ? 1 : size.of(Math.min(roomFor(run, stream), dlqBatch))
+    const read = reader.readNew(stream.key, run.consumer, count, manner === "all" ? 0 : blockMs)
+    const entries = yield* receiving(run, stream, read)
+    if (entries.length === 0) return false
+    const now = yield* Clock.currentTimeMillis
+    const readAtNanos = yield* Clock.monotonicTimeNanos
+    size.note(entries)
+    for (const entry of entries) hold(entry, now, readAtNanos)
+    yield* received(run, stream, entries)
+    return entries.length >= count
+  })
 
   return { all: readIn("all"), wait: readIn("wait"), one: readIn("one") }
 }
 
 /** Reads as long as Redis answers. An idle reader waits with a permit or two; a busy one takes all that are free. */
-const read = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<never, EventStreamsError> =>
-  Effect.gen(function* () {
-    const reader = yield* run.streams.reader
-    yield* ensureGroup(run, stream)
-    let unread = yield* rereadOwn(run, stream, fromFirst)
-    const state = streamState(run, stream)
-    const noteReading = () => {
-      state.ready = true
-      state.problem = undefined
-      state.refusedSince = undefined
+const read = Effect.fnUntraced(function* (run: CollectorRun, stream: ConsumedStream) {
+  const reader = yield* run.streams.reader
+  yield* ensureGroup(run, stream)
+  let unread = yield* rereadOwn(run, stream, fromFirst)
+  const state = streamState(run, stream)
+  const noteReading = () => {
+    state.ready = true
+    state.problem = undefined
+    state.refusedSince = undefined
+  }
+  // Who was refused may look at the group and yet not read it: only a read shows that all is well again.
+  if (state.refusedSince === undefined) noteReading()
+  yield* run.availability.succeeded
+  const reads = isDlq(stream) ? readDlq(run, stream, reader) : readSource(run, stream, reader)
+  let more = true
+  const readable = waiting(run.gate.readable)
+  const readMore = Effect.gen(function* () {
+    // Not elsewhere: what this reader is being given just now would seem to be unknown.
+    if (state.needsReread) unread = fromFirst
+    state.needsReread = false
+    if (unread !== undefined) {
+      yield* awaitRoom(run, stream)
+      unread = yield* rereadOwn(run, stream, unread)
+      return
     }
-    // Who was refused may look at the group and yet not read it: only a read shows that all is well again.
-    if (state.refusedSince === undefined) noteReading()
-    yield* run.availability.succeeded
-    const reads = isDlq(stream) ? readDlq(run, stream, reader) : readSource(run, stream, reader)
-    let more = true
-    const readable = waiting(run.gate.readable)
-    const readMore = Effect.gen(function* () {
-      // Not elsewhere: what this reader is being given just now would seem to be unknown.
-      if (state.needsReread) unread = fromFirst
-      state.needsReread = false
-      if (unread !== undefined) {
-        yield* awaitRoom(run, stream)
-        unread = yield* rereadOwn(run, stream, unread)
-        return
-      }
-      const allowed = yield* readable
-      more = yield* reads[allowed === "one" ? "one" : more ? "all" : "wait"]
-      if (state.refusedSince !== undefined) noteReading()
-    })
-    return yield* repeatSteps(readMore)
-  }).pipe(Effect.scoped)
+    const allowed = yield* readable
+    more = yield* reads[allowed === "one" ? "one" : more ? "all" : "wait"]
+    if (state.refusedSince !== undefined) noteReading()
+  })
+  return yield* repeatSteps(readMore)
+}, Effect.scoped)
 
 /** A group that is gone is created again at once; after that, and for anything else, the wait grows. */
 const readAgain = Schedule.modifyDelay(

@@ -54,47 +54,45 @@ const giveUp = Effect.fnUntraced(
  * Takes a name for as long as the scope lasts: the wanted one, for which it waits as long as a lease lasts (its last holder may have crashed), else
  * `<name>-2`, `<name>-3`, … Fails only where Redis refuses this user.
  */
-export const acquire = (
+export const acquire = Effect.fnUntraced(function* (
   streams: EventStreams["Service"],
   availability: RedisAvailability,
   key: string,
   wanted: Consumer
-): Effect.Effect<Held, EventStreamsError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const token = yield* newToken
-    /** Whom Redis may have given the name that was asked for last, whether or not its answer was heard. */
-    let mayHold: Consumer | undefined
-    yield* Effect.addFinalizer(() => (mayHold === undefined ? Effect.void : giveUp(streams, key, mayHold, token)))
-    const tryName = (name: string): Effect.Effect<Held | undefined, EventStreamsError> =>
-      Effect.gen(function* () {
-        const consumer = { group: wanted.group, name }
-        const asked = yield* Clock.currentTimeMillis
-        mayHold = consumer
-        const got = yield* retryUntilDoneOrRefused(
-          availability,
-          loopName,
-          streams.renewLease(key, consumer, token, leaseTtlMs)
-        )
-        if (got) return { consumer, lease: { token, changed: new ChangeSignal(), validUntil: asked + leaseTtlMs } }
-        mayHold = undefined
-        return undefined
-      })
-    const deadline = (yield* Clock.currentTimeMillis) + leaseTtlMs + retryEveryMs
-    for (;;) {
-      const held = yield* tryName(wanted.name)
-      if (held !== undefined) return held
-      if ((yield* Clock.currentTimeMillis) >= deadline) break
-      yield* Effect.sleep(retryEveryMs)
-    }
-    for (let n = 2; ; n++) {
-      const held = yield* tryName(`${wanted.name}-${n}`)
-      if (held === undefined) continue
-      yield* Effect.logWarning("consumer.name_in_use").pipe(
-        Effect.annotateLogs({ wanted: wanted.name, used: held.consumer.name })
-      )
-      return held
-    }
+): Effect.fn.Return<Held, EventStreamsError, Scope.Scope> {
+  const token = yield* newToken
+  /** Whom Redis may have given the name that was asked for last, whether or not its answer was heard. */
+  let mayHold: Consumer | undefined
+  yield* Effect.addFinalizer(() => (mayHold === undefined ? Effect.void : giveUp(streams, key, mayHold, token)))
+  const tryName = Effect.fnUntraced(function* (name: string): Effect.fn.Return<Held | undefined, EventStreamsError> {
+    const consumer = { group: wanted.group, name }
+    const asked = yield* Clock.currentTimeMillis
+    mayHold = consumer
+    const got = yield* retryUntilDoneOrRefused(
+      availability,
+      loopName,
+      streams.renewLease(key, consumer, token, leaseTtlMs)
+    )
+    if (got) return { consumer, lease: { token, changed: new ChangeSignal(), validUntil: asked + leaseTtlMs } }
+    mayHold = undefined
+    return undefined
   })
+  const deadline = (yield* Clock.currentTimeMillis) + leaseTtlMs + retryEveryMs
+  for (;;) {
+    const held = yield* tryName(wanted.name)
+    if (held !== undefined) return held
+    if ((yield* Clock.currentTimeMillis) >= deadline) break
+    yield* Effect.sleep(retryEveryMs)
+  }
+  for (let n = 2; ; n++) {
+    const held = yield* tryName(`${wanted.name}-${n}`)
+    if (held === undefined) continue
+    yield* Effect.logWarning("consumer.name_in_use").pipe(
+      Effect.annotateLogs({ wanted: wanted.name, used: held.consumer.name })
+    )
+    return held
+  }
+})
 
 /** The stream whose slot the lease lives in. */
 export const leaseStream = (consumedStreams: ReadonlyArray<ConsumedStream>): string => consumedStreams[0]?.key ?? ""

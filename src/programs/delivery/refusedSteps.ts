@@ -44,22 +44,25 @@ export const stepDone = (run: RunRedis, step: string): Effect.Effect<void> =>
   Effect.map(Clock.currentTimeMillis, (now) => run.availability.noteRefusal(step, undefined, now))
 
 /** Has an entry wait until its refused step is tried again; its permit goes back when this ends. */
-export const waitOut = (run: CollectorRun, entry: OwnedEntry, refused: StepRefused): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    run.availability.noteRefusal(refused.step, refused.problem, now)
-    yield* Metric.update(Metrics.movesRefused(refused.reason), 1)
-    const times = run.availability.logThrottle.ongoing(`refused ${refused.step}`, now)
-    if (times > 0) {
-      yield* Effect.logWarning("move.refused").pipe(
-        Effect.annotateLogs({ doing: refused.step, problem: refused.problem, stream: entry.stream.key, times })
-      )
-    }
-    if (entry.ownership === "deleted") return yield* drop(run, entry)
-    if (entry.ownership === "dropped") return
-    const delay = Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(entry.refusals, 10))
-    entry.refusals += 1
-    // Past so many it is left to whoever takes over what is idle: memory does not grow with what cannot be moved.
-    if (!isDlq(entry.stream) && run.owned.held - run.owned.heldOfDlq >= run.options.dlqHold) run.owned.remove(entry)
-    else run.owned.hold(entry, now + delay)
-  })
+export const waitOut = Effect.fnUntraced(function* (
+  run: CollectorRun,
+  entry: OwnedEntry,
+  refused: StepRefused
+): Effect.fn.Return<void> {
+  const now = yield* Clock.currentTimeMillis
+  run.availability.noteRefusal(refused.step, refused.problem, now)
+  yield* Metric.update(Metrics.movesRefused(refused.reason), 1)
+  const times = run.availability.logThrottle.ongoing(`refused ${refused.step}`, now)
+  if (times > 0) {
+    yield* Effect.logWarning("move.refused").pipe(
+      Effect.annotateLogs({ doing: refused.step, problem: refused.problem, stream: entry.stream.key, times })
+    )
+  }
+  if (entry.ownership === "deleted") return yield* drop(run, entry)
+  if (entry.ownership === "dropped") return
+  const delay = Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(entry.refusals, 10))
+  entry.refusals += 1
+  // Past so many it is left to whoever takes over what is idle: memory does not grow with what cannot be moved.
+  if (!isDlq(entry.stream) && run.owned.held - run.owned.heldOfDlq >= run.options.dlqHold) run.owned.remove(entry)
+  else run.owned.hold(entry, now + delay)
+})

@@ -181,7 +181,7 @@ const jsonInTurns = Effect.fnUntraced(function* ({ turns }: Pick<CollectorRun, "
 })
 
 /** Moves an event to the abandoned stream and says so, once: false where another consumer has taken the entry over. */
-export const abandon = (
+export const abandon = Effect.fnUntraced(function* (
   run: CollectorRun,
   entry: OwnedEntry,
   eventAttempts: EventAttempts,
@@ -192,49 +192,48 @@ export const abandon = (
     readonly errorMessage: string
     readonly eventId: string | undefined
   }
-): Effect.Effect<boolean, StepRefused> =>
-  Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    const message = clip(end.errorMessage)
-    // Not in the turn in which it was found to be bad: of a large event each takes its time.
-    yield* run.turns.withPermit(Effect.yieldNow)
-    const { event, truncated } = keptEvent(eventAttempts.event, run.sha256)
-    const json = yield* jsonInTurns(run, event)
-    const moved = yield* move(
-      run,
-      entry,
-      entry.stream.abandoned,
-      encodeAbandonedEntry(
-        {
-          reason: end.reason,
-          attempts: end.attempts,
-          origin_stream: eventAttempts.source.stream,
-          origin_id: eventAttempts.source.id,
-          first_failed_at: eventAttempts.retry?.first_failed_at ?? now,
-          abandoned_at: now,
-          error_code: end.errorCode,
-          error_message: message
-        },
-        event,
-        truncated,
-        json
-      )
-    )
-    if (!moved) return false
-    yield* Metric.update(Metrics.abandoned(end.reason), 1)
-    yield* Effect.logError("event.abandoned").pipe(
-      Effect.annotateLogs({
+): Effect.fn.Return<boolean, StepRefused> {
+  const now = yield* Clock.currentTimeMillis
+  const message = clip(end.errorMessage)
+  // Not in the turn in which it was found to be bad: of a large event each takes its time.
+  yield* run.turns.withPermit(Effect.yieldNow)
+  const { event, truncated } = keptEvent(eventAttempts.event, run.sha256)
+  const json = yield* jsonInTurns(run, event)
+  const moved = yield* move(
+    run,
+    entry,
+    entry.stream.abandoned,
+    encodeAbandonedEntry(
+      {
         reason: end.reason,
         attempts: end.attempts,
-        ...(end.eventId === undefined ? undefined : { event_id: end.eventId }),
-        stream: eventAttempts.source.stream,
-        entry_id: eventAttempts.source.id,
+        origin_stream: eventAttempts.source.stream,
+        origin_id: eventAttempts.source.id,
+        first_failed_at: eventAttempts.retry?.first_failed_at ?? now,
+        abandoned_at: now,
         error_code: end.errorCode,
         error_message: message
-      })
+      },
+      event,
+      truncated,
+      json
     )
-    return true
-  })
+  )
+  if (!moved) return false
+  yield* Metric.update(Metrics.abandoned(end.reason), 1)
+  yield* Effect.logError("event.abandoned").pipe(
+    Effect.annotateLogs({
+      reason: end.reason,
+      attempts: end.attempts,
+      ...(end.eventId === undefined ? undefined : { event_id: end.eventId }),
+      stream: eventAttempts.source.stream,
+      entry_id: eventAttempts.source.id,
+      error_code: end.errorCode,
+      error_message: message
+    })
+  )
+  return true
+})
 
 /** Seconds from the time in the original entry's id until now. */
 export const ageSeconds = (source: Source, now: number): number => Math.max(0, now - timeOfId(source.id)) / 1_000

@@ -175,8 +175,9 @@ export const replay = <E>(
     const started = yield* Clock.currentTimeMillis
     let progress = noProgress
     let steps = 0
-    yield* Stream.runForEach(items, (item) =>
-      Effect.gen(function* () {
+    yield* Stream.runForEach(
+      items,
+      Effect.fnUntraced(function* (item) {
         const due = started + (steps * 1_000) / rate
         const wait = due - (yield* Clock.currentTimeMillis)
         if (wait > 0) yield* Effect.sleep(wait)
