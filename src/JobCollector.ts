@@ -28,7 +28,7 @@ const syncOf = Effect.fnUntraced(function* (options: ConfigSyncOptions) {
 })
 
 const collectorOf = (options: CollectorOptions): Layer.Layer<JobCollector, never, Needs | FileSystem.FileSystem> => {
-  const { apiBaseUrl: baseUrl, apiTimeout: timeout, configSync, serviceId } = options
+  const { apiBaseUrl: baseUrl, apiTimeout: timeout, configSync, serviceId, signatureSchemes } = options
   const collector =
     configSync === undefined
       ? Layer.effect(JobCollector, makeCollector(options, version, Effect.undefined))
@@ -36,7 +36,9 @@ const collectorOf = (options: CollectorOptions): Layer.Layer<JobCollector, never
           Layer.provide(FileConfigStore.layer(configSync))
         )
   return collector.pipe(
-    Layer.provide(Layer.mergeAll(EventStreamsLayer.layer, JobsApiLayer.layer({ baseUrl, serviceId, timeout })))
+    Layer.provide(
+      Layer.mergeAll(EventStreamsLayer.layer, JobsApiLayer.layer({ baseUrl, serviceId, signatureSchemes, timeout }))
+    )
   )
 }
 

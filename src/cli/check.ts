@@ -113,8 +113,8 @@ const apiFindings = Effect.gen(function* () {
     Environment.all({ api: Environment.api, configSync: Environment.configSync, apiClient: Environment.apiClient })
   )
   if (layer === undefined || settings === undefined) return []
-  const { apiBaseUrl: baseUrl, apiTimeout: timeout, serviceId } = settings.api
-  const api = JobsApiLayer.layer({ baseUrl, serviceId, timeout }).pipe(
+  const { apiBaseUrl: baseUrl, apiTimeout: timeout, serviceId, signatureSchemes } = settings.api
+  const api = JobsApiLayer.layer({ baseUrl, serviceId, signatureSchemes, timeout }).pipe(
     Layer.provide(Layer.mergeAll(layer, LeanHttpClient.layer(settings.apiClient)))
   )
   return yield* Effect.flatMap(JobsApi, (service) =>

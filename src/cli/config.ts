@@ -16,8 +16,8 @@ const apiLayer = Layer.unwrap(
     (loaded) => {
       if (loaded._tag === "None") return Layer.empty
       const { api, signing } = loaded.value.settings
-      const { apiBaseUrl: baseUrl, apiTimeout: timeout, serviceId } = api
-      return JobsApi.layer({ baseUrl, serviceId, timeout }).pipe(
+      const { apiBaseUrl: baseUrl, apiTimeout: timeout, serviceId, signatureSchemes } = api
+      return JobsApi.layer({ baseUrl, serviceId, signatureSchemes, timeout }).pipe(
         Layer.provide(NativeSigner.layer(signing.privateKey, { publicKey: signing.publicKey }))
       )
     }

@@ -20,17 +20,17 @@ export interface SignedComponents {
 }
 
 /** The value of `Content-Digest`. */
-const contentDigest = (sha256: Uint8Array): string => `sha-256=:${base64Of(sha256)}:`
+export const contentDigest = (sha256: Uint8Array): string => `sha-256=:${base64Of(sha256)}:`
 
 const names = (hasIdempotencyKey: boolean) =>
   `("@method" "@target-uri" "content-digest" ${hasIdempotencyKey ? '"idempotency-key" ' : ""}"x-service-id")`
 
 /** What `Signature-Input` says behind its label, and what is signed last. */
-const signatureParams = ({ created, idempotencyKey, keyId }: SignedComponents): string =>
+export const signatureParams = ({ created, idempotencyKey, keyId }: SignedComponents): string =>
   `${names(idempotencyKey !== undefined)};created=${created};keyid="${keyId}";alg="ed25519"`
 
 /** The signature base (RFC 9421 section 2.5). */
-const signatureBase = (of: SignedComponents): string =>
+export const signatureBase = (of: SignedComponents): string =>
   [
     `"@method": ${of.method}`,
     `"@target-uri": ${of.targetUri}`,

@@ -6,7 +6,7 @@ import { readSignature } from "./v1.ts"
  * Standard Webhooks with an asymmetric key (`v1a`): Ed25519 over `{webhook-id}.{webhook-timestamp}.{body}`. The service id is not
  * signed; it only says whose keys are tried.
  */
-const webhookMessage = (id: string, timestamp: number, body: Uint8Array): Uint8Array => {
+export const webhookMessage = (id: string, timestamp: number, body: Uint8Array): Uint8Array => {
   const head = utf8Of(`${id}.${timestamp}.`)
   const message = new Uint8Array(head.length + body.length)
   message.set(head)

@@ -6,6 +6,7 @@ import { abandoned } from "../../src/cli/abandoned.ts"
 import { check } from "../../src/cli/check.ts"
 import { config } from "../../src/cli/config.ts"
 import { dlq } from "../../src/cli/dlq.ts"
+import { keygen } from "../../src/cli/keygen.ts"
 import { lint } from "../../src/cli/lint.ts"
 import { ServerRedis } from "../../src/cli/operator.ts"
 import * as Usage from "../../src/cli/usage.ts"
@@ -14,7 +15,7 @@ import { why } from "../../src/cli/why.ts"
 import { Redis } from "../../src/services/Redis.ts"
 
 const root = Command.make("job-collector").pipe(
-  Command.withSubcommands([dlq, abandoned, why, config, check, lint, verifyApi])
+  Command.withSubcommands([dlq, abandoned, why, config, check, keygen, lint, verifyApi])
 )
 
 export interface Ran {

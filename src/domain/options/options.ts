@@ -1,6 +1,7 @@
 import { Duration } from "effect"
 import type { EventKind } from "../events/eventKind.ts"
 import type { ConfigSyncOptions } from "../gatewayConfig/options.ts"
+import type { SignatureScheme } from "../signing/signatureSchemes.ts"
 
 /**
  * One set of streams: keys in Redis. Each consumed stream of a set sends its failed events to the set's own DLQ. Several
@@ -37,6 +38,11 @@ export interface CollectorOptions {
   readonly rejectStatuses: ReadonlySet<number>
   /** Sent as `X-Service-Id` and signed: 1 to 64 letters, digits, `_` or `-`; default `job-collector`. `SERVICE_ID`. */
   readonly serviceId: string
+  /**
+   * How requests are signed: `v1`, the `Authorization` header, always; `rfc9421` and `standard-webhooks` beside it where they are
+   * named. Default `v1`. `SIGNATURE_SCHEMES`.
+   */
+  readonly signatureSchemes: ReadonlyArray<SignatureScheme>
   /** The Redis consumer group, the same for all replicas; default `job-collector-group`. `CONSUMER_GROUP`. */
   readonly consumerGroup: string
   /**
@@ -94,6 +100,7 @@ export const defaultOptions: Omit<CollectorOptions, "apiBaseUrl"> = {
   apiTimeout: Duration.seconds(10),
   rejectStatuses: new Set([400, 413, 422]),
   serviceId: "job-collector",
+  signatureSchemes: ["v1"],
   consumerGroup: "job-collector-group",
   consumerName: "consumer-1",
   streams: [defaultStreams],

@@ -2,6 +2,7 @@
 import { Duration, Schema } from "effect"
 import { firstRefusal, httpUrlProblem, isName, isStartId, lastRefusal } from "../events/validators.ts"
 import { SERVICE_ID } from "../signing/signature.ts"
+import { SIGNATURE_SCHEMES } from "../signing/signatureSchemes.ts"
 import type { CollectorOptions } from "./options.ts"
 
 /** What is wrong with one option: what it must be. */
@@ -69,6 +70,13 @@ const rulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
   return [
     ["apiBaseUrl", httpUrlProblem(options.apiBaseUrl)],
     ["serviceId", must(SERVICE_ID.test(serviceId), "1 to 64 letters, digits, `_` or `-`")],
+    [
+      "signatureSchemes",
+      must(
+        options.signatureSchemes.every((scheme) => SIGNATURE_SCHEMES.includes(scheme)),
+        `of ${SIGNATURE_SCHEMES.join(", ")}`
+      )
+    ],
     ["consumerGroup", name(options.consumerGroup)],
     ["consumerName", name(options.consumerName)],
     ["groupStartId", must(isStartId(options.groupStartId), "`$`, `0` or the id of a stream entry")],

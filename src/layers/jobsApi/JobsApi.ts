@@ -13,7 +13,9 @@ import {
 import { attemptResult, failed, MAX_ANSWER_BYTES, refused } from "../../domain/delivery/answer.ts"
 import type { AttemptResult, Failed } from "../../domain/delivery/attempt.ts"
 import { utf8 } from "../../domain/signing/bytes.ts"
+import { keyIdOf } from "../../domain/signing/keyPair.ts"
 import { authorizationHeader, signingString } from "../../domain/signing/signature.ts"
+import { addedSignatures, type SignatureScheme } from "../../domain/signing/signatureSchemes.ts"
 import { type ConfigurationsAnswer, type Delivery, JobsApi, JobsApiError } from "../../services/JobsApi.ts"
 import { Signer } from "../../services/Signer.ts"
 import { retryAfterMs } from "./retryAfter.ts"
@@ -24,6 +26,8 @@ export interface Options {
   readonly baseUrl: string
   /** What signatures are made for, sent as `X-Service-Id`. */
   readonly serviceId: string
+  /** What else is signed beside `v1`. */
+  readonly signatureSchemes?: ReadonlyArray<SignatureScheme> | undefined
   /** One request, connect to last byte. */
   readonly timeout: Duration.Input
 }
@@ -139,6 +143,39 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
         return Effect.map(signer.sign(message), (signature) => authorizationHeader(timestamp, signature))
       }
 
+      const addedSchemes = (options.signatureSchemes ?? []).filter((scheme) => scheme !== "v1")
+      const keyId = keyIdOf(signer.publicKey, signer)
+
+      /** Sends a request, signed by the added schemes too; `v1` alone pays nothing for them. */
+      const send = (
+        method: string,
+        url: string,
+        headers: Record<string, string>,
+        body: HttpBody.HttpBody,
+        clock: Clock.Clock
+      ) => {
+        const request = () => client.execute(makeRequest(method, url, headers, body))
+        if (addedSchemes.length === 0) return request()
+        const bytes = body._tag === "Uint8Array" ? body.body : NOTHING
+        const added = addedSignatures(addedSchemes, {
+          method,
+          targetUri: new URL(url).href,
+          sha256: signer.sha256(bytes),
+          idempotencyKey: headers["idempotency-key"],
+          serviceId,
+          created: Math.floor(clock.currentTimeMillisUnsafe() / 1_000),
+          keyId,
+          body: bytes
+        })
+        const sign = Effect.forEach(
+          added,
+          ({ headers: headersOf, message }) =>
+            Effect.map(signer.sign(message), (signature) => Object.assign(headers, headersOf(signature))),
+          { discard: true }
+        )
+        return Effect.flatMap(sign, request)
+      }
+
       const unsigned = (problem: string) => failed("NETWORK", `the request could not be signed: ${problem}`)
 
       const deliver = (delivery: Delivery): Effect.Effect<AttemptResult> =>
@@ -156,7 +193,7 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
               }
               if (delivery.traceparent !== undefined) headers.traceparent = delivery.traceparent
               const body = HttpBody.uint8Array(delivery.body, "application/json")
-              return client.execute(makeRequest("POST", baseUrl + delivery.path, headers, body))
+              return send("POST", baseUrl + delivery.path, headers, body, clock)
             }),
             Effect.flatMap((response) => judge(response, now)),
             Effect.catch((error) =>
@@ -170,19 +207,18 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
         Effect.clockWith((clock) =>
           authorize(NOTHING, clock).pipe(
             Effect.flatMap((authorization) =>
-              client.execute(
-                makeRequest(
-                  "GET",
-                  baseUrl + CONFIGURATIONS_PATH,
-                  {
-                    authorization,
-                    "accept-encoding": PLAIN,
-                    accept: "application/json",
-                    "x-service-id": serviceId,
-                    ...(etag === undefined ? undefined : { "if-none-match": etag })
-                  },
-                  HttpBody.empty
-                )
+              send(
+                "GET",
+                baseUrl + CONFIGURATIONS_PATH,
+                {
+                  authorization,
+                  "accept-encoding": PLAIN,
+                  accept: "application/json",
+                  "x-service-id": serviceId,
+                  ...(etag === undefined ? undefined : { "if-none-match": etag })
+                },
+                HttpBody.empty,
+                clock
               )
             ),
             Effect.flatMap((response) => readConfigurations(response, etag !== undefined)),

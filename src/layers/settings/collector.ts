@@ -9,6 +9,7 @@ import {
 import { PRIVATE_KEY_FORMS, parsePrivateKey } from "../../domain/signing/privateKey.ts"
 import { PUBLIC_KEY_FORMS, parsePublicKey } from "../../domain/signing/publicKey.ts"
 import { SERVICE_ID } from "../../domain/signing/signature.ts"
+import { SIGNATURE_SCHEMES } from "../../domain/signing/signatureSchemes.ts"
 import {
   distinctList,
   duration,
@@ -17,6 +18,7 @@ import {
   isLoopback,
   matching,
   name,
+  oneOf,
   onOff,
   startId,
   statuses,
@@ -40,13 +42,18 @@ import {
   withDefault
 } from "./setting.ts"
 
-/** `API_TIMEOUT` and `SERVICE_ID`: what requests are made with, wherever they go. */
+/** `API_TIMEOUT`, `SERVICE_ID` and `SIGNATURE_SCHEMES`: what requests are made with, wherever they go. */
 export const requests = all({
   apiTimeout: withDefault("API_TIMEOUT", duration, defaultOptions.apiTimeout),
   serviceId: withDefault(
     "SERVICE_ID",
     matching(SERVICE_ID, "1 to 64 letters, digits, `_` or `-`"),
     defaultOptions.serviceId
+  ),
+  signatureSchemes: withDefault(
+    "SIGNATURE_SCHEMES",
+    distinctList(oneOf(...SIGNATURE_SCHEMES)),
+    defaultOptions.signatureSchemes
   )
 })
 

@@ -75,7 +75,7 @@ export const list =
 
 /** A list without the same item twice. */
 export const distinctList =
-  (item: Parse<string>): Parse<ReadonlyArray<string>> =>
+  <A extends string>(item: Parse<A>): Parse<ReadonlyArray<A>> =>
   (text) =>
     Result.flatMap(list(item)(text), (items) =>
       new Set(items).size === items.length ? Result.succeed(items) : Result.fail("must not contain duplicates")

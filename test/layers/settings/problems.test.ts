@@ -22,6 +22,8 @@ describe("rules", () => {
     ["API_BASE_URL", ["https://api?x=1", "https://api#x", "https://api/?"], /without query/],
     ["API_TIMEOUT", ["10", "10s", "0 seconds", "-1 seconds", "Infinity", "ten seconds"], /must be a duration above 0/],
     ["API_REJECT_STATUSES", ["399", "600", "400,", "4xx", "None"], /`none` or comma-separated statuses/],
+    ["SIGNATURE_SCHEMES", ["v2", "v1,"], /must be one of v1, rfc9421, standard-webhooks/],
+    ["SIGNATURE_SCHEMES", ["v1,v1"], /duplicates/],
     ["SERVICE_ID", ["a b", "x".repeat(65), "ä"], /must be 1 to 64 letters/],
     ["CONSUMER_GROUP", ["a b"], /name without whitespace/],
     ["CONSUMER_NAME", [" "], /name without whitespace/],
