@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import type { ServerResponse } from "node:http"
 import { createServer as createTlsServer } from "node:https"
-import type { AddressInfo } from "node:net"
+import { type AddressInfo, createServer, type Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { ByteSize, Effect, Fiber, Option, Stream, Tracer } from "effect"
 import {
@@ -22,6 +22,25 @@ const until = (what: string, condition: () => boolean) => Effect.promise(() => w
 /** The error of a request, as its reason. */
 const reasonOf = <A>(effect: Effect.Effect<A, HttpClientError.HttpClientError, HttpClient.HttpClient>) =>
   Effect.map(Effect.flip(effect), (error) => error.reason)
+
+/** A server that speaks for itself. */
+const rawServer = (onConnection: (socket: Socket) => void) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const sockets = new Set<Socket>()
+      const server = createServer((socket) => {
+        sockets.add(socket.setNoDelay(true).on("error", () => {}))
+        onConnection(socket)
+      })
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+      return { server, sockets }
+    }),
+    ({ server, sockets }) =>
+      Effect.promise(async () => {
+        for (const socket of sockets) socket.destroy()
+        await new Promise((resolve) => server.close(resolve))
+      })
+  ).pipe(Effect.map(({ server }) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`))
 
 const code = (cause: unknown) => (cause as { readonly code?: string }).code
 
@@ -318,4 +337,41 @@ describe("LeanHttpClient", () => {
       assert.isTrue(Option.isNone(span.parent))
     }).pipe(Effect.provide(LeanHttpClient.layer()))
   )
+})
+
+describe("interim answers", () => {
+  const final = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nHTTP/1.1 100"
+  const whole: ReadonlyArray<readonly [string, string]> = [
+    ["100", "HTTP/1.1 100 Continue\r\n\r\n"],
+    ["100 with fields", "HTTP/1.1 100 Continue\r\nDate: now\r\nX: \r\n\r\n"],
+    [
+      "100 twice, 102 and 103",
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 P\r\n\r\nHTTP/1.1 103 E\r\nLink: a\r\n\r\nHTTP/1.1 100 C\r\n\r\n"
+    ]
+  ]
+  for (const [name, interim] of whole) {
+    for (const size of [1, 7, 4_096]) {
+      it.live(`${name} that nobody asked for, ${size} bytes at a time, is skipped, on a used connection too`, () =>
+        Effect.gen(function* () {
+          let connections = 0
+          const url = yield* rawServer((socket) => {
+            connections++
+            socket.on("data", () => {
+              const answer = `${interim}${final}`
+              const send = (at: number): void => {
+                if (at >= answer.length) return
+                socket.write(answer.slice(at, at + size), () => setImmediate(send, at + size))
+              }
+              send(0)
+            })
+          })
+          for (let i = 0; i < 4; i++) {
+            const response = yield* HttpClient.post(url)
+            assert.deepStrictEqual([response.status, yield* response.text], [200, "HTTP/1.1 100"])
+          }
+          assert.isBelow(connections, 4)
+        }).pipe(Effect.scoped, Effect.provide(LeanHttpClient.layer()))
+      )
+    }
+  }
 })

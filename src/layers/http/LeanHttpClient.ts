@@ -15,6 +15,7 @@ import {
   HttpIncomingMessage
 } from "effect/http"
 import { Agent, type buildConnector, Client, type Dispatcher, Pool, ProxyAgent } from "undici"
+import { InterimAnswers } from "./interimAnswers.ts"
 import { LeanHttpResponse } from "./LeanHttpResponse.ts"
 
 /** Options of the client; times are durations, sizes bytes. */
@@ -96,9 +97,13 @@ const transportError = (request: HttpClientRequest.HttpClientRequest, cause: unk
 /** A connection that tells its exchanges whether it served others before. */
 class Connection extends Client {
   private answered = 0
+  private readonly interim: InterimAnswers
 
   constructor(origin: URL, options: object) {
-    super(origin, options)
+    const { connect } = options as { readonly connect: buildConnector.connector }
+    const interim = new InterimAnswers()
+    super(origin, { ...options, connect: interim.watching(connect) })
+    this.interim = interim
     this.on("connect", () => {
       this.answered = 0
     })
@@ -106,6 +111,10 @@ class Connection extends Client {
 
   get isUsed(): boolean {
     return this.answered > 0
+  }
+
+  expectAnswer(): void {
+    this.interim.expect()
   }
 
   noteAnswer(): void {
@@ -173,6 +182,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.wasUsed = this.connection?.isUsed ?? false
+    this.connection?.expectAnswer()
     this.controller = controller
     if (this.cancelled !== undefined) controller.abort(this.cancelled)
   }
