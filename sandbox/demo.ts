@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process"
+import { fileURLToPath } from "node:url"
 import { misused, scriptFlags } from "../test/support/script-flags.ts"
 import { audit, type Ledger, type LedgerLine } from "./audit.ts"
 import { Screen } from "./demo/screen.ts"
@@ -13,24 +15,32 @@ const help = `npm run demo: the whole diagram with real processes, with incident
   --keep                      no incidents and no end: to play with (npm run sandbox)
   --redis auto|server|embedded  default auto: the machine's redis-server, else the embedded engine
   --seed <text>               other events
+  --build                     build the collector first (npm run demo does)
 
 DATABASE_URL names a PostgreSQL to use instead of the embedded database.
 `
 
 const values = scriptFlags(help, {
+  build: { type: "boolean", default: false },
   quick: { type: "boolean", default: false },
   keep: { type: "boolean", default: false },
   redis: { type: "string", default: "auto" },
   seed: { type: "string", default: "demo" }
 })
 
+const root = fileURLToPath(new URL("..", import.meta.url))
+
 /** Whose WebSocket the demo listens to. */
 const listened = users[0]!
 
 const run = async (screen: Screen): Promise<boolean> => {
-  const { keep, quick, redis, seed } = values
+  const { build, keep, quick, redis, seed } = values
   if (redis !== "auto" && redis !== "server" && redis !== "embedded") {
     return misused(`--redis must be auto, server or embedded, not ${redis}`)
+  }
+  if (build) {
+    screen.announce("Building …")
+    execFileSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: "inherit" })
   }
   screen.announce("Starting Redis, the database, the jobs API, the gateway and the collector …")
   const script = scripts[quick ? "quick" : "full"]

@@ -19,6 +19,12 @@ describe("the scripts of package.json", () => {
     assert.match(wrong.stderr, /^Unknown option '--nonsense' \(--help shows the flags\)\n$/)
   })
 
+  it("the demo's help comes before anything is built", () => {
+    const helped = spawnSync("npm", ["run", "--silent", "demo", "--", "--help"], { cwd: root, encoding: "utf8" })
+    assert.strictEqual(helped.status, 0, helped.stderr)
+    assert.match(helped.stdout, /^npm run demo: .*\n\n {2}--/)
+  })
+
   it("say what is wrong with a value without a stack", () => {
     const wrong = run("test/simulation/run.ts", "--time", "soon")
     assert.deepStrictEqual([wrong.status, wrong.stderr.split("\n").length], [2, 2])
