@@ -115,6 +115,7 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
 
   /**
    * `GET /health`, `/health/live`, `/health/ready` and `/metrics` (contract section 8) on the host app's own `HttpRouter`.
+   * {@link JobCollector.healthRoutes} and {@link JobCollector.metricsRoutes} are the two parts of it.
    *
    * @example
    * ```ts
@@ -128,9 +129,34 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
    * export const server = HttpRouter.serve(Layer.mergeAll(ownRoutes, JobCollector.routes))
    * ```
    */
-  static readonly routes: Layer.Layer<never, never, JobCollector | HttpRouter.HttpRouter> = Layer.unwrap(
-    Effect.map(JobCollector, ({ health }) => HttpRoutes.layer(health))
+  static readonly routes: Layer.Layer<never, never, JobCollector | HttpRouter.HttpRouter> = Layer.suspend(() =>
+    Layer.mergeAll(JobCollector.healthRoutes(), JobCollector.metricsRoutes())
   )
+
+  /**
+   * The three health routes alone, below a `prefix` if one is given; they can be mounted more than once.
+   *
+   * @example
+   * ```ts
+   * import { Layer } from "effect"
+   * import { PrometheusMetrics } from "effect/observability"
+   * import { JobCollector } from "job-collector"
+   *
+   * // An app that serves its metrics already, the collector's among them.
+   * export const routes = Layer.mergeAll(
+   *   PrometheusMetrics.layerHttp(),
+   *   JobCollector.healthRoutes({ prefix: "/collector" })
+   * )
+   * ```
+   */
+  static healthRoutes(mount?: HttpRoutes.Mount): Layer.Layer<never, never, JobCollector | HttpRouter.HttpRouter> {
+    return Layer.unwrap(Effect.map(JobCollector, ({ health }) => HttpRoutes.health(health, mount)))
+  }
+
+  /** `GET /metrics` alone, likewise: the ambient registry's metrics, which are the app's own as well. */
+  static metricsRoutes(mount?: HttpRoutes.Mount): Layer.Layer<never, never, HttpRouter.HttpRouter> {
+    return HttpRoutes.metrics(mount)
+  }
 
   /**
    * Waits for the end of the running collector; it never succeeds. Fails with `RedisRefused` where Redis refuses the

@@ -25,6 +25,7 @@ import { OwnedEntries } from "./delivery/state/ownedEntries.ts"
 import { Permits } from "./delivery/state/permits.ts"
 import { saysIdleStop, stopRun } from "./delivery/stop.ts"
 import { claimStreams, foreignGroup, type StreamTaken } from "./delivery/streamOwner.ts"
+import { tracedIfThereIsATracer } from "./delivery/tracing.ts"
 import { configChecks, configOff } from "./gatewayConfig/configStatus.ts"
 import * as ConfigSync from "./gatewayConfig/configSync.ts"
 import * as Health from "./health/health.ts"
@@ -375,4 +376,4 @@ export const makeCollector = <R>(
       unfinished: supervisor.running,
       join: Deferred.await(ended)
     }
-  })
+  }).pipe(tracedIfThereIsATracer)

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { Duration, Effect, Layer, Logger, References } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
+import { PrometheusMetrics } from "effect/observability"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { JobCollector } from "../../src/JobCollector.ts"
 import { version } from "../../src/layers/node/Host.ts"
@@ -168,6 +169,25 @@ describe("the endpoints", () => {
     await waitUntil("ready", async () => (await status(running, "/collector/health/ready")) === 200)
     expect((await running.get("/own")).text).toBe("the host's")
     expect(await status(running, "/health/live")).toBe(404)
+  })
+
+  it("health and metrics mount each by itself, below prefixes, more than once, beside the host's own metrics", async () => {
+    const routes = Layer.mergeAll(
+      PrometheusMetrics.layerHttp(),
+      JobCollector.healthRoutes(),
+      JobCollector.healthRoutes({ prefix: "/a/b" }),
+      JobCollector.metricsRoutes({ prefix: "/collector" })
+    )
+    const running = await start({}, { routes })
+    for (const path of ["/health/ready", "/a/b/health/ready"]) {
+      await waitUntil(path, async () => (await status(running, path)) === 200)
+    }
+    expect(await status(running, "/a/b/health")).toBe(200)
+    expect(await status(running, "/a/b/health/live")).toBe(200)
+    expect(await status(running, "/a/b/metrics")).toBe(404)
+    for (const path of ["/metrics", "/collector/metrics"]) {
+      expect((await running.get(path)).text).toContain("job_collector_in_flight")
+    }
   })
 })
 

@@ -1,5 +1,7 @@
 import { Layer, Logger } from "effect"
+import { FetchHttpClient } from "effect/http"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import * as LeanHttpClient from "../../src/layers/http/LeanHttpClient.ts"
 import * as Telemetry from "../../src/layers/telemetry/Telemetry.ts"
 import { type CollectorHttp, publicKey, startCollectorHttp } from "../support/collector-http.ts"
 import { transcribeFields } from "../support/events.ts"
@@ -30,7 +32,7 @@ afterEach(async () => {
   await redis.stop()
 })
 
-const start = async (tracesSampler: number | undefined) => {
+const start = async (tracesSampler: number | undefined, client = LeanHttpClient.layer()) => {
   const silent = Logger.layer([])
   const telemetry = Telemetry.layer({
     endpoint: receiver.url,
@@ -43,6 +45,7 @@ const start = async (tracesSampler: number | undefined) => {
   collector = await startCollectorHttp({
     redisUrl: redis.url,
     options: { apiBaseUrl: api.url, groupStartId: "0" },
+    client,
     ambient: tracesSampler === undefined ? silent : telemetry
   })
 }
@@ -149,5 +152,22 @@ describe("traces", () => {
     expect([version, sentTrace, flags]).toEqual(["00", traceId, "01"])
     expect(sentSpan).toMatch(/^[0-9a-f]{16}$/)
     expect(sentSpan).not.toBe(spanId)
+  })
+
+  it("any client of Effect's carries the producer's trace on where there is no tracer, and the span's where there is one", async () => {
+    await start(undefined, FetchHttpClient.layer)
+    await add("e-1", { traceparent: `00-${traceId}-${spanId}-01` })
+    await waitUntil("delivered", () => api.charges.has("e-1"))
+    expect(api.requests[0]?.headers.traceparent).toMatch(new RegExp(`^00-${traceId}-(?!${spanId})[0-9a-f]{16}-01$`))
+    expect(api.requests[0]?.headers.b3).toBeUndefined()
+    await add("e-2")
+    await waitUntil("delivered", () => api.charges.has("e-2"))
+    expect(api.requests[1]?.headers.traceparent).toBeUndefined()
+    await collector?.close()
+    await start(1, FetchHttpClient.layer)
+    await add("e-3", { traceparent: `00-${traceId}-${spanId}-01` })
+    await received(`process ${transcribe}`)
+    const [, sentTrace] = String(api.requests[2]?.headers.traceparent).split("-")
+    expect(sentTrace).toBe(spanNamed(`process ${transcribe}`)?.traceId)
   })
 })

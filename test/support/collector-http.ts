@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Exit, Layer, Logger, Metric, Redacted, Scope } from "effect"
-import { HttpRouter } from "effect/http"
+import { type HttpClient, HttpRouter } from "effect/http"
 import { JobCollector, type JobCollectorOptions } from "../../src/JobCollector.ts"
 import * as LeanHttpClient from "../../src/layers/http/LeanHttpClient.ts"
 import * as IoRedis from "../../src/layers/redis/ioredis/IoRedis.ts"
@@ -35,6 +35,8 @@ export interface CollectorHttpOptions {
   readonly options: JobCollectorOptions
   /** Where the routes are mounted; the root by default. */
   readonly routes?: Layer.Layer<never, never, JobCollector | HttpRouter.HttpRouter>
+  /** What sends the requests; the lean client by default. */
+  readonly client?: Layer.Layer<HttpClient.HttpClient>
   /** Loggers, tracers; by default nothing is logged. */
   readonly ambient?: Layer.Layer<never>
 }
@@ -42,6 +44,7 @@ export interface CollectorHttpOptions {
 /** Starts a collector on real parts and serves its endpoints. */
 export const startCollectorHttp = async ({
   ambient = Logger.layer([]),
+  client = LeanHttpClient.layer(),
   options,
   redisUrl,
   routes = JobCollector.routes
@@ -49,7 +52,7 @@ export const startCollectorHttp = async ({
   const server = createServer()
   const parts = Layer.mergeAll(
     IoRedis.layer({ url: Redacted.make(redisUrl) }),
-    LeanHttpClient.layer(),
+    client,
     NativeSigner.layer(Redacted.make(privateKey)),
     NodeFileSystem.layer
   )

@@ -16,26 +16,36 @@ const noStore = { "cache-control": "no-store" }
 const answer = (body: unknown, good: boolean) =>
   HttpServerResponse.jsonUnsafe(body, { status: good ? 200 : 503, headers: noStore })
 
-/**
- * `GET /health` (503 where `down`), `/health/live` and `/health/ready` (503 where not), and `/metrics`: Prometheus text of
- * all metrics in the ambient registry, the host app's own included.
- */
-export const layer = (health: HealthSource): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
-  Layer.mergeAll(
+/** Below what path the routes are mounted; at the root by default. */
+export interface Mount {
+  readonly prefix?: `/${string}` | undefined
+}
+
+/** `GET /health` (503 where `down`), `/health/live` and `/health/ready` (503 where not). */
+export const health = (
+  source: HealthSource,
+  { prefix }: Mount = {}
+): Layer.Layer<never, never, HttpRouter.HttpRouter> => {
+  const path = `${prefix ?? ""}/health` as const
+  return Layer.mergeAll(
     HttpRouter.add(
       "GET",
-      "/health",
-      Effect.map(health.report, (report) => answer(report, report.status !== "down"))
+      path,
+      Effect.map(source.report, (report) => answer(report, report.status !== "down"))
     ),
     HttpRouter.add(
       "GET",
-      "/health/live",
-      Effect.map(health.live, (liveness) => answer(liveness, liveness.live))
+      `${path}/live`,
+      Effect.map(source.live, (liveness) => answer(liveness, liveness.live))
     ),
     HttpRouter.add(
       "GET",
-      "/health/ready",
-      Effect.map(health.ready, (readiness) => answer(readiness, readiness.ready))
-    ),
-    PrometheusMetrics.layerHttp({ path: "/metrics" })
+      `${path}/ready`,
+      Effect.map(source.ready, (readiness) => answer(readiness, readiness.ready))
+    )
   )
+}
+
+/** `GET /metrics`: Prometheus text of all metrics in the ambient registry, the host app's own included. */
+export const metrics = ({ prefix }: Mount = {}): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
+  PrometheusMetrics.layerHttp({ path: `${prefix ?? ""}/metrics` })

@@ -21,6 +21,15 @@ export type ProcessSpan = Tracer.Span | undefined
 const isTraced = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
   cache.tracer !== undefined && cache.tracerEnabled
 
+/**
+ * Without a tracer no request is given a trace of its own: a client of Effect's makes its span all the same, and its random
+ * ids would take the place of the producer's.
+ */
+export const tracedIfThereIsATracer = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.withFiber(({ cache }) =>
+    cache.tracer === undefined ? Effect.provideService(effect, Tracer.DisablePropagation, true) : effect
+  )
+
 type Operation = "receive" | "process" | "settle"
 
 const messaging = (
