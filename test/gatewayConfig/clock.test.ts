@@ -1,32 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber } from "effect"
+import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { ConfigStore } from "../../src/services/ConfigStore.ts"
+import { SetClock } from "../support/set-clock.ts"
 import { bundleOf } from "./support/bundles.ts"
 import { directory } from "./support/machine.ts"
 import { World } from "./support/world.ts"
 
 const HOUR = 3_600_000
-
-/** A wall clock that is set now and then; what counts time for waiting goes on as it was. */
-class SetClock {
-  offset = 0
-
-  readonly under = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Clock.clockWith((base) => {
-      const millis = () => base.currentTimeMillisUnsafe() + this.offset
-      const nanos = () => base.currentTimeNanosUnsafe() + BigInt(this.offset) * 1_000_000n
-      return Effect.provideService(effect, Clock.Clock, {
-        currentTimeMillisUnsafe: millis,
-        currentTimeMillis: Effect.sync(millis),
-        currentTimeNanosUnsafe: nanos,
-        currentTimeNanos: Effect.sync(nanos),
-        monotonicTimeNanosUnsafe: () => base.monotonicTimeNanosUnsafe(),
-        monotonicTimeNanos: base.monotonicTimeNanos,
-        sleep: (duration) => base.sleep(duration)
-      })
-    })
-}
 
 describe("a clock that is set", () => {
   for (const hours of [-2, 3]) {

@@ -21,7 +21,7 @@ export interface Open {
   readonly since: number
   /** Probes that failed so far. */
   readonly probes: number
-  /** When the next probe may go, in epoch milliseconds. */
+  /** When the next probe may go, by the monotonic clock. */
   readonly probeAt: number
 }
 
@@ -46,7 +46,7 @@ export interface Attempt {
   readonly result: AttemptResult
   /** No retry can help. */
   readonly rejected: boolean
-  /** Epoch milliseconds. */
+  /** By the monotonic clock, in milliseconds. */
   readonly now: number
 }
 

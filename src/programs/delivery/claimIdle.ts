@@ -1,7 +1,8 @@
 /** Takes over entries that nobody works on: idle for `CLAIM_IDLE`, whoever owns them (contract section 6). */
-import { Clock, Duration, Effect, Metric } from "effect"
+import { Duration, Effect, Metric } from "effect"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
+import { monotonicMillis } from "../redis/monotonic.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { repeatSteps } from "../supervision/loop.ts"
 import { lostByRedis, noteDeleted } from "./lostEntries.ts"
@@ -94,7 +95,7 @@ const mayTake = (run: CollectorRun, now: number): boolean => {
 const makeScan = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void> => {
   let cursor = "0-0"
   return Effect.gen(function* () {
-    if (!mayTake(run, yield* Clock.currentTimeMillis)) return
+    if (!mayTake(run, yield* monotonicMillis)) return
     for (let steps = 0; steps < mostSteps; steps++) {
       const count = Math.min(batch, roomFor(run, stream))
       if (count <= 0) return

@@ -1,16 +1,16 @@
 /** Reads one stream: as many new entries as can be worked on, never more (contract section 6, "Bounded"). */
 import { Clock, Duration, Effect, Metric, Schedule } from "effect"
-import { dueTimeOf } from "../../domain/delivery/dlq.ts"
 import type { StreamEntry, StreamReader } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
+import { monotonicMillis } from "../redis/monotonic.ts"
 import { ReadSize } from "../redis/readSize.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { restarts } from "../redis/schedules.ts"
 import { repeatSteps, step, waiting } from "../supervision/loop.ts"
 import { deliver } from "./deliver.ts"
 import { ensureGroup, noteSeen } from "./groups.ts"
-import { awaitRoom, fromFirst, rereadOwn, roomFor } from "./pendingRecovery.ts"
+import { awaitRoom, dueAtOf, fromFirst, rereadOwn, roomFor } from "./pendingRecovery.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
 import { freshEntry } from "./state/ownedEntry.ts"
@@ -84,7 +84,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
           permits.release(granted)
           return false
         }
-        const now = yield* Clock.currentTimeMillis
+        const now = yield* monotonicMillis
         const readAtNanos = yield* Clock.monotonicTimeNanos
         const flows = gate.flows(now)
         size.note(entries)
@@ -107,8 +107,8 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
 /** Reads new DLQ entries and holds them until they are due; holding takes no permit. */
 const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader): Reads => {
   const size = new ReadSize()
-  const hold = ({ fields, id }: StreamEntry, now: number, readAtNanos: bigint): void => {
-    if (!run.owned.has(stream, id)) run.owned.hold(freshEntry(stream, id, readAtNanos), dueTimeOf(fields) ?? now)
+  const hold = ({ fields, id }: StreamEntry, clock: Clock.Clock, readAtNanos: bigint): void => {
+    if (!run.owned.has(stream, id)) run.owned.hold(freshEntry(stream, id, readAtNanos), dueAtOf(fields, clock))
   }
 
   const readIn = Effect.fnUntraced(function* (manner: Manner): Effect.fn.Return<boolean, EventStreamsError> {
@@ -117,10 +117,10 @@ const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader
     const read = reader.readNew(stream.key, run.consumer, count, manner === "all" ? 0 : blockMs)
     const entries = yield* receiving(run, stream, read)
     if (entries.length === 0) return false
-    const now = yield* Clock.currentTimeMillis
+    const clock = yield* Clock.Clock
     const readAtNanos = yield* Clock.monotonicTimeNanos
     size.note(entries)
-    for (const entry of entries) hold(entry, now, readAtNanos)
+    for (const entry of entries) hold(entry, clock, readAtNanos)
     yield* received(run, stream, entries)
     return entries.length >= count
   })
@@ -179,7 +179,7 @@ export const consume = (run: CollectorRun, stream: ConsumedStream): Effect.Effec
   const state = streamState(run, stream)
   let isMeant = false
   const noteEnd = Effect.fnUntraced(function* (error: EventStreamsError) {
-    const now = yield* Clock.currentTimeMillis
+    const now = yield* monotonicMillis
     state.ready = false
     state.problem = error.message
     if (error.reason._tag === "NoGroup") state.groupAdopted = false

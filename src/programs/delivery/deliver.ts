@@ -1,11 +1,12 @@
 /** The work on one entry: decode and validate, deliver, decide, settle. */
-import { Clock, type Context, Duration, Effect, Metric, Result } from "effect"
+import { type Context, Duration, Effect, Metric, Result } from "effect"
 import type { Accepted, AttemptResult } from "../../domain/delivery/attempt.ts"
 import { type Decision, decide, isRejected } from "../../domain/delivery/decide.ts"
 import { decodeDlqEntry } from "../../domain/delivery/dlq.ts"
 import { charactersOf, claimedEventId, type FlatFields, InvalidEvent } from "../../domain/events/entry.ts"
 import type { EventKind, PreparedRequest } from "../../domain/events/eventKind.ts"
 import * as Metrics from "../../services/Metrics.ts"
+import { monotonicMillisOf, monotonicOfWall } from "../redis/monotonic.ts"
 import { logEntry } from "./logEntry.ts"
 import { drop, dropDeleted } from "./lostEntries.ts"
 import { askStep, type StepRefused, waitOut } from "./refusedSteps.ts"
@@ -202,10 +203,11 @@ const attempt = (
 ): Effect.Effect<void, StepRefused> =>
   Effect.clockWith((clock) => {
     const attemptsBefore = eventAttempts.retry?.attempt ?? 0
-    const started = clock.currentTimeMillisUnsafe()
+    const startedAt = monotonicMillisOf(clock)
     const { path, body, eventId } = request
     const attemptNumber = attemptsBefore + 1
-    const traceparent = span === undefined ? passOn(run, request, attemptNumber, started) : undefined
+    const traceparent =
+      span === undefined ? passOn(run, request, attemptNumber, clock.currentTimeMillisUnsafe()) : undefined
     noteRequest(span, request, attemptNumber)
     run.apiRecord.inFlight += 1
     const delivery = Effect.onExit(
@@ -217,12 +219,13 @@ const attempt = (
     )
     const conclude = (result: AttemptResult, metrics: Context.Context<never>): Effect.Effect<void, StepRefused> => {
       const now = clock.currentTimeMillisUnsafe()
-      Metrics.deliveryDuration.updateUnsafe((now - started) / 1_000, metrics)
+      const endedAt = monotonicMillisOf(clock)
+      Metrics.deliveryDuration.updateUnsafe((endedAt - startedAt) / 1_000, metrics)
       const { rejectStatuses } = run.options
       const rejected = isRejected(result, rejectStatuses)
-      const change = run.gate.record({ eventId, result, rejected, now })
-      run.apiRecord.note(result, now)
-      notePause(run, result, now)
+      const change = run.gate.record({ eventId, result, rejected, now: endedAt })
+      run.apiRecord.note(result, endedAt)
+      notePause(run, result, endedAt)
       const decision = decide({ attemptsBefore, result, circuitOpen: run.gate.open, now, rejectStatuses })
       noteOutcome(span, outcomes[decision._tag], result._tag === "Failed" ? result : undefined)
       const settled =
@@ -231,7 +234,7 @@ const attempt = (
               noteSuccess(run, entry, eventAttempts, request, decision.result, now)
             )
           : decision._tag === "Hold"
-            ? holdAgain(run, entry, now)
+            ? holdAgain(run, entry, endedAt)
             : settleFailed(run, entry, eventAttempts, { decision, eventId, failedAt: now })
       return change === undefined ? settled : Effect.andThen(announce(change, result), settled)
     }
@@ -270,10 +273,11 @@ const work = (
     return giveUp("poison", `handed out more than ${maxDeliveries} times without an end`)
   }
   if (Result.isFailure(opened)) return giveUp("invalid", opened.failure.message)
-  return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+  return Effect.clockWith((clock) => {
+    const now = clock.currentTimeMillisUnsafe()
     // The clock may have been set back since the entry was found to be due.
     const notBefore = eventAttempts.retry?.not_before ?? now
-    if (now < notBefore) return holdAgain(run, entry, notBefore)
+    if (now < notBefore) return holdAgain(run, entry, monotonicOfWall(clock, notBefore))
     return Effect.flatMap(prepare(run, entry, opened.success, now), (prepared) =>
       Result.isFailure(prepared)
         ? giveUp("invalid", prepared.failure.message)

@@ -1,6 +1,7 @@
 /** Starts held entries when they are due: retries, entries found pending, and the probes of an open circuit. */
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { Waiter } from "../redis/changeSignal.ts"
+import { monotonicMillis, monotonicMillisOf } from "../redis/monotonic.ts"
 import { repeatSteps, waiting } from "../supervision/loop.ts"
 import { takeUpAndDeliver } from "./deliver.ts"
 import type { CollectorRun, RunDeliveries } from "./state/collectorRun.ts"
@@ -10,9 +11,6 @@ export const loopName = "dispatch"
 
 /** How long to look out for something to probe with before looking again, in milliseconds. */
 const probePatience = 1_000
-
-/** How long to wait for anything before looking again, in milliseconds. */
-const longestWait = 10_000
 
 /** What to do next: wait for a change (or until a time), or start the entry that is due first. */
 type Next =
@@ -56,7 +54,7 @@ const makeStart = (run: CollectorRun): Effect.Effect<void> => {
   const takePermits = waiting(
     Effect.interruptible(
       Effect.clockWith((clock) => {
-        const plan = next(run, clock.currentTimeMillisUnsafe())
+        const plan = next(run, monotonicMillisOf(clock))
         const count = plan._tag === "Start" ? permitsFor(run, plan.entry) : 1
         return permits.take(count, count)
       })
@@ -65,7 +63,7 @@ const makeStart = (run: CollectorRun): Effect.Effect<void> => {
   return Effect.uninterruptible(
     Effect.gen(function* () {
       const granted = yield* takePermits
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* monotonicMillis
       // Much may have changed while it waited for its turn.
       const still = next(run, now)
       if (still._tag === "Wait" || permitsFor(run, still.entry) !== granted) return permits.release(granted)
@@ -84,12 +82,10 @@ export const dispatchDue = (run: CollectorRun): Effect.Effect<never> =>
     return repeatSteps(
       Effect.clockWith((clock) => {
         const waiter = new Waiter(gate.changed, owned.changed)
-        const now = clock.currentTimeMillisUnsafe()
+        const now = monotonicMillisOf(clock)
         const plan = next(run, now)
         if (plan._tag === "Start") return start
-        // The clock may be set meanwhile.
-        const latest = now + longestWait
-        return waiter.wait(Math.min(plan.until ?? latest, latest))
+        return waiting(waiter.wait(plan.until))
       })
     )
   })

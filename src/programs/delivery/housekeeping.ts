@@ -5,6 +5,7 @@
  */
 import { Clock, Duration, Effect } from "effect"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
+import { monotonicMillis } from "../redis/monotonic.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { repeatSteps } from "../supervision/loop.ts"
 import { ensureGroup } from "./groups.ts"
@@ -64,9 +65,9 @@ export const keepHouse = (run: CollectorRun): Effect.Effect<never, StreamTaken> 
       onFailure: (error) => noteFailure(run.availability, loopName, error),
       onSuccess: (taken) => taken ?? Effect.void
     })
-    let retireAt = 0
+    let retireAt = Number.NEGATIVE_INFINITY
     let retiring = false
-    const begin = Effect.map(Clock.currentTimeMillis, (now) => {
+    const begin = Effect.map(monotonicMillis, (now) => {
       retiring = now >= retireAt
       if (retiring) retireAt = now + retireEveryMs
     })

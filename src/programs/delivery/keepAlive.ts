@@ -2,6 +2,7 @@
 import { Duration, Effect, identity } from "effect"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { Waiter } from "../redis/changeSignal.ts"
+import { monotonicMillisOf } from "../redis/monotonic.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { redisAway, retryForever } from "../redis/schedules.ts"
 import { repeatSteps, step } from "../supervision/loop.ts"
@@ -53,7 +54,6 @@ export const keepAlive = (run: CollectorRun): Effect.Effect<never> =>
       // Every stream's, whatever becomes of the others.
       return Effect.as(Effect.validate(renewals, identity, { discard: true }), waiter)
     })
-    const pause = (waiter: Waiter) =>
-      Effect.clockWith((clock) => waiter.wait(clock.currentTimeMillisUnsafe() + everyMs))
+    const pause = (waiter: Waiter) => Effect.clockWith((clock) => waiter.wait(monotonicMillisOf(clock) + everyMs))
     return repeatSteps(Effect.flatMap(retryForever(renewal, redisAway), pause))
   })

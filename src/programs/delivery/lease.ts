@@ -1,8 +1,9 @@
 /** The consumer name's lease: two processes under one name would settle each other's entries. */
-import { Clock, Effect, Random, Schema, type Scope } from "effect"
+import { Effect, Random, Schema, type Scope } from "effect"
 import type { Consumer, EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { ChangeSignal } from "../redis/changeSignal.ts"
+import { monotonicMillis } from "../redis/monotonic.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
 import { retryUntilDone, retryUntilDoneOrRefused } from "../redis/retryRedis.ts"
 import { repeatSteps, step } from "../supervision/loop.ts"
@@ -66,7 +67,7 @@ export const acquire = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => (mayHold === undefined ? Effect.void : giveUp(streams, key, mayHold, token)))
   const tryName = Effect.fnUntraced(function* (name: string): Effect.fn.Return<Held | undefined, EventStreamsError> {
     const consumer = { group: wanted.group, name }
-    const asked = yield* Clock.currentTimeMillis
+    const asked = yield* monotonicMillis
     mayHold = consumer
     const got = yield* retryUntilDoneOrRefused(
       availability,
@@ -77,11 +78,11 @@ export const acquire = Effect.fnUntraced(function* (
     mayHold = undefined
     return undefined
   })
-  const deadline = (yield* Clock.currentTimeMillis) + leaseTtlMs + retryEveryMs
+  const deadline = (yield* monotonicMillis) + leaseTtlMs + retryEveryMs
   for (;;) {
     const held = yield* tryName(wanted.name)
     if (held !== undefined) return held
-    if ((yield* Clock.currentTimeMillis) >= deadline) break
+    if ((yield* monotonicMillis) >= deadline) break
     yield* Effect.sleep(retryEveryMs)
   }
   for (let n = 2; ; n++) {
@@ -102,7 +103,7 @@ export const keepLease = (run: RunIdentity & RunRedis): Effect.Effect<never, Lea
   Effect.suspend(() => {
     const { consumer, lease, availability, streams } = run
     const renewal = Effect.gen(function* () {
-      const asked = yield* Clock.currentTimeMillis
+      const asked = yield* monotonicMillis
       const ours = yield* streams.renewLease(leaseStream(run.consumedStreams), consumer, lease.token, leaseTtlMs)
       return { asked, ours }
     })

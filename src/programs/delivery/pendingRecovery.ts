@@ -1,9 +1,11 @@
 /** Entries found pending: this consumer's own after a start or a lost answer, or taken over from another. */
 import { Clock, Effect } from "effect"
 import { dueTimeOf } from "../../domain/delivery/dlq.ts"
+import type { FlatFields } from "../../domain/events/entry.ts"
 import type { PendingEntry } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { Waiter } from "../redis/changeSignal.ts"
+import { monotonicMillisOf, monotonicOfWall } from "../redis/monotonic.ts"
 import { waiting } from "../supervision/loop.ts"
 import type { CollectorRun } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
@@ -16,16 +18,23 @@ const page = 100
 export const roomFor = (run: CollectorRun, stream: ConsumedStream): number =>
   isDlq(stream) ? run.options.dlqHold - run.owned.heldOfDlq : run.permits.total - (run.owned.held - run.owned.heldOfDlq)
 
+/**
+ * When a DLQ entry is due: its own time, set by whichever replica, is compared with the wall clock once, here; what is left
+ * is waited for by the monotonic clock.
+ */
+export const dueAtOf = (fields: FlatFields, clock: Clock.Clock): number =>
+  monotonicOfWall(clock, dueTimeOf(fields) ?? clock.currentTimeMillisUnsafe())
+
 /** When a pending entry is due: a DLQ entry says so itself, anything else is due at once. */
 const dueAt = (
   run: CollectorRun,
   stream: ConsumedStream,
   id: string,
-  now: number
+  clock: Clock.Clock
 ): Effect.Effect<number, EventStreamsError> =>
   isDlq(stream)
-    ? Effect.map(run.streams.range(stream.key, id, id, 1), ([entry]) => dueTimeOf(entry?.fields ?? []) ?? now)
-    : Effect.succeed(now)
+    ? Effect.map(run.streams.range(stream.key, id, id, 1), ([entry]) => dueAtOf(entry?.fields ?? [], clock))
+    : Effect.succeed(monotonicMillisOf(clock))
 
 /** Holds pending entries that this process does not know yet: how many they were. */
 export const holdPending = Effect.fnUntraced(function* (
@@ -33,12 +42,13 @@ export const holdPending = Effect.fnUntraced(function* (
   stream: ConsumedStream,
   pending: ReadonlyArray<PendingEntry>
 ): Effect.fn.Return<number, EventStreamsError> {
-  const now = yield* Clock.currentTimeMillis
+  const clock = yield* Clock.Clock
   const readAtNanos = yield* Clock.monotonicTimeNanos
   const unknown = pending.filter(({ id }) => !run.owned.has(stream, id))
-  const due = yield* Effect.forEach(unknown, ({ id }) => dueAt(run, stream, id, now), { concurrency: 16 })
+  const due = yield* Effect.forEach(unknown, ({ id }) => dueAt(run, stream, id, clock), { concurrency: 16 })
   unknown.forEach(({ deliveries, id }, i) => {
-    if (!run.owned.has(stream, id)) run.owned.hold(recoveredEntry(stream, id, readAtNanos, deliveries), due[i] ?? now)
+    if (!run.owned.has(stream, id))
+      run.owned.hold(recoveredEntry(stream, id, readAtNanos, deliveries), due[i] ?? monotonicMillisOf(clock))
   })
   return unknown.length
 })

@@ -2,9 +2,10 @@
  * Steps of the work on an entry that Redis refuses (a wrong type, no memory, no permission): the entry gives its permit
  * back, waits, and is tried again, so that it holds up nobody (contract section 6).
  */
-import { Clock, Effect, Metric, Schema } from "effect"
+import { Effect, Metric, Schema } from "effect"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
+import { monotonicMillis } from "../redis/monotonic.ts"
 import { retryUntilAnswered } from "../redis/retryRedis.ts"
 import { drop } from "./lostEntries.ts"
 import type { CollectorRun, RunRedis } from "./state/collectorRun.ts"
@@ -41,7 +42,7 @@ export const askStep = <A>(
 
 /** Notes that Redis did a step that it may have refused before. */
 export const stepDone = (run: RunRedis, step: string): Effect.Effect<void> =>
-  Effect.map(Clock.currentTimeMillis, (now) => run.availability.noteRefusal(step, undefined, now))
+  Effect.map(monotonicMillis, (now) => run.availability.noteRefusal(step, undefined, now))
 
 /** Has an entry wait until its refused step is tried again; its permit goes back when this ends. */
 export const waitOut = Effect.fnUntraced(function* (
@@ -49,7 +50,7 @@ export const waitOut = Effect.fnUntraced(function* (
   entry: OwnedEntry,
   refused: StepRefused
 ): Effect.fn.Return<void> {
-  const now = yield* Clock.currentTimeMillis
+  const now = yield* monotonicMillis
   run.availability.noteRefusal(refused.step, refused.problem, now)
   yield* Metric.update(Metrics.movesRefused(refused.reason), 1)
   const times = run.availability.logThrottle.ongoing(`refused ${refused.step}`, now)

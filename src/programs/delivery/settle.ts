@@ -7,6 +7,7 @@ import { timeOfId } from "../../domain/events/streamId.ts"
 import { textsJson } from "../../domain/json/textsJson.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { Waiter } from "../redis/changeSignal.ts"
+import { monotonicMillis } from "../redis/monotonic.ts"
 import { readPages } from "../redis/readSize.ts"
 import { groupAway } from "../redis/schedules.ts"
 import { drop } from "./lostEntries.ts"
@@ -34,7 +35,7 @@ export interface EventAttempts {
 const nameIsOurs = (run: RunIdentity): Effect.Effect<void> =>
   Effect.suspend(() => {
     const waiter = new Waiter(run.lease.changed)
-    return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    return Effect.flatMap(monotonicMillis, (now) =>
       now < run.lease.validUntil ? Effect.void : Effect.flatMap(waiter.wait(), () => nameIsOurs(run))
     )
   })

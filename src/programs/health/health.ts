@@ -22,6 +22,7 @@ import type { ConsumedStream } from "../delivery/state/consumedStream.ts"
 import type { DeliveryGate } from "../delivery/state/deliveryGate.ts"
 import type { ConfigChecks } from "../gatewayConfig/configStatus.ts"
 import { Waiter } from "../redis/changeSignal.ts"
+import { monotonicMillis, monotonicMillisOf } from "../redis/monotonic.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import type { Heartbeats } from "../supervision/heartbeats.ts"
@@ -101,7 +102,11 @@ const consumerGroups = (sources: HealthSources): Check => {
   }
 }
 
-const apiCheck = ({ apiRecord, gate, options }: HealthSources, now: number): Check => {
+const apiCheck = ({ apiRecord, gate, options }: HealthSources, clock: Clock.Clock): Check => {
+  const now = monotonicMillisOf(clock)
+  /** A time of the monotonic clock, as the wall clock has it at present. */
+  const shown = (at: number | undefined) =>
+    iso(at === undefined ? undefined : clock.currentTimeMillisUnsafe() + (at - now))
   const recent = apiRecord.recent(now)
   const { lastFailure, lastSuccessAt } = apiRecord
   const problem = gate.open
@@ -114,15 +119,15 @@ const apiCheck = ({ apiRecord, gate, options }: HealthSources, now: number): Che
     problem,
     url: options.apiBaseUrl,
     circuit: gate.open ? "open" : "closed",
-    next_probe_at: iso(gate.probeAt),
-    paused_until: gate.pauseEnds > now ? iso(gate.pauseEnds) : undefined,
+    next_probe_at: shown(gate.probeAt),
+    paused_until: gate.pauseEnds > now ? shown(gate.pauseEnds) : undefined,
     recent_succeeded: recent.succeeded,
     recent_failed: recent.failed,
-    last_success_at: iso(lastSuccessAt),
+    last_success_at: shown(lastSuccessAt),
     last_failure:
       lastFailure === undefined
         ? undefined
-        : { code: lastFailure.code, message: lastFailure.message, at: iso(lastFailure.at) }
+        : { code: lastFailure.code, message: lastFailure.message, at: shown(lastFailure.at) }
   }
 }
 
@@ -160,10 +165,10 @@ export const makeHealth = (
 
   /** Asks the API itself only where nobody else has for a while; an open circuit has probes of its own. */
   const probeApi = Effect.gen(function* () {
-    if (gate.open || !apiRecord.isIdle(yield* Clock.currentTimeMillis)) return
+    if (gate.open || !apiRecord.isIdle(yield* monotonicMillis)) return
     const { config_sync } = yield* sources.configuration
     const asked = yield* Effect.result(api.configurations(etag))
-    const now = yield* Clock.currentTimeMillis
+    const now = yield* monotonicMillis
     if (asked._tag === "Success") {
       if (asked.success._tag === "Fetched") etag = asked.success.etag
       return apiRecord.succeeded(now)
@@ -184,10 +189,10 @@ export const makeHealth = (
 
   const checksNow: Effect.Effect<Checks> = Effect.gen(function* () {
     const { config_sync, gateway } = yield* sources.configuration
-    const now = yield* Clock.currentTimeMillis
+    const clock = yield* Clock.Clock
     return {
-      redis: redisCheck(now),
-      api: apiCheck(sources, now),
+      redis: redisCheck(monotonicMillisOf(clock)),
+      api: apiCheck(sources, clock),
       signing_key: key,
       consumer_groups: consumerGroups(sources),
       config_sync,
@@ -197,7 +202,7 @@ export const makeHealth = (
 
   const report = Effect.map(checksNow, (checks) => healthOf(checks, sources.ended()))
 
-  const ready: Effect.Effect<Readiness> = Effect.map(Clock.currentTimeMillis, (now) => {
+  const ready: Effect.Effect<Readiness> = Effect.map(monotonicMillis, (now) => {
     const groups = consumerGroups(sources)
     const reasons = [
       ...[sources.ended() ?? []].flat(),
@@ -209,7 +214,7 @@ export const makeHealth = (
     return { ready: reasons.length === 0, reasons }
   })
 
-  const live = Effect.map(Clock.currentTimeMillis, (now): Liveness => {
+  const live = Effect.map(monotonicMillis, (now): Liveness => {
     const problem = sources.ended()
     if (problem !== undefined) return { live: false, silent: [], problem }
     return sources.stopping() ? { live: true, silent: [] } : heartbeats.liveness(now)
@@ -219,7 +224,7 @@ export const makeHealth = (
   const announce = Effect.fnUntraced(function* (was: HealthReport["status"] | "starting", since: number) {
     const now = yield* report
     if (now.status === was) return was
-    const elapsed = (yield* Clock.currentTimeMillis) - since
+    const elapsed = (yield* monotonicMillis) - since
     if (was === "starting" && now.status === "down" && elapsed < everyMs) return was
     const log = now.status === "ok" ? Effect.logInfo : now.status === "down" ? Effect.logError : Effect.logWarning
     yield* log("health.changed").pipe(
@@ -228,14 +233,14 @@ export const makeHealth = (
     return now.status
   })
 
-  const watchOver = Effect.flatMap(Clock.currentTimeMillis, (since) => {
+  const watchOver = Effect.flatMap(monotonicMillis, (since) => {
     let status: HealthReport["status"] | "starting" = "starting"
     const look = Effect.gen(function* () {
       const waiter = new Waiter(availability.changed, gate.changed)
       yield* probeRedis
       yield* checkKey
       status = yield* announce(status, since)
-      yield* waiting(waiter.wait((yield* Clock.currentTimeMillis) + everyMs))
+      yield* waiting(waiter.wait((yield* monotonicMillis) + everyMs))
     })
     return repeatSteps(look)
   })

@@ -1,4 +1,5 @@
 import { Clock, Duration, Effect, type Fiber } from "effect"
+import { monotonicMillisOf } from "./monotonic.ts"
 
 /**
  * A change that several fibers may wait for. Who waits names the version it has seen, so that a change between looking
@@ -43,10 +44,10 @@ export class Waiter {
     return this.seen.some(([signal, version]) => signal.version !== version)
   }
 
-  /** Waits for the first change since, or until a time in epoch milliseconds where given. */
+  /** Waits for the first change since, or until a time of the monotonic clock where given. */
   wait(until?: number): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {
-      const left = until === undefined ? undefined : until - fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+      const left = until === undefined ? undefined : until - monotonicMillisOf(fiber.getRef(Clock.Clock))
       if (this.changed || (left !== undefined && left <= 0)) return Effect.void
       return Effect.callback<void>((resume) => {
         let timer: Fiber.Fiber<void> | undefined

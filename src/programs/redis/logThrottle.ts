@@ -14,7 +14,7 @@ const pausesMs = [10_000, 60_000, 300_000]
 const forgottenAfterMs = 60_000
 const minuteMs = 60_000
 
-/** Keeps what happens again and again from flooding the log. Times in epoch milliseconds. */
+/** Keeps what happens again and again from flooding the log. Times by the monotonic clock. */
 export class LogThrottle {
   private readonly said = new Map<string, Said>()
 

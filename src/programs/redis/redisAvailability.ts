@@ -1,6 +1,7 @@
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { ChangeSignal } from "./changeSignal.ts"
 import { LogThrottle } from "./logThrottle.ts"
+import { monotonicMillis } from "./monotonic.ts"
 
 /** Something that Redis, though it is there, refuses to do. */
 export interface Refusal {
@@ -37,7 +38,7 @@ export class RedisAvailability {
     return this.state === "up"
   }
 
-  /** When Redis came back after it was away, in epoch milliseconds; undefined where it never was. */
+  /** When Redis came back after it was away, by the monotonic clock; undefined where it never was. */
   get upAgainSince(): number | undefined {
     return this.recoveredAt
   }
@@ -45,7 +46,7 @@ export class RedisAvailability {
   readonly succeeded: Effect.Effect<void> = Effect.suspend(() =>
     this.state === "up"
       ? Effect.void
-      : Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      : Effect.flatMap(monotonicMillis, (now) => {
           const since = this.downSince
           if (since !== undefined) this.recoveredAt = now
           this.downSince = undefined
@@ -60,7 +61,7 @@ export class RedisAvailability {
   readonly failed: Effect.Effect<void> = Effect.suspend(() =>
     this.state === "down"
       ? Effect.void
-      : Effect.map(Clock.currentTimeMillis, (now) => {
+      : Effect.map(monotonicMillis, (now) => {
           this.state = "down"
           this.downSince = now
           this.changed.notify()

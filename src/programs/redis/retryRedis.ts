@@ -1,6 +1,7 @@
 /** How loops wait out a Redis that is away: typed errors are no reason to give up, defects are (see `supervise`). */
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
+import { monotonicMillis } from "./monotonic.ts"
 import type { RedisAvailability } from "./redisAvailability.ts"
 import { afterFailure, redisAway, retryForever } from "./schedules.ts"
 
@@ -9,7 +10,7 @@ import { afterFailure, redisAway, retryForever } from "./schedules.ts"
  * that fails in one outage is one thing; other failures are told apart by what they kept from being done.
  */
 const report = (availability: RedisAvailability, what: string, error: EventStreamsError): Effect.Effect<void> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+  Effect.flatMap(monotonicMillis, (now) => {
     const times = availability.logThrottle.ongoing(error.isOutage ? "outage" : `${error.reason._tag} ${what}`, now)
     return (times > 0 ? Effect.logWarning("redis.failed") : Effect.logDebug("redis.failed")).pipe(
       Effect.annotateLogs({ doing: what, problem: error.message, times: Math.max(1, times) })

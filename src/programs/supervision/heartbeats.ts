@@ -12,7 +12,7 @@ export interface Pulse {
 }
 
 interface Sign {
-  /** Epoch milliseconds. */
+  /** By the monotonic clock, in milliseconds. */
   readonly at: number
   /** When the next one is overdue. */
   readonly until: number

@@ -1,5 +1,6 @@
 /** How a loop runs, and gives its signs of life: the supervisor hands it a pulse, what is here makes it beat. */
 import { Clock, Context, Effect } from "effect"
+import { monotonicMillisOf } from "../redis/monotonic.ts"
 import type { Pulse } from "./heartbeats.ts"
 
 /** The pulse of the loop that runs in this fiber; what runs in none leaves no sign. */
@@ -10,7 +11,7 @@ export const CurrentPulse = Context.Reference<Pulse>("job-collector/CurrentPulse
 /** A step of a loop: bounded, within two minutes or within twice `longestMs` where that is longer. */
 export const step = <A, E, R>(work: Effect.Effect<A, E, R>, longestMs = 0): Effect.Effect<A, E, R> =>
   Effect.withFiber((fiber) => {
-    fiber.getRef(CurrentPulse).beat(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(), longestMs)
+    fiber.getRef(CurrentPulse).beat(monotonicMillisOf(fiber.getRef(Clock.Clock)), longestMs)
     return work
   })
 

@@ -1,6 +1,7 @@
 /** Supervised loops: one that dies of a defect, or interrupts itself, is seen, counted and started again; too many defects end the run. */
-import { Cause, Clock, Deferred, Effect, Metric, Schema } from "effect"
+import { Cause, Deferred, Effect, Metric, Schema } from "effect"
 import * as Metrics from "../../services/Metrics.ts"
+import { monotonicMillis } from "../redis/monotonic.ts"
 import { restarts } from "../redis/schedules.ts"
 import type { Heartbeats } from "./heartbeats.ts"
 import { CurrentPulse } from "./loop.ts"
@@ -49,7 +50,7 @@ export const makeSupervisor = Effect.fnUntraced(function* (heartbeats: Heartbeat
   const running = new Set<string>()
 
   const defect = Effect.fnUntraced(function* (name: string, cause: Cause.Cause<unknown>): Effect.fn.Return<void> {
-    const now = yield* Clock.currentTimeMillis
+    const now = yield* monotonicMillis
     recent = [...recent.filter((at) => at > now - withinMs), now]
     yield* Effect.logError("loop.died", cause).pipe(Effect.annotateLogs({ loop: name }))
     if (recent.length >= mostDefects) {

@@ -1,7 +1,8 @@
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import type { AttemptResult } from "../../../domain/delivery/attempt.ts"
 import { isRejected } from "../../../domain/delivery/decide.ts"
 import type { JobsApi } from "../../../services/JobsApi.ts"
+import { monotonicMillis } from "../../redis/monotonic.ts"
 
 interface Window {
   since: number
@@ -81,9 +82,9 @@ export class ApiRecord {
       ...api,
       configurations: (etag) =>
         api.configurations(etag).pipe(
-          Effect.tap(() => Effect.map(Clock.currentTimeMillis, (now) => this.succeeded(now))),
+          Effect.tap(() => Effect.map(monotonicMillis, (now) => this.succeeded(now))),
           Effect.tapError(({ errorCode, errorMessage }) =>
-            Effect.map(Clock.currentTimeMillis, (now) => this.failed(errorCode, errorMessage, now))
+            Effect.map(monotonicMillis, (now) => this.failed(errorCode, errorMessage, now))
           )
         )
     }

@@ -50,7 +50,7 @@ export interface StreamState {
 export interface LeaseState {
   readonly token: string
   readonly changed: ChangeSignal
-  /** Until when the name is surely this process's own, in epoch milliseconds. */
+  /** Until when the name is surely this process's own, by the monotonic clock. */
   validUntil: number
 }
 

@@ -1,16 +1,20 @@
 import { Effect } from "effect"
 import { type Attempt, afterAttempt, afterProbe, type Circuit, closed } from "../../../domain/delivery/circuit.ts"
 import { ChangeSignal, Waiter } from "../../redis/changeSignal.ts"
+import { monotonicMillisOf } from "../../redis/monotonic.ts"
 
 const any = Effect.succeed("any" as const)
 const one = Effect.succeed("one" as const)
 
-/** Whether deliveries may go: the circuit breaker and the pause that a 429 asks for, one for the process. */
+/**
+ * Whether deliveries may go: the circuit breaker and the pause that a 429 asks for, one for the process. All times are the
+ * monotonic clock's: a wall clock that is set shifts no probe and no pause.
+ */
 export class DeliveryGate {
   readonly changed = new ChangeSignal()
   private readonly breaker: boolean
   private circuit: Circuit = closed
-  private pausedUntil = 0
+  private pausedUntil = Number.NEGATIVE_INFINITY
   /** A probe is due and nothing waits: the readers may fetch one entry. */
   private probeWanted = false
 
@@ -74,7 +78,7 @@ export class DeliveryGate {
   /** Waits until entries may be read: any number, or one for a probe. */
   readonly readable: Effect.Effect<"any" | "one"> = Effect.clockWith((clock) => {
     const waiter = new Waiter(this.changed)
-    const now = clock.currentTimeMillisUnsafe()
+    const now = monotonicMillisOf(clock)
     if (this.flows(now)) return any
     if (this.open && this.probeWanted && now >= this.pausedUntil) return one
     return Effect.flatMap(waiter.wait(this.pausedUntil > now ? this.pausedUntil : undefined), () => this.readable)

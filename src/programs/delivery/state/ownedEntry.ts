@@ -1,7 +1,7 @@
 import type { Decision } from "../../../domain/delivery/decide.ts"
 import type { ConsumedStream } from "./consumedStream.ts"
 
-/** When a held entry may be worked on: from a time on, in epoch milliseconds, or before all else, as a probe. */
+/** When a held entry may be worked on: from a time of the monotonic clock on, in milliseconds, or before all else, as a probe. */
 export type Due = number | "first"
 
 /** Waits without a permit; its fields are fetched when it is due. */

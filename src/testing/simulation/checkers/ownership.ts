@@ -76,7 +76,7 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
   const noteRoom = (replica: Replica) => {
     const { run } = replica
     for (const stream of run?.consumedStreams ?? []) {
-      const roomy = run !== undefined && roomFor(run, stream) > overlap && run.gate.flows(replica.process?.now ?? 0)
+      const roomy = run !== undefined && roomFor(run, stream) > overlap && run.gate.flows(world.now)
       if (!roomy) roomySince.delete(stream)
       else if (!roomySince.has(stream)) roomySince.set(stream, world.elapsed)
     }
