@@ -307,3 +307,18 @@ describe("an API that refuses everything", () => {
     )
   })
 })
+
+it.effect("answers of 1.7e308 credits leave a counter that still counts", () => {
+  const api = new ScriptedApi()
+  api.answer = () => ({ status: 200, body: { job_id: "j1", credits_deducted: 1.7e308 } })
+  return withCollector(api, {}, (redis) =>
+    Effect.gen(function* () {
+      const before = yield* countOf(Metrics.creditsDeducted)
+      for (const id of ["evt-1", "evt-2"]) yield* addEvent(redis, id)
+      yield* travel(1_000)
+      const { length } = api.instants("evt-2")
+      assert.strictEqual(length, 1)
+      assert.closeTo((yield* countOf(Metrics.creditsDeducted)) - before, 2 * Number.MAX_SAFE_INTEGER, 4)
+    })
+  )
+})
