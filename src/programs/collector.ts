@@ -105,6 +105,7 @@ const freshStreamStates = (consumedStreams: ReadonlyArray<ConsumedStream>): Read
         ready: false,
         groupAdopted: false,
         needsReread: false,
+        gaveWayDue: undefined,
         lastSeenId: undefined,
         problem: undefined,
         refusedSince: undefined,

@@ -97,12 +97,26 @@ export const encodeAbandonedEntry = (
   ...(truncated === undefined ? [] : ["truncated", JSON.stringify(truncated)])
 ]
 
-/** When a DLQ entry is due, in epoch milliseconds; undefined where it does not say so. Its event is not looked at. */
-export const dueTimeOf = (fields: FlatFields): number | undefined => {
+/** No retry waits for as long, whatever an API asks for: who says so would keep the place of one that is due. */
+const longestWaitMs = 86_400_000
+
+/** Why a DLQ entry is not waited for; undefined where it may be. */
+export const tooFarAhead = ({ not_before: notBefore }: Retry, now: number): InvalidEvent | undefined =>
+  notBefore > now + longestWaitMs
+    ? new InvalidEvent({ field: "retry", rule: "its not_before must be at most a day ahead" })
+    : undefined
+
+/**
+ * When a DLQ entry is to be worked on, in epoch milliseconds: at once where it does not say so, or what nobody waits for.
+ * Its event is not looked at.
+ */
+export const dueTimeOf = (fields: FlatFields, now: number): number => {
   const [first, retry] = fields[0] === "retry" ? fields : fields.slice(2)
-  if (first !== "retry") return undefined
+  if (first !== "retry") return now
   const decoded = decodeRetry({ retry })
-  return Result.isSuccess(decoded) ? decoded.success.retry.not_before : undefined
+  return Result.isFailure(decoded) || tooFarAhead(decoded.success.retry, now) !== undefined
+    ? now
+    : decoded.success.retry.not_before
 }
 
 /** A DLQ entry decoded: the retry's data and the original entry's fields. */

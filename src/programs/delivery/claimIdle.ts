@@ -95,9 +95,10 @@ const mayTake = (run: CollectorRun, now: number): boolean => {
 const makeScan = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void> => {
   let cursor = "0-0"
   return Effect.gen(function* () {
-    if (!mayTake(run, yield* monotonicMillis)) return
+    const now = yield* monotonicMillis
+    if (!mayTake(run, now)) return
     for (let steps = 0; steps < mostSteps; steps++) {
-      const count = Math.min(batch, roomFor(run, stream))
+      const count = Math.min(batch, roomFor(run, stream, now))
       if (count <= 0) return
       cursor = yield* claim(run, stream, cursor, count)
       if (cursor === "0-0") return

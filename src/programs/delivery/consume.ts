@@ -10,7 +10,7 @@ import { restarts } from "../redis/schedules.ts"
 import { repeatSteps, step, waiting } from "../supervision/loop.ts"
 import { deliver } from "./deliver.ts"
 import { ensureGroup, noteSeen } from "./groups.ts"
-import { awaitRoom, dueAtOf, fromFirst, rereadOwn, roomFor } from "./pendingRecovery.ts"
+import { awaitRoom, dueAtOf, fromFirst, holdRetry, mayReturn, rereadOwn } from "./pendingRecovery.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
 import { freshEntry } from "./state/ownedEntry.ts"
@@ -108,12 +108,12 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
 const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader): Reads => {
   const size = new ReadSize()
   const hold = ({ fields, id }: StreamEntry, clock: Clock.Clock, readAtNanos: bigint): void => {
-    if (!run.owned.has(stream, id)) run.owned.hold(freshEntry(stream, id, readAtNanos), dueAtOf(fields, clock))
+    if (!run.owned.has(stream, id)) holdRetry(run, freshEntry(stream, id, readAtNanos), dueAtOf(fields, clock))
   }
 
   const readIn = Effect.fnUntraced(function* (manner: Manner): Effect.fn.Return<boolean, EventStreamsError> {
-    yield* awaitRoom(run, stream)
-    const count = manner === "one" ? 1 : size.of(Math.min(roomFor(run, stream), dlqBatch))
+    const room = yield* awaitRoom(run, stream)
+    const count = manner === "one" ? 1 : size.of(Math.min(room, dlqBatch))
     const read = reader.readNew(stream.key, run.consumer, count, manner === "all" ? 0 : blockMs)
     const entries = yield* receiving(run, stream, read)
     if (entries.length === 0) return false
@@ -147,8 +147,11 @@ const read = Effect.fnUntraced(function* (run: CollectorRun, stream: ConsumedStr
   const readable = waiting(run.gate.readable)
   const readMore = Effect.gen(function* () {
     // Not elsewhere: what this reader is being given just now would seem to be unknown.
-    if (state.needsReread) unread = fromFirst
-    state.needsReread = false
+    if (state.needsReread || mayReturn(run, stream, (yield* monotonicMillis) + blockMs)) {
+      unread = fromFirst
+      state.needsReread = false
+      state.gaveWayDue = undefined
+    }
     if (unread !== undefined) {
       yield* awaitRoom(run, stream)
       unread = yield* rereadOwn(run, stream, unread)

@@ -1,8 +1,8 @@
 /** The work on one entry: decode and validate, deliver, decide, settle. */
-import { type Context, Duration, Effect, Metric, Result } from "effect"
+import { type Clock, type Context, Duration, Effect, Metric, Result } from "effect"
 import type { Accepted, AttemptResult } from "../../domain/delivery/attempt.ts"
 import { type Decision, decide, isRejected } from "../../domain/delivery/decide.ts"
-import { decodeDlqEntry } from "../../domain/delivery/dlq.ts"
+import { decodeDlqEntry, tooFarAhead } from "../../domain/delivery/dlq.ts"
 import { charactersOf, claimedEventId, type FlatFields, InvalidEvent } from "../../domain/events/entry.ts"
 import type { EventKind, PreparedRequest } from "../../domain/events/eventKind.ts"
 import * as Metrics from "../../services/Metrics.ts"
@@ -45,13 +45,20 @@ interface Readable {
 }
 
 /** Where the event came from, its own fields, and its kind: from a DLQ entry what that says of the original. */
-const openEntry = (run: CollectorRun, entry: OwnedEntry, fields: FlatFields): Result.Result<Readable, InvalidEvent> => {
+const openEntry = (
+  run: CollectorRun,
+  entry: OwnedEntry,
+  fields: FlatFields,
+  now: number
+): Result.Result<Readable, InvalidEvent> => {
   const { stream } = entry
   if (stream.kind !== undefined) {
     const eventAttempts = { source: { stream: stream.key, id: entry.id }, event: fields, retry: undefined }
     return Result.succeed({ eventAttempts, kind: stream.kind })
   }
   return Result.flatMap(decodeDlqEntry(fields), ({ event, retry }) => {
+    const farAhead = tooFarAhead(retry, now)
+    if (farAhead !== undefined) return Result.fail(farAhead)
     const origin = run.consumedStreams.find((candidate) => candidate.key === retry.origin_stream)
     return origin?.kind === undefined
       ? Result.fail(new InvalidEvent({ field: "retry", rule: "its origin_stream must be a stream that is read here" }))
@@ -244,13 +251,15 @@ const attempt = (
   })
 
 // No generator on the way of an event that is delivered at once: its steps take as long as all else that is done here.
-const work = (
+const workAt = (
   run: CollectorRun,
   entry: OwnedEntry,
   fields: FlatFields,
-  span: ProcessSpan
+  span: ProcessSpan,
+  clock: Clock.Clock
 ): Effect.Effect<void, StepRefused> => {
-  const opened = openEntry(run, entry, fields)
+  const now = clock.currentTimeMillisUnsafe()
+  const opened = openEntry(run, entry, fields, now)
   const firstAttempt: EventAttempts = {
     source: { stream: entry.stream.key, id: entry.id },
     event: fields,
@@ -273,18 +282,22 @@ const work = (
     return giveUp("poison", `handed out more than ${maxDeliveries} times without an end`)
   }
   if (Result.isFailure(opened)) return giveUp("invalid", opened.failure.message)
-  return Effect.clockWith((clock) => {
-    const now = clock.currentTimeMillisUnsafe()
-    // The clock may have been set back since the entry was found to be due.
-    const notBefore = eventAttempts.retry?.not_before ?? now
-    if (now < notBefore) return holdAgain(run, entry, monotonicOfWall(clock, notBefore))
-    return Effect.flatMap(prepare(run, entry, opened.success, now), (prepared) =>
-      Result.isFailure(prepared)
-        ? giveUp("invalid", prepared.failure.message)
-        : attempt(run, entry, eventAttempts, prepared.success, span)
-    )
-  })
+  // The clock may have been set back since the entry was found to be due.
+  const notBefore = eventAttempts.retry?.not_before ?? now
+  if (now < notBefore) return holdAgain(run, entry, monotonicOfWall(clock, notBefore))
+  return Effect.flatMap(prepare(run, entry, opened.success, now), (prepared) =>
+    Result.isFailure(prepared)
+      ? giveUp("invalid", prepared.failure.message)
+      : attempt(run, entry, eventAttempts, prepared.success, span)
+  )
 }
+
+const work = (
+  run: CollectorRun,
+  entry: OwnedEntry,
+  fields: FlatFields,
+  span: ProcessSpan
+): Effect.Effect<void, StepRefused> => Effect.clockWith((clock) => workAt(run, entry, fields, span, clock))
 
 /** From so many characters on an entry takes milliseconds to read, check and write. */
 const large = 65_536

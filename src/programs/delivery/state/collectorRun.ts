@@ -34,6 +34,8 @@ export interface StreamState {
   groupAdopted: boolean
   /** A take-over was not answered: something may be this process's own that it does not know. */
   needsReread: boolean
+  /** The earliest due time of what gave way to retries due sooner, by the monotonic clock: pending, and not held. */
+  gaveWayDue: number | undefined
   /** The greatest id known to be delivered to the group: where a group that is gone is created again. */
   lastSeenId: string | undefined
   /** Why the stream or its group could not be read when last tried. */

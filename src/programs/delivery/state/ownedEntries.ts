@@ -88,6 +88,11 @@ export class OwnedEntries {
     return this.queue.at(-1)
   }
 
+  /** The held DLQ entry that is due last. */
+  latestOfDlq(): Held | undefined {
+    return this.queue.find(({ entry }) => isDlq(entry.stream))
+  }
+
   /** Takes the entry that is due first off the hold, to run it. */
   pop(): OwnedEntry | undefined {
     const held = this.queue.pop()

@@ -1,5 +1,6 @@
 /** Nothing is taken from a replica that is well and works on it, and no replica forgets what is its own. */
 import { Duration } from "effect"
+import { dueTimeOf } from "../../../domain/delivery/dlq.ts"
 import { roomFor } from "../../../programs/delivery/pendingRecovery.ts"
 import type { ConsumedStream } from "../../../programs/delivery/state/consumedStream.ts"
 import type { Process } from "../../world/process.ts"
@@ -76,10 +77,18 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
   const noteRoom = (replica: Replica) => {
     const { run } = replica
     for (const stream of run?.consumedStreams ?? []) {
-      const roomy = run !== undefined && roomFor(run, stream) > overlap && run.gate.flows(world.now)
+      const { now } = world
+      const roomy = run !== undefined && roomFor(run, stream, now) > overlap && run.gate.flows(now)
       if (!roomy) roomySince.delete(stream)
       else if (!roomySince.has(stream)) roomySince.set(stream, world.elapsed)
     }
+  }
+
+  /** Whether an entry is one of the DLQ that is due later, and may have given way to others until then. */
+  const isDueLater = ({ key }: ConsumedStream, id: string, now: number): boolean => {
+    if (key !== scenario.streams.dlq) return false
+    const found = world.redis.look("XRANGE", key, id, id)
+    return Array.isArray(found) && found[0] !== undefined && dueTimeOf(found[0][1], now) > now - patienceMs
   }
 
   /** Entries that are a well replica's own for a while, and that it does not know. */
@@ -91,7 +100,8 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
       if (world.elapsed - (roomySince.get(stream) ?? world.elapsed) < patienceMs) continue
       const { group, name } = run.consumer
       for (const [id] of pending(world, stream.key, group, String(patienceMs), name)) {
-        if (!run.owned.has(stream, id) && !swallowed.has(place(stream.key, id)))
+        const isKnown = run.owned.has(stream, id) || swallowed.has(place(stream.key, id))
+        if (!isKnown && !isDueLater(stream, id, replica.process.now))
           report("forgotten", `${stream.key} ${id} is ${replica.name}'s, which does not know it`)
       }
     }
