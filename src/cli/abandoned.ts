@@ -16,8 +16,9 @@ import {
   replay as replayAll,
   scan
 } from "../programs/operator/redrive.ts"
+import type { EventStreams } from "../services/EventStreams.ts"
 import type { EventStreamsError } from "../services/EventStreamsError.ts"
-import { CountFlag, json } from "./flags.ts"
+import { CountFlag, json, TextFlag } from "./flags.ts"
 import { printListing } from "./listing.ts"
 import {
   boundsOf,
@@ -155,18 +156,23 @@ const reporter = (verb: string, named: boolean) => {
   }
 }
 
-const summaryOf = (verb: string, { done, gone, noReader, unreadable }: Progress): string =>
+const summaryOf = (verb: string, { done, firstForeign, foreignOrigin, gone, unreadable }: Progress): string =>
   [
     `${done} ${verb}`,
     ...(gone > 0 ? [`${gone} already gone`] : []),
     ...(unreadable > 0 ? [`${unreadable} unreadable, left in place`] : []),
-    ...(noReader > 0 ? [`${noReader} from a stream that nobody reads, left in place`] : [])
+    ...(foreignOrigin > 0
+      ? [
+          `${foreignOrigin} left in place: this service is not set to read their origin stream ` +
+            `(${printable(firstForeign ?? "")}); --to-stream <key> puts events elsewhere`
+        ]
+      : [])
   ].join(", ")
 
 /** What was named on the command line but not done, a line each. */
 const undone = (verb: string, flags: Selection, missing: ReadonlySet<string>, progress: Progress) => {
   if (flags.ids.length === 0) return []
-  const left = progress.gone + progress.unreadable + progress.noReader
+  const left = progress.gone + progress.unreadable + progress.foreignOrigin
   return [
     ...[...missing].map(
       (id) => `no abandoned entry${isFiltered(flags) ? " that matches the filters" : ""} has the id ${printable(id)}`
@@ -176,9 +182,7 @@ const undone = (verb: string, flags: Selection, missing: ReadonlySet<string>, pr
 }
 
 /** Counts an entry as the work would, without doing it. */
-type Counted = (
-  operated: Operated
-) => (progress: Progress, item: AbandonedItem) => Effect.Effect<Progress, EventStreamsError>
+type Counted = (operated: Operated) => (progress: Progress, item: AbandonedItem) => Progress
 
 /** Replay and drop differ in what they do to each entry. */
 const redrive = (
@@ -189,10 +193,12 @@ const redrive = (
     operated: Operated,
     items: Effect.Success<ReturnType<typeof selected>>,
     step: (progress: Progress) => Effect.Effect<void>
-  ) => ReturnType<typeof dropAll>
+  ) => ReturnType<typeof dropAll>,
+  before: (operated: Operated) => Effect.Effect<void, EventStreamsError | Misused> = () => Effect.void
 ) =>
   operating(
     Effect.fnUntraced(function* (operated) {
+      yield* before(operated)
       const missing = new Set(flags.ids)
       const items = Stream.tap(yield* selected(operated, flags), ({ eventId, id }) =>
         Effect.sync(() => {
@@ -207,7 +213,7 @@ const redrive = (
               [verb]: progress.done,
               gone: progress.gone,
               unreadable: progress.unreadable,
-              no_reader: progress.noReader
+              foreign_origin: progress.foreignOrigin
             })
           : printLine(`${flags.dryRun ? "would be: " : ""}${summaryOf(verb, progress)}`)
         const problems = undone(verb, flags, missing, progress)
@@ -217,8 +223,8 @@ const redrive = (
         const countedBy = counted(operated)
         let progress = noProgress
         yield* Stream.runForEach(items, (item) =>
-          Effect.flatMap(countedBy(progress, item), (next) => {
-            progress = next
+          Effect.suspend(() => {
+            progress = countedBy(progress, item)
             return flags.json ? Effect.void : printRow(rowOf(item))
           })
         )
@@ -229,6 +235,18 @@ const redrive = (
     })
   )
 
+/** An event that nobody reads would be as good as lost. */
+const mustBeRead = (streams: EventStreams["Service"], key: string): Effect.Effect<void, EventStreamsError | Misused> =>
+  streams.streamInfo(key).pipe(
+    Effect.map((info) => info !== undefined && info.groups > 0),
+    Effect.catchReason("EventStreamsError", "WrongType", () => Effect.succeed(false)),
+    Effect.flatMap((isRead) =>
+      isRead
+        ? Effect.void
+        : Effect.fail(new Misused({ problem: `--to-stream ${printable(key)}: no consumer group reads such a stream` }))
+    )
+  )
+
 const oneMore = (progress: Progress): Progress => ({ ...progress, done: progress.done + 1 })
 
 const replay = Command.make(
@@ -237,19 +255,25 @@ const replay = Command.make(
     ids,
     reason,
     ...filters,
+    toStream: TextFlag("to-stream", "Put the events into this stream, instead of the one each came from"),
     rate: CountFlag("rate", "Maximum replays per second").pipe(Flag.withDefault(100)),
     dryRun,
     json
   },
   (flags) => {
-    const fateIn = ({ sets, streams }: Operated) => makeFateOf(streams, sets)
-    const counted: Counted = (operated) => {
-      const fateOf = fateIn(operated)
-      return (progress, item) =>
-        Effect.map(fateOf(item), (fate) => (fate._tag === "PutBack" ? oneMore(progress) : leave(progress, fate)))
+    const counted: Counted = ({ sets }) => {
+      const fateOf = makeFateOf(sets, flags.toStream)
+      return (progress, item) => {
+        const fate = fateOf(item)
+        return fate._tag === "PutBack" ? oneMore(progress) : leave(progress, fate)
+      }
     }
-    return redrive("replayed", flags, counted, (operated, items, step) =>
-      replayAll(operated.streams, items, flags.rate, fateIn(operated), step)
+    return redrive(
+      "replayed",
+      flags,
+      counted,
+      ({ sets, streams }, items, step) => replayAll(streams, items, flags.rate, makeFateOf(sets, flags.toStream), step),
+      ({ streams }) => (flags.toStream === undefined ? Effect.void : mustBeRead(streams, flags.toStream))
     )
   }
 ).pipe(
@@ -274,7 +298,7 @@ const drop = Command.make(
       : redrive(
           "dropped",
           flags,
-          () => (progress) => Effect.succeed(oneMore(progress)),
+          () => oneMore,
           ({ streams }, items, step) => dropAll(streams, items, step)
         )
 ).pipe(Command.withDescription("Delete abandoned events permanently; export them first with `abandoned list --json`"))

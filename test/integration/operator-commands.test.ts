@@ -156,7 +156,7 @@ describe("abandoned", () => {
     expect(await client.sismember(`{${transcribe}}:replayed`, id)).toBe(1)
     expect(await client.xlen(abandoned)).toBe(1)
     const json = await run("abandoned", "replay", "--json")
-    expect(JSON.parse(json.out[0]!)).toEqual({ dry_run: false, replayed: 1, gone: 0, unreadable: 0, no_reader: 0 })
+    expect(JSON.parse(json.out[0]!)).toEqual({ dry_run: false, replayed: 1, gone: 0, unreadable: 0, foreign_origin: 0 })
     expect((await run("abandoned", "list")).out).toEqual(["no abandoned event"])
   })
 
@@ -169,24 +169,33 @@ describe("abandoned", () => {
     expect(await client.xlen(abandoned)).toBe(1)
   })
 
-  it("replay leaves an event whose stream nobody reads: it would be as good as lost", async () => {
-    await give("e-1", { origin_stream: "old:stream" })
+  it("replay writes to no stream that a forged origin names, but where --to-stream says", async () => {
+    await give("e-1", { origin_stream: "sessions:\u001b[2Jadmin" })
     await give("e-2", { origin_stream: "shop:events:refund" })
-    await give("e-0", { origin_stream: "text" })
     await give("e-3")
     await client.set("text", "no stream")
     await client.xgroup("CREATE", "shop:events:refund", "the-shop's", "$", "MKSTREAM")
-    await client.xadd("old:stream", "1-1", "no", "group")
-    const said = "2 replayed, 2 from a stream that nobody reads, left in place"
+    const said =
+      "1 replayed, 2 left in place: this service is not set to read their origin stream " +
+      "(sessions:\\u001b[2Jadmin); --to-stream <key> puts events elsewhere"
     expect((await run("abandoned", "replay", "--dry-run")).out.at(-1)).toBe(`would be: ${said}`)
     expect((await run("abandoned", "replay")).out).toEqual([said])
-    expect(await client.xlen("shop:events:refund")).toBe(1)
-    expect(await client.xlen("old:stream")).toBe(1)
+    expect(await client.xlen("shop:events:refund")).toBe(0)
+    expect(await client.xlen(abandoned)).toBe(2)
     expect(await run("abandoned", "replay", "e-1")).toMatchObject({
       ok: false,
       err: ["1 of the entries named could not be replayed"]
     })
-    expect(await client.xlen(abandoned)).toBe(2)
+    for (const key of ["text", "typo"])
+      expect(await run("abandoned", "replay", "e-2", "--to-stream", key)).toMatchObject({
+        ok: false,
+        out: [],
+        err: [`--to-stream ${key}: no consumer group reads such a stream`]
+      })
+    const moved = await run("abandoned", "replay", "e-2", "--to-stream", "shop:events:refund")
+    expect(moved).toMatchObject({ ok: true, out: ["1 replayed"] })
+    expect(await client.xlen("shop:events:refund")).toBe(1)
+    expect(await client.xlen(abandoned)).toBe(1)
   })
 
   it("replay goes past an event of more fields than a script can put back", async () => {
@@ -214,7 +223,7 @@ describe("abandoned", () => {
     })
     expect(await run("abandoned", "replay", "e-1", "--json")).toMatchObject({
       ok: false,
-      out: [JSON.stringify({ dry_run: false, replayed: 0, gone: 0, unreadable: 0, no_reader: 0 })]
+      out: [JSON.stringify({ dry_run: false, replayed: 0, gone: 0, unreadable: 0, foreign_origin: 0 })]
     })
     expect(await run("abandoned", "replay", "e-2", "--reason", "poison")).toMatchObject({
       ok: false,

@@ -99,11 +99,19 @@ export interface Progress {
   readonly gone: number
   /** Left where they are: no replay can put them back. */
   readonly unreadable: number
-  /** Left where they are: nobody would read the stream that a replay puts them back in. */
-  readonly noReader: number
+  /** Left where they are: this service is not set to read the stream that they name as their origin. */
+  readonly foreignOrigin: number
+  /** The first such stream. */
+  readonly firstForeign: string | undefined
 }
 
-export const noProgress: Progress = { done: 0, gone: 0, unreadable: 0, noReader: 0 }
+export const noProgress: Progress = {
+  done: 0,
+  gone: 0,
+  unreadable: 0,
+  foreignOrigin: 0,
+  firstForeign: undefined
+}
 
 /** Texts that a script may unpack are some 8,000 (Lua's stack): an event of half as many is invalid eight times over. */
 const mostTexts = 4_000
@@ -117,51 +125,39 @@ type Readable = AbandonedItem & { readonly abandoned: Abandoned }
 const isReadable = (item: AbandonedItem): item is Readable =>
   item.abandoned !== undefined && item.isWhole && item.event.length <= mostTexts
 
-/** What a replay does with an entry: puts it back, or leaves it and why. */
-export type Fate = { readonly _tag: "PutBack"; readonly item: Readable } | { readonly _tag: "Unreadable" | "NoReader" }
+/** What a replay does with an entry: puts it into a stream, or leaves it and why. */
+export type Fate =
+  | { readonly _tag: "PutBack"; readonly item: Readable; readonly to: string }
+  | { readonly _tag: "Unreadable" }
+  | { readonly _tag: "ForeignOrigin"; readonly origin: string }
 
 /**
- * Tells the fate of entries. An event that nobody reads would be as good as lost: its stream must be one of these sets,
- * or have a consumer group, as that of a host app's own kind does.
+ * Tells the fate of entries. Anybody may have written where an entry came from, so it goes back only into a stream of
+ * these sets; into another one where the operator names it.
  */
-export const makeFateOf = (
-  streams: Streams,
-  sets: ReadonlyArray<StreamSet>
-): ((item: AbandonedItem) => Effect.Effect<Fate, EventStreamsError>) => {
-  const known = new Map(
-    sets.flatMap(({ dlq, process, transcribe }) => [transcribe, process, dlq].map((key) => [key, true]))
-  )
-  const isRead = (key: string): Effect.Effect<boolean, EventStreamsError> =>
-    Effect.suspend(() => {
-      const told = known.get(key)
-      if (told !== undefined) return Effect.succeed(told)
-      const asked = streams.streamInfo(key).pipe(
-        Effect.map((info) => info !== undefined && info.groups > 0),
-        // A key that holds something else has no reader either; failing here would hold up all that come after.
-        Effect.catchIf(
-          (error) => error.reason._tag === "WrongType",
-          () => Effect.succeed(false)
-        )
-      )
-      return Effect.tap(asked, (answer) => Effect.sync(() => known.set(key, answer)))
-    })
-  return (item) =>
-    isReadable(item)
-      ? Effect.map(
-          isRead(item.abandoned.origin_stream),
-          (read): Fate => (read ? { _tag: "PutBack", item } : { _tag: "NoReader" })
-        )
-      : Effect.succeed({ _tag: "Unreadable" })
+export const makeFateOf = (sets: ReadonlyArray<StreamSet>, toStream?: string | undefined) => {
+  const read = new Set(sets.flatMap(({ dlq, process, transcribe }) => [transcribe, process, dlq]))
+  return (item: AbandonedItem): Fate => {
+    if (!isReadable(item)) return { _tag: "Unreadable" }
+    const to = toStream ?? item.abandoned.origin_stream
+    return toStream !== undefined || read.has(to)
+      ? { _tag: "PutBack", item, to }
+      : { _tag: "ForeignOrigin", origin: to }
+  }
 }
 
 /** Counts an entry that is left where it is. */
-export const leave = (progress: Progress, { _tag }: Exclude<Fate, { readonly _tag: "PutBack" }>): Progress =>
-  _tag === "NoReader"
-    ? { ...progress, noReader: progress.noReader + 1 }
-    : { ...progress, unreadable: progress.unreadable + 1 }
+export const leave = (progress: Progress, fate: Exclude<Fate, { readonly _tag: "PutBack" }>): Progress =>
+  fate._tag === "Unreadable"
+    ? { ...progress, unreadable: progress.unreadable + 1 }
+    : {
+        ...progress,
+        foreignOrigin: progress.foreignOrigin + 1,
+        firstForeign: progress.firstForeign ?? fate.origin
+      }
 
 /**
- * Puts abandoned events back at their origin streams' ends, at most `rate` a second. Each is one step in Redis, and an
+ * Puts abandoned events back at their streams' ends, at most `rate` a second. Each is one step in Redis, and an
  * interruption waits for the step under way: a replay that was stopped, or died, is resumed by running it again.
  */
 export const replay = <E>(
@@ -182,15 +178,15 @@ export const replay = <E>(
         const wait = due - (yield* Clock.currentTimeMillis)
         if (wait > 0) yield* Effect.sleep(wait)
         steps += 1
-        const fate = yield* fateOf(item)
+        const fate = fateOf(item)
         if (fate._tag !== "PutBack") {
           progress = leave(progress, fate)
           return yield* onStep(progress)
         }
-        const { abandoned, event, id, stream } = fate.item
+        const { event, id, stream } = fate.item
         // Done and counted, or neither.
         yield* Effect.uninterruptible(
-          Effect.flatMap(streams.replay(stream, id, abandoned.origin_stream, event), (newId) => {
+          Effect.flatMap(streams.replay(stream, id, fate.to, event), (newId) => {
             progress =
               newId === undefined ? { ...progress, gone: progress.gone + 1 } : { ...progress, done: progress.done + 1 }
             return onStep(progress)

@@ -88,9 +88,9 @@ export class OwnedEntries {
     return this.queue.at(-1)
   }
 
-  /** The held DLQ entry that is due last. */
+  /** The held DLQ entry that is due last, of those that no step was refused for: found again, it would count as a hand-out. */
   latestOfDlq(): Held | undefined {
-    return this.queue.find(({ entry }) => isDlq(entry.stream))
+    return this.queue.find(({ entry }) => isDlq(entry.stream) && entry.refusals === 0)
   }
 
   /** Takes the entry that is due first off the hold, to run it. */
