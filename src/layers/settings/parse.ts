@@ -1,6 +1,7 @@
 import { type Duration, Result } from "effect"
 import { firstRefusal, httpUrlProblem, isName, isStartId, lastRefusal } from "../../domain/events/validators.ts"
 import { durationOf } from "../../domain/options/duration.ts"
+import { cut, printableJson } from "../../domain/text/printable.ts"
 import type { Parse } from "./setting.ts"
 
 /**
@@ -8,7 +9,7 @@ import type { Parse } from "./setting.ts"
  * that was set in the wrong variable.
  */
 
-const shown = (text: string): string => JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text)
+const shown = (text: string): string => printableJson(cut(text, 41))
 
 const ensure =
   <A>(value: (text: string) => A | undefined, rule: string): Parse<A> =>
