@@ -2,6 +2,7 @@
  * Tries mutants of a target's inputs, by the chance of a seed: the same ones for the same seed. An input that comes to
  * something new joins those that are mutated. What is found is made as small as it goes.
  */
+import { setImmediate } from "node:timers/promises"
 import { Chance } from "../../src/testing/world/chance.ts"
 import { mutate } from "./mutate.ts"
 import { type Input, mustBeUnpolluted, type Target } from "./target.ts"
@@ -41,6 +42,8 @@ export const tryInput = async (
   input: Input
 ): Promise<{ readonly outcome: string; readonly problem: string | undefined }> => {
   for (let tries = 1; ; tries++) {
+    // What an attempt leaves to the event loop is done, and lets go of what it holds.
+    await setImmediate()
     const began = cpuNow()
     try {
       const attempted = target.attempt(input)

@@ -109,6 +109,9 @@ const asJson = (text: string): unknown => {
 /** A megabyte of something. */
 const vast = 1_048_576
 
+/** Nothing larger is made: what is tried has to fit into memory a few times. */
+const largest = 4 * vast
+
 const mutateText = (
   text: string,
   words: ReadonlyArray<string>,
@@ -165,5 +168,7 @@ export const mutate = (
     else if (drawn < 0.155) for (let i = 0; i < 300; i++) mutant.push(`${pair[0] ?? ""}${i}`, pair[1] ?? "")
     else mutant[at] = mutateText(mutant[at] ?? "", words, chance.pick(pool), chance)
   }
-  return mutant
+  let size = 0
+  for (const text of mutant) size += text.length
+  return size <= largest ? mutant : input
 }

@@ -4,7 +4,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { Screen } from "../../sandbox/demo/screen.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
-const scripts = ["sandbox/demo.ts", "test/simulation/run.ts", "test/process/faults.ts", "bench/main.ts"]
+const scripts = [
+  "sandbox/demo.ts",
+  "test/simulation/run.ts",
+  "test/fuzz/run.ts",
+  "test/process/faults.ts",
+  "bench/main.ts"
+]
 
 const run = (...args: ReadonlyArray<string>) =>
   spawnSync(process.execPath, args, { cwd: root, encoding: "utf8", timeout: 60_000 })

@@ -9,9 +9,9 @@ import * as LeanHttpClient from "../../../src/layers/http/LeanHttpClient.ts"
 import * as JobsApiLayer from "../../../src/layers/jobsApi/JobsApi.ts"
 import { retryAfterMs } from "../../../src/layers/jobsApi/retryAfter.ts"
 import * as NativeSigner from "../../../src/layers/signing/NativeSigner.ts"
-import { makeRequestVerifier } from "../../../src/layers/signing/RequestVerifier.ts"
 import { parseBundleResponse } from "../../../src/programs/gatewayConfig/parseBundleResponse.ts"
 import { JobsApi } from "../../../src/services/JobsApi.ts"
+import { makeVerifier } from "../../../src/verifier/index.ts"
 import { rfc8032 } from "../../support/vectors.ts"
 import { bytesOf, mustBePlain, mustHold, shapeOf, type Target } from "../target.ts"
 
@@ -47,31 +47,50 @@ export const answers: Target = {
   }
 }
 
-const verify = makeRequestVerifier({
-  services: { "job-collector": [rfc8032[0]!.publicKey] },
-  replayGuard: { capacity: 100 }
-})
+const services = { "job-collector": [rfc8032[0]!.publicKey] }
+const verifiers = (["v1", "rfc9421", "standard-webhooks"] as const).map((scheme) =>
+  makeVerifier({ services, replayGuard: { capacity: 100 }, scheme })
+)
 const nowMs = 1_700_000_000_000
+const signature = `${"A".repeat(86)}==`
+const components = '("@method" "@target-uri" "content-digest" "idempotency-key" "x-service-id")'
 
 export const headers: Target = {
   name: "headers",
   seeds: [
-    [`Ed25519 1700000000:${"A".repeat(86)}==`, "job-collector", "120", "sha-256=:AAAA:"],
-    ["", "", "Wed, 21 Oct 2026 07:28:00 GMT", `00-${"a".repeat(32)}-${"b".repeat(16)}-01`],
-    ["", "", "Sunday, 06-Nov-94 08:49:37 GMT", "sha-512=:AAAA==:;a=1, sha-256=:AAAA:"]
+    ["authorization", `Ed25519 1700000000:${signature}`, "x-service-id", "job-collector", "retry-after", "120"],
+    ["content-digest", "sha-256=:AAAA:", "retry-after", "Wed, 21 Oct 2026 07:28:00 GMT"],
+    ["traceparent", `00-${"a".repeat(32)}-${"b".repeat(16)}-01`, "retry-after", "Sunday, 06-Nov-94 08:49:37 GMT"],
+    [
+      ...["x-service-id", "job-collector", "content-digest", "sha-256=:AAAA:", "idempotency-key", "e-1"],
+      ...["signature", `sig=:${signature}:`],
+      ...["signature-input", `sig=${components};created=1700000000;keyid="0123456789abcdef";alg="ed25519"`]
+    ],
+    [
+      ...["x-service-id", "job-collector", "webhook-id", "e-1", "webhook-timestamp", "1700000000"],
+      ...["webhook-signature", `v1a,${signature} v1,AAAA`]
+    ]
   ],
-  words: ["Ed25519 ", "1700000000", "sha-256=:", "sha-512=", "GMT", "00-", "Wed, ", "9999999999999999"],
-  attempt: ([authorization = "", serviceId = "", wait = "", other = ""]) => {
-    const body = bytesOf(other)
-    const verdict = verify({ method: "POST", authorization, serviceId, body }, nowMs)
-    mustHold(!verdict.ok, "nobody has signed this")
-    const retryAfter = retryAfterMs(wait, nowMs)
+  words: ["Ed25519 ", "1700000000", "sha-256=:", "sha-512=", "GMT", "00-", "Wed, ", "9999999999999999", "v1a,", "sig="],
+  attempt: async (input) => {
+    const values: Record<string, string> = Object.create(null)
+    for (let i = 0; i + 1 < input.length; i += 2) values[input[i] ?? ""] = input[i + 1] ?? ""
+    const url = values["x-url"] ?? "https://api.example/api/jobs/add"
+    const request = { method: "POST", headers: values, body: bytesOf(input[1] ?? ""), url }
+    const verdicts = await Promise.all(verifiers.map((verify) => verify(request, nowMs)))
+    for (const verdict of verdicts) {
+      mustHold(!verdict.ok, "nobody has signed this")
+      if (!verdict.ok) mustBePlain(verdict.problem, "a refusal")
+    }
+    const retryAfter = retryAfterMs(values["retry-after"], nowMs)
     mustHold(retryAfter === undefined || (retryAfter >= 0 && retryAfter <= 300_000), "a wait is out of bounds")
-    const parent = traceparentOf({ form: "flat", values: { traceparent: other } })
+    const parent = traceparentOf({ form: "flat", values })
     mustHold(parent === undefined || /^[0-9a-f-]{55}$/.test(parent), "a traceparent is passed on that is none")
-    const digested = parseBundleResponse({ _tag: "Fetched", body, etag: undefined, contentDigest: other })
+    const contentDigest = values["content-digest"]
+    const digested = parseBundleResponse({ _tag: "Fetched", body: request.body, etag: undefined, contentDigest })
     const problem = Result.isFailure(digested) ? digested.failure.problem : "a bundle"
-    return `${verdict.ok ? "" : verdict.reason} ${retryAfter === undefined} ${parent === undefined} ${shapeOf(problem)}`
+    const reasons = verdicts.map((verdict) => (verdict.ok ? "" : verdict.problem)).join()
+    return `${reasons} ${retryAfter === undefined} ${parent === undefined} ${shapeOf(problem)}`
   }
 }
 

@@ -4,7 +4,6 @@ import { Cause, Effect, Exit, Layer } from "effect"
 import type { Redis as IoRedis } from "ioredis"
 import * as EventStreamsLayer from "../../../src/layers/redis/EventStreams.ts"
 import { readReplies } from "../../../src/layers/redis/ioredis/replies.ts"
-import { textOfReply } from "../../../src/layers/redis/ioredis/text.ts"
 import { EventStreams } from "../../../src/services/EventStreams.ts"
 import { EventStreamsError } from "../../../src/services/EventStreamsError.ts"
 import { Redis } from "../../../src/services/Redis.ts"
@@ -20,7 +19,7 @@ const decoded = (bytes: Buffer): { readonly replies: ReadonlyArray<unknown>; rea
     }
   })
   const command = { resolve: (reply: unknown) => replies.push(reply), reject: (error: unknown) => replies.push(error) }
-  readReplies({ stream, commandQueue: { shift: () => ({ command }) } } as unknown as IoRedis)
+  readReplies({ stream, commandQueue: { shift: () => ({ command }) } } as unknown as IoRedis, () => {})
   // In two parts, as the network may bring them.
   const half = bytes.length >> 1
   stream.emit("data", bytes.subarray(0, half))
@@ -43,14 +42,14 @@ const asked = (streams: EventStreams["Service"]): ReadonlyArray<Effect.Effect<un
   streams.streamInfo("s"),
   streams.groupInfo("s", "g"),
   streams.consumers("s", "g"),
-  streams.oldestPending("s", "g"),
+  streams.longestIdle("s", "g", 1),
   streams.range("s", "-", "+", 1),
   streams.replay("s", "1-1", "t", ["a", "1"])
 ]
 
 /** What each method makes of a reply: never a defect. */
 const readBy = (reply: unknown): string => {
-  const send = () => Effect.suspend(() => Effect.succeed(structuredClone(reply)))
+  const send = () => Effect.succeed(reply)
   const driver = Redis.of({ send, reserve: Effect.succeed({ send }) } as unknown as Redis["Service"])
   const program = Effect.flatMap(EventStreams, (streams) => Effect.forEach(asked(streams), (ask) => Effect.exit(ask)))
   const exits = Effect.runSync(
@@ -93,6 +92,6 @@ export const resp: Target = {
   attempt: ([text = ""]) => {
     const { closed, replies } = decoded(bytesOf(text))
     const [first] = replies
-    return `${closed} ${replies.length === 0} ${first === undefined || first instanceof Error ? "" : readBy(textOfReply(first))}`
+    return `${closed} ${replies.length === 0} ${first === undefined || first instanceof Error ? "" : readBy(first)}`
   }
 }

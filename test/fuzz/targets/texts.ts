@@ -13,6 +13,7 @@ const ordinary = 'key "é" \u001b[31m\u202e\u0000 😀\u2028 of the line'
 export const texts: Target = {
   name: "printable",
   passes: 8,
+  brief: true,
   seeds: [
     [ordinary],
     ["NOPERM this user has no permissions to run the 'xadd' command"],
