@@ -10,12 +10,11 @@ import { createPatientServer } from "../layers/http/PatientServer.ts"
 import { hostName, version } from "../layers/node/Host.ts"
 import * as NodeProcesses from "../layers/node/NodeProcesses.ts"
 import * as ProcessMetrics from "../layers/node/ProcessMetrics.ts"
-import * as IoRedis from "../layers/redis/ioredis/IoRedis.ts"
 import * as MemoryRedis from "../layers/redis/memory/MemoryRedis.ts"
 import * as Environment from "../layers/settings/Environment.ts"
-import * as NativeSigner from "../layers/signing/NativeSigner.ts"
 import * as Logging from "../layers/telemetry/Logging.ts"
 import * as Telemetry from "../layers/telemetry/Telemetry.ts"
+import { redisFollowing, signerFollowing } from "./followSecrets.ts"
 import { outputMayFail } from "./lostOutput.ts"
 import { stopDeadline, stopSignal } from "./stopDeadline.ts"
 
@@ -37,7 +36,8 @@ const settingsOf = Effect.flatMap(hostName, (host) =>
 
 type Settings = Effect.Success<typeof settingsOf>["settings"]
 
-const redisLayer = ({ redis }: Settings) => (redis._tag === "Memory" ? MemoryRedis.layer : IoRedis.layer(redis.options))
+const redisLayer = ({ redis }: Settings) =>
+  redis._tag === "Memory" ? MemoryRedis.layer : redisFollowing(redis.options)
 
 const clientOptions = ({ apiClient, collector }: Settings): LeanHttpClient.Options => ({
   /** Requests to the API at a time: deliveries, configuration sync and a health probe. */
@@ -49,7 +49,7 @@ const clientOptions = ({ apiClient, collector }: Settings): LeanHttpClient.Optio
 
 /** Whether the two keys belong together is known only to the signer. */
 const signer = ({ signing: { privateKey, publicKey } }: Settings) =>
-  NativeSigner.layer(privateKey, { publicKey }).pipe(
+  signerFollowing(privateKey, { publicKey }).pipe(
     Layer.catchTag("SignerError", ({ problem }) => {
       const variable = publicKey === undefined ? "ED25519_PRIVATE_KEY" : "ED25519_PRIVATE_KEY, ED25519_PUBLIC_KEY"
       return Layer.effectContext(new Environment.SettingsError({ problems: [{ variable, problem }] }))
@@ -145,7 +145,7 @@ export const run = Command.make(
     )
     const level = yield* GlobalFlag.LogLevel
     yield* outputMayFail
-    // A terminal that goes away is no reason to end.
+    // A terminal that goes away is no reason to end; that files are looked at is followSecrets.ts's.
     process.on("SIGHUP", () => {})
     return yield* Effect.andThen(warn, serve(settings)).pipe(Effect.provide(observability(settings, level)))
   })

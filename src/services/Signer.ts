@@ -11,7 +11,10 @@ export class SignerError extends Schema.TaggedError<SignerError>()("SignerError"
   }
 }
 
-/** Ed25519 (RFC 8032) with one private key that never leaves the layer, and the SHA-256 that requests are signed over. */
+/**
+ * Ed25519 (RFC 8032) with a private key that never leaves the layer, and the SHA-256 that requests are signed over. The key
+ * may be another one later: `publicKey`, `sign` and `verify` belong together where they are taken at once.
+ */
 export class Signer extends Context.Service<
   Signer,
   {

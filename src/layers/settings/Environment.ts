@@ -18,12 +18,13 @@ export {
   delivery,
   eventTimes,
   lifecycle,
+  privateKeyFile,
   requests,
   signing,
   streams
 } from "./collector.ts"
 export { exposure } from "./exposure.ts"
-export { type RedisSettings, redis } from "./redis.ts"
+export { type RedisSettings, redis, redisPassword } from "./redis.ts"
 export { configFolder, configSync, gateway, http, logging, telemetry } from "./service.ts"
 export {
   all,

@@ -84,12 +84,15 @@ const privateKeyIn = (text: Redacted.Redacted<string>) =>
     onSuccess: () => text
   })
 
+/** `ED25519_PRIVATE_KEY_FILE`. */
+export const privateKeyFile = file("ED25519_PRIVATE_KEY_FILE", privateKeyIn)
+
 /** `ED25519_*`: the key is known to be one; whether the public key belongs to it is found when the signer is built. */
 export const signing = all({
   privateKey: andThen(
     either(
       ["ED25519_PRIVATE_KEY", optional("ED25519_PRIVATE_KEY", (text) => privateKeyIn(Redacted.make(text)))],
-      ["ED25519_PRIVATE_KEY_FILE", file("ED25519_PRIVATE_KEY_FILE", privateKeyIn)]
+      ["ED25519_PRIVATE_KEY_FILE", privateKeyFile]
     ),
     ([direct, ofFile]): Result.Result<Redacted.Redacted<string>, ReadonlyArray<SettingProblem>> => {
       const key = direct ?? ofFile

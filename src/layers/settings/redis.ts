@@ -16,7 +16,12 @@ import {
 } from "./setting.ts"
 
 /** How Redis is reached: the engine in this process, or servers. */
-export type RedisSettings = { readonly _tag: "Memory" } | { readonly _tag: "Server"; readonly options: IoRedisOptions }
+export type RedisSettings =
+  | { readonly _tag: "Memory" }
+  | {
+      readonly _tag: "Server"
+      readonly options: IoRedisOptions & { readonly password: Redacted.Redacted<string> | undefined }
+    }
 
 const MEMORY = "memory:"
 
@@ -38,6 +43,9 @@ const passwordOf = (content: Redacted.Redacted<string>): Result.Result<Redacted.
   const password = Redacted.value(content).replace(/\r?\n$/, "")
   return password === "" ? Result.fail("must contain a password") : Result.succeed(Redacted.make(password))
 }
+
+/** `REDIS_PASSWORD_FILE`. */
+export const redisPassword = file("REDIS_PASSWORD_FILE", passwordOf)
 
 /** Rules between the variables, whatever is in them. */
 const rules = check(
@@ -79,7 +87,7 @@ const variables = all({
   cluster: optional("REDIS_CLUSTER_NODES", list(address)),
   sentinels: optional("REDIS_SENTINELS", list(address)),
   sentinelName: optional("REDIS_SENTINEL_NAME", name),
-  password: file("REDIS_PASSWORD_FILE", passwordOf),
+  password: redisPassword,
   tlsCa: file("REDIS_TLS_CA_FILE", certificatesOf),
   rules
 })

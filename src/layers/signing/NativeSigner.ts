@@ -1,7 +1,13 @@
-import type { Layer, Redacted } from "effect"
+import type { Effect, Layer, Redacted } from "effect"
 import type { Signer, SignerError } from "../../services/Signer.ts"
 import { native } from "./native.ts"
-import { type SignerOptions, signerLayer } from "./signer.ts"
+import { makeSigner, type SignerOptions, signerLayer } from "./signer.ts"
+
+/** The signer of {@link layer}. */
+export const make = (
+  privateKey: Redacted.Redacted<string>,
+  options?: SignerOptions
+): Effect.Effect<Signer["Service"], SignerError> => makeSigner(native, privateKey, options)
 
 /**
  * The signer on Node's own Ed25519 (RFC 8032, by OpenSSL): the fast one, used by the service. Same bytes as `NobleSigner`.

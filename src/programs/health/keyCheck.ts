@@ -6,9 +6,9 @@ import type { Signer } from "../../services/Signer.ts"
 const sample = new TextEncoder().encode("job-collector: the signing key's health check")
 
 /** Signs and verifies: what is wrong with the key, undefined where nothing is. */
-export const keyProblem = (signer: Signer["Service"]): Effect.Effect<string | undefined> =>
-  signer.sign(sample).pipe(
-    Effect.flatMap((signature) => signer.verify(sample, signature)),
+export const keyProblem = ({ sign, verify }: Signer["Service"]): Effect.Effect<string | undefined> =>
+  sign(sample).pipe(
+    Effect.flatMap((signature) => verify(sample, signature)),
     Effect.match({
       onFailure: ({ problem }): string | undefined => problem,
       onSuccess: (valid) => (valid ? undefined : "a signature just made does not verify")

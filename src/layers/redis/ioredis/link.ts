@@ -199,7 +199,8 @@ export class Link {
   /** Logs in on a fresh connection; until that is done no command is let through. */
   private greet(): void {
     if (this.state === "closed") return
-    const { username, password, passwordOptional, db } = this.settings
+    const { username, passwordOptional, db } = this.settings
+    const password = this.settings.password()
     const steps: Array<readonly [string, ReadonlyArray<string>]> = []
     if (password !== undefined) steps.push(["AUTH", username === undefined ? [password] : [username, password]])
     if (db !== 0) steps.push(["SELECT", [String(db)]])

@@ -14,8 +14,8 @@ export const addressKey = (address: Address): string => `${address.host}:${addre
 export interface IoRedisOptions {
   /** `redis://` or `rediss://` (TLS), `[user[:password]@]host[:port][/db]`, the user and password percent-encoded. */
   readonly url: Redacted.Redacted<string>
-  /** Takes the place of the url's password. */
-  readonly password?: Redacted.Redacted<string> | undefined
+  /** Takes the place of the url's password; a function is asked at every login, so that a password may change. */
+  readonly password?: Redacted.Redacted<string> | (() => Redacted.Redacted<string>) | undefined
   /** PEM of the authorities to trust instead of the system's. */
   readonly tlsCa?: string | undefined
   /** Nodes of a Redis Cluster, some of which answer. */
@@ -32,7 +32,8 @@ export interface IoRedisOptions {
 export interface Settings {
   readonly address: Address
   readonly username: string | undefined
-  readonly password: string | undefined
+  /** What to log in with now. */
+  readonly password: () => string | undefined
   /** A server that does not know the password but asks for none is good. */
   readonly passwordOptional: boolean
   readonly db: number
@@ -52,6 +53,12 @@ const decoded = (text: string): string | undefined => {
   } catch {
     return text
   }
+}
+
+const passwordOf = ({ password }: IoRedisOptions, url: URL): (() => string | undefined) => {
+  if (typeof password === "function") return () => Redacted.value(password())
+  const fixed = password === undefined ? decoded(url.password) : Redacted.value(password)
+  return () => fixed
 }
 
 /** Reads the options; a failure names the rule, never the url. */
@@ -74,7 +81,7 @@ export const settingsOf = (options: IoRedisOptions): Result.Result<Settings, str
   return Result.succeed({
     address: { host: host === "" ? "127.0.0.1" : host, port: url.port === "" ? DEFAULT_PORT : Number(url.port) },
     username: decoded(url.username),
-    password: options.password === undefined ? decoded(url.password) : Redacted.value(options.password),
+    password: passwordOf(options, url),
     passwordOptional: false,
     db,
     tls: url.protocol === "rediss:" ? (options.tlsCa === undefined ? {} : { ca: options.tlsCa }) : undefined,
