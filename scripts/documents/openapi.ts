@@ -49,6 +49,13 @@ const serviceId = header(
   "Which service signed: part of what is signed."
 )
 
+const keyId = header(
+  "X-Key-Id",
+  { type: "string", pattern: "^[0-9a-f]{16}$" },
+  "Which key signed: the first 16 hex digits of the SHA-256 of its raw public key. Both keys are trusted while one takes the other's place.",
+  false
+)
+
 const json = (schema: Json): Json => ({ "application/json": { schema } })
 const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` })
 const error = (description: string): Json => ({ description, content: json(ref("Error")) })
@@ -85,6 +92,7 @@ const addJob: Json = {
     "may be replayed.",
   parameters: [
     serviceId,
+    keyId,
     header("Idempotency-Key", { type: "string", pattern: "^[!-~]{1,128}$" }, "The event's `event_id`."),
     header("X-Delivery-Attempt", { type: "integer", minimum: 1, maximum: 4 }, "Which attempt this is.", false),
     header("traceparent", { type: "string" }, "W3C trace context of the delivery.", false)
@@ -124,6 +132,7 @@ const configurations: Json = {
   description: "Asked for at an interval and signed over the empty body. A version has one content and never falls.",
   parameters: [
     serviceId,
+    keyId,
     header("If-None-Match", { type: "string" }, "The `ETag` of the configuration that is known.", false)
   ],
   responses: {

@@ -1,9 +1,12 @@
+import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Fiber, Ref } from "effect"
 import { TestClock } from "effect/testing"
 import { JobsApi } from "../../src/services/JobsApi.ts"
 import { type Answer, delivery, success, withApi } from "../support/answering-client.ts"
 import { requestSignatures } from "../support/vectors.ts"
+
+const idOf = (publicKey: string): string => createHash("sha256").update(publicKey, "hex").digest("hex").slice(0, 16)
 
 describe("a delivery", () => {
   it.effect("carries exactly the headers of the requestSignatures and the bytes that were signed", () =>
@@ -28,6 +31,7 @@ describe("a delivery", () => {
           { ...request.headers },
           {
             authorization: vector.authorization,
+            "x-key-id": idOf(vector.public_key_hex),
             "accept-encoding": "identity",
             "content-type": "application/json",
             "x-service-id": vector.service_id,
@@ -184,6 +188,7 @@ describe("the configurations", () => {
           "accept-encoding": "identity",
           accept: "application/json",
           "x-service-id": "job-collector",
+          "x-key-id": idOf(vector.public_key_hex),
           "if-none-match": '"v6"'
         }
       )

@@ -136,15 +136,27 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
       const within = yield* makeTimeLimit(timeout)
       const timedOut: AttemptResult = failed("TIMEOUT", `no complete answer within ${Duration.format(timeout)}`)
 
+      let known = { publicKey: signer.publicKey, id: keyIdOf(signer.publicKey, signer) }
+
+      /** The key of one request; the next may have another. */
+      const presentKey = () => {
+        const { publicKey, sign } = signer
+        if (publicKey !== known.publicKey) known = { publicKey, id: keyIdOf(publicKey, signer) }
+        return { id: known.id, sign }
+      }
+
       /** Signs a body with the time it is now; the failed attempt where the key does not sign. */
       const authorize = (body: Uint8Array, clock: Clock.Clock) => {
+        const key = presentKey()
         const timestamp = Math.floor(clock.currentTimeMillisUnsafe() / 1_000)
         const message = utf8(signingString(timestamp, Hex.encode(signer.sha256(body)), serviceId))
-        return Effect.map(signer.sign(message), (signature) => authorizationHeader(timestamp, signature))
+        return Effect.map(key.sign(message), (signature) => ({
+          key,
+          authorization: authorizationHeader(timestamp, signature)
+        }))
       }
 
       const addedSchemes = (options.signatureSchemes ?? []).filter((scheme) => scheme !== "v1")
-      const keyId = keyIdOf(signer.publicKey, signer)
 
       /** Sends a request, signed by the added schemes too; `v1` alone pays nothing for them. */
       const send = (
@@ -152,6 +164,7 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
         url: string,
         headers: Record<string, string>,
         body: HttpBody.HttpBody,
+        key: ReturnType<typeof presentKey>,
         clock: Clock.Clock
       ) => {
         const request = () => client.execute(makeRequest(method, url, headers, body))
@@ -164,13 +177,13 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
           idempotencyKey: headers["idempotency-key"],
           serviceId,
           created: Math.floor(clock.currentTimeMillisUnsafe() / 1_000),
-          keyId,
+          keyId: key.id,
           body: bytes
         })
         const sign = Effect.forEach(
           added,
           ({ headers: headersOf, message }) =>
-            Effect.map(signer.sign(message), (signature) => Object.assign(headers, headersOf(signature))),
+            Effect.map(key.sign(message), (signature) => Object.assign(headers, headersOf(signature))),
           { discard: true }
         )
         return Effect.flatMap(sign, request)
@@ -182,18 +195,19 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
         Effect.clockWith((clock) => {
           const now = () => clock.currentTimeMillisUnsafe()
           const attempt = authorize(delivery.body, clock).pipe(
-            Effect.flatMap((authorization) => {
+            Effect.flatMap(({ authorization, key }) => {
               const headers: Record<string, string> = {
                 authorization,
                 "accept-encoding": PLAIN,
                 "content-type": "application/json",
                 "x-service-id": serviceId,
+                "x-key-id": key.id,
                 "idempotency-key": delivery.idempotencyKey,
                 "x-delivery-attempt": `${delivery.attempt}`
               }
               if (delivery.traceparent !== undefined) headers.traceparent = delivery.traceparent
               const body = HttpBody.uint8Array(delivery.body, "application/json")
-              return send("POST", baseUrl + delivery.path, headers, body, clock)
+              return send("POST", baseUrl + delivery.path, headers, body, key, clock)
             }),
             Effect.flatMap((response) => judge(response, now)),
             Effect.catch((error) =>
@@ -206,7 +220,7 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
       const configurations = (etag: string | undefined): Effect.Effect<ConfigurationsAnswer, JobsApiError> =>
         Effect.clockWith((clock) =>
           authorize(NOTHING, clock).pipe(
-            Effect.flatMap((authorization) =>
+            Effect.flatMap(({ authorization, key }) =>
               send(
                 "GET",
                 baseUrl + CONFIGURATIONS_PATH,
@@ -215,9 +229,11 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
                   "accept-encoding": PLAIN,
                   accept: "application/json",
                   "x-service-id": serviceId,
+                  "x-key-id": key.id,
                   ...(etag === undefined ? undefined : { "if-none-match": etag })
                 },
                 HttpBody.empty,
+                key,
                 clock
               )
             ),
