@@ -159,7 +159,7 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
   }
 
   /**
-   * Waits for the end of the running collector; it never succeeds. Fails with `RedisRefused` where Redis refuses the
+   * Waits for the end of the running collector, and succeeds once it was stopped. Fails with `RedisRefused` where Redis refuses the
    * credentials, with `TooManyDefects` after five defects within a minute.
    *
    * @example
