@@ -64,7 +64,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
       return true
     }
     // The circuit is open, or a pause began, while the read was under way: the entry waits without its permit.
-    owned.hold(entry, gate.open ? "first" : now)
+    owned.hold(entry, gate.circuitOpen ? "first" : now)
     return false
   }
 

@@ -233,7 +233,7 @@ const attempt = (
       const change = run.gate.record({ eventId, result, rejected, now: endedAt })
       run.apiRecord.note(result, endedAt)
       notePause(run, result, endedAt)
-      const decision = decide({ attemptsBefore, result, circuitOpen: run.gate.open, now, rejectStatuses })
+      const decision = decide({ attemptsBefore, result, circuitOpen: run.gate.circuitOpen, now, rejectStatuses })
       noteOutcome(span, outcomes[decision._tag], result._tag === "Failed" ? result : undefined)
       const settled =
         decision._tag === "Delivered"

@@ -138,7 +138,7 @@ export const observeRun = (
       Metrics.observe(Metrics.deliveryConcurrency, () => run.permits.total),
       Metrics.observe(Metrics.inFlight, () => run.apiRecord.inFlight),
       Metrics.observe(Metrics.held, () => run.owned.held),
-      Metrics.observe(Metrics.circuitOpen, () => (run.gate.open ? 1 : 0)),
+      Metrics.observe(Metrics.circuitOpen, () => (run.gate.circuitOpen ? 1 : 0)),
       Metrics.observe(Metrics.redisUp, () => (run.availability.up ? 1 : 0))
     ],
     { discard: true }

@@ -109,7 +109,7 @@ const apiCheck = ({ apiRecord, gate, options }: HealthSources, clock: Clock.Cloc
     iso(at === undefined ? undefined : clock.currentTimeMillisUnsafe() + (at - now))
   const recent = apiRecord.recent(now)
   const { lastFailure, lastSuccessAt } = apiRecord
-  const problem = gate.open
+  const problem = gate.circuitOpen
     ? "the circuit is open: deliveries wait until a probe succeeds"
     : recent.failed > recent.succeeded
       ? `most requests fail: ${lastFailure?.code}: ${lastFailure?.message}`
@@ -118,7 +118,7 @@ const apiCheck = ({ apiRecord, gate, options }: HealthSources, clock: Clock.Cloc
     status: problem === undefined ? "ok" : "degraded",
     problem,
     url: options.apiBaseUrl,
-    circuit: gate.open ? "open" : "closed",
+    circuit: gate.circuitOpen ? "open" : "closed",
     next_probe_at: shown(gate.probeAt),
     paused_until: gate.pauseEnds > now ? shown(gate.pauseEnds) : undefined,
     recent_succeeded: recent.succeeded,
@@ -165,7 +165,7 @@ export const makeHealth = (
 
   /** Asks the API itself only where nobody else has for a while; an open circuit has probes of its own. */
   const probeApi = Effect.gen(function* () {
-    if (gate.open || !apiRecord.isIdle(yield* monotonicMillis)) return
+    if (gate.circuitOpen || !apiRecord.isIdle(yield* monotonicMillis)) return
     const { config_sync } = yield* sources.configuration
     const asked = yield* Effect.result(api.configurations(etag))
     const now = yield* monotonicMillis

@@ -282,7 +282,7 @@ export const simulate = (options: SimulateOptions): Verdict => {
   while (!done() && !drained() && world.elapsed < deadline) {
     world.run(1_000, done)
     // Only a success closes a circuit: life goes on for one that has nothing but bad events left to probe with.
-    if (world.replicas.some(({ run }) => run?.gate.open === true)) produceGood()
+    if (world.replicas.some(({ run }) => run?.gate.circuitOpen === true)) produceGood()
   }
   // Whoever is stopping or starting ends that first, and every configuration comes up to date.
   if (!done()) world.run(settledMs(scenario), done)

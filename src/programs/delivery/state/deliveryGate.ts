@@ -22,7 +22,7 @@ export class DeliveryGate {
     this.breaker = breaker
   }
 
-  get open(): boolean {
+  get circuitOpen(): boolean {
     return this.circuit._tag === "Open"
   }
 
@@ -42,7 +42,7 @@ export class DeliveryGate {
 
   /** Whether ordinary work may start at `now`. */
   flows(now: number): boolean {
-    return !this.open && now >= this.pausedUntil
+    return !this.circuitOpen && now >= this.pausedUntil
   }
 
   /** Takes in an attempt's result: "opened" or "closed" where it changed the circuit. */
@@ -53,7 +53,7 @@ export class DeliveryGate {
     if (before._tag === this.circuit._tag) return undefined
     this.probeWanted = false
     this.changed.notify()
-    return this.open ? "opened" : "closed"
+    return this.circuitOpen ? "opened" : "closed"
   }
 
   /** Notes that a probe was let through. */
@@ -80,7 +80,7 @@ export class DeliveryGate {
     const waiter = new Waiter(this.changed)
     const now = monotonicMillisOf(clock)
     if (this.flows(now)) return any
-    if (this.open && this.probeWanted && now >= this.pausedUntil) return one
+    if (this.circuitOpen && this.probeWanted && now >= this.pausedUntil) return one
     return Effect.flatMap(waiter.wait(this.pausedUntil > now ? this.pausedUntil : undefined), () => this.readable)
   })
 }
