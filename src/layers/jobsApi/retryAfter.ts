@@ -4,7 +4,7 @@ import { Headers } from "effect/http"
 /** The longest wait that a `Retry-After` can ask for (contract section 5). */
 const MAX_RETRY_AFTER_MS = 5 * 60 * 1_000
 
-/** Longer than any number of seconds or date that is meant: a client may bring whatever a server sends. */
+/** No date is longer, and a longer number asks for more than is granted; the parser takes its time for such a field. */
 const longestField = 64
 
 /**
@@ -13,10 +13,9 @@ const longestField = 64
  * the past.
  */
 export const retryAfterMs = (field: string | undefined, nowMs: number): number | undefined => {
-  const asked =
-    field === undefined || field.length > longestField
-      ? undefined
-      : Result.getOrUndefined(Headers.parseRetryAfter(field))
+  if (field === undefined) return undefined
+  if (field.length > longestField) return /^\d+$/.test(field) ? MAX_RETRY_AFTER_MS : undefined
+  const asked = Result.getOrUndefined(Headers.parseRetryAfter(field))
   if (asked === undefined || (asked._tag === "DateTime" && asked.dateTime.epochMilliseconds < nowMs)) return undefined
   return Math.min(Duration.toMillis(Headers.retryAfterDelay(asked, nowMs)), MAX_RETRY_AFTER_MS)
 }
