@@ -7,6 +7,9 @@ export const MAX_ANSWER_BYTES = 1024 * 1024
 /** The longest error message that is kept, in UTF-16 code units (contract section 5). */
 const MAX_MESSAGE_LENGTH = 1_024
 
+/** No more of a message is cleaned than may be kept of it, were nearly all of it redacted. */
+const MOST_CLEANED = 16 * MAX_MESSAGE_LENGTH
+
 /** The longest job id that is kept, in UTF-16 code units. */
 const MAX_JOB_ID_LENGTH = 128
 
@@ -27,7 +30,7 @@ const SIGNATURE = /[A-Za-z0-9+/]{86}==/g
  * {@link MAX_MESSAGE_LENGTH} long, well-formed.
  */
 const cleanMessage = (text: string): string =>
-  blanked(text.replace(AUTHORIZATION, "<redacted>").replace(SIGNATURE, "<redacted>"))
+  blanked(text.slice(0, MOST_CLEANED).replace(AUTHORIZATION, "<redacted>").replace(SIGNATURE, "<redacted>"))
     .slice(0, MAX_MESSAGE_LENGTH)
     .toWellFormed()
 

@@ -66,6 +66,15 @@ export const textOfBytes = (bytes: Uint8Array): string => {
 /** Whether text holds escaped bytes, that is: the Redis string it came from is not UTF-8. */
 export const hasEscapedBytes = (text: string): boolean => ESCAPED.test(text) && !text.isWellFormed()
 
+/** Writes a character that is not ASCII in UTF-8, by hand as it is read; half a surrogate pair as the replacement: where it ends. */
+const putCharacter = (bytes: Uint8Array, at: number, character: number): number => {
+  const point = character >= 0xd800 && character <= 0xdfff ? 0xfffd : character
+  const length = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4
+  bytes[at] = ((0xf00 >> length) & 0xff) | (point >> (6 * (length - 1)))
+  for (let i = 1; i < length; i++) bytes[at + i] = 0x80 | ((point >> (6 * (length - 1 - i))) & 0x3f)
+  return at + length
+}
+
 /** The bytes of a text, escaped bytes restored: the inverse of {@link textOfBytes}. */
 export const bytesOfText = (text: string): Uint8Array => {
   if (!hasEscapedBytes(text)) return encoder.encode(text)
@@ -76,9 +85,9 @@ export const bytesOfText = (text: string): Uint8Array => {
     if (unit < 0x80) bytes[size++] = unit
     else if (unit >= 0xdc80 && unit <= 0xdcff) bytes[size++] = unit - 0xdc00
     else {
-      const character = String.fromCodePoint(text.codePointAt(at) ?? 0)
-      size += encoder.encodeInto(character, bytes.subarray(size)).written
-      at += character.length - 1
+      const point = text.codePointAt(at) ?? 0
+      size = putCharacter(bytes, size, point)
+      if (point > 0xffff) at += 1
     }
   }
   return bytes.slice(0, size)

@@ -64,6 +64,7 @@ const record = { generation: 1, version: 1, etag: null, installedAt: 1.5, reason
 
 export const stateFiles: Target = {
   name: "state",
+  passes: 4,
   seeds: [
     [JSON.stringify({ settled: { generation: 1, at: 1 }, hold: { since: 1, until: null }, newest: 3 })],
     [JSON.stringify({ keptOut: { version: 1, generation: 1, cause: "gateway", at: 1 }, left: [] })],
@@ -87,6 +88,7 @@ const all = Environment.all({ everything, streams: Environment.streams, exposure
 
 export const settings: Target = {
   name: "settings",
+  passes: 4,
   brief: true,
   seeds: [
     [],
