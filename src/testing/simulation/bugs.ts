@@ -2,12 +2,13 @@
  * Deliberate mistakes, to prove that the checkers see: each is made outside of the app, in what it is given (a driver that
  * does something else than it was asked) or in its settings. None is in the product's code.
  */
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { LeanHttpResponse } from "../../layers/http/LeanHttpResponse.ts"
 import type { Redis } from "../../services/Redis.ts"
 import { scriptName } from "../../services/Scripts.ts"
 import { jsonOf } from "./eventRecords.ts"
+import { foreignStream } from "./hostile.ts"
 import type { Bug } from "./simulate.ts"
 
 type Service = Redis["Service"]
@@ -73,6 +74,22 @@ const changingRetry = (args: Args, change: Readonly<Record<string, unknown>>): A
 ]
 
 const isOwnPendingRead = (name: string, args: Args): boolean => name === "XPENDING" && args.length === 6
+
+/** A driver whose replies say something else: of the entries, wherever they come from. */
+const repliesInstead = (change: (text: string, now: number) => string): Instead => {
+  const changed = (reply: unknown, now: number): unknown =>
+    typeof reply === "string"
+      ? change(reply, now)
+      : Array.isArray(reply)
+        ? reply.map((item) => changed(item, now))
+        : reply
+  const answered = (reply: unknown) => Effect.map(Clock.currentTimeMillis, (now) => changed(reply, now))
+  const isRead = (name: string, args: Args) =>
+    name === "XREADGROUP" || name === "XRANGE" || name === "XREVRANGE" || scriptOf(name, args) === "take"
+  return (send, name, args) => (isRead(name, args) ? Effect.flatMap(send(name, ...args), answered) : undefined)
+}
+
+const hourMs = 3_600_000
 
 /** An answer to a delivery as a success, whatever it was. */
 const taken = (response: HttpClientResponse.HttpClientResponse): HttpClientResponse.HttpClientResponse => {
@@ -325,6 +342,51 @@ export const bugs: ReadonlyArray<Bug> = [
         ...files,
         open: (path, options) => Effect.map(files.open(path, options), (file) => ({ ...file, sync: Effect.void }))
       })
+    })
+  },
+  redisBug(
+    "oversize-stalls",
+    "believes that it moved an event too large to be kept whole",
+    () => (_send, name, args) =>
+      scriptOf(name, args) === "move" && args.includes("truncated") ? Effect.succeed(1) : undefined
+  ),
+  redisBug("far-believed", "waits for a DLQ entry however far ahead it is due", () =>
+    repliesInstead((text, now) =>
+      text.replace(/"not_before":(\d+)/, (all, notBefore) =>
+        Number(notBefore) > now + 24 * hourMs ? `"not_before":${now + hourMs}` : all
+      )
+    )
+  ),
+  redisBug("forged-origin-followed", "replays into whatever stream an abandoned entry names", () =>
+    repliesInstead((text) =>
+      text.replaceAll(`"origin_stream":"${foreignStream}"`, '"origin_stream":"{sim}:transcribe"')
+    )
+  ),
+  {
+    name: "centuries-believed",
+    wrong: "waits for an hour where a Retry-After asks for centuries",
+    overrides: () => {
+      let asked = false
+      const redis = sendingInstead((send, name, args) => {
+        if (!asked || scriptOf(name, args) !== "move" || !isToDlq(args)) return undefined
+        asked = false
+        const { last_failed_at: failed } = jsonOf(moveOf(args).fields, "retry")
+        return send(name, ...changingRetry(args, { not_before: Number(failed) + hourMs }))
+      })
+      const listen = Effect.map((response: HttpClientResponse.HttpClientResponse) => {
+        asked ||= Number(response.headers["retry-after"] ?? 0) > 1_000_000
+        return response
+      })
+      return { redis, http: HttpClient.transformResponse(listen) }
+    }
+  },
+  {
+    name: "odd-status-is-success",
+    wrong: "takes an interim answer, a redirection and an answer without a body for success",
+    overrides: () => ({
+      http: HttpClient.transformResponse(
+        Effect.map((response) => ([103, 204, 302].includes(response.status) ? taken(response) : response))
+      )
     })
   },
   { name: "breaker-off", wrong: "counts the attempts that an outage makes fail", settings: { circuitBreaker: false } },

@@ -3,6 +3,7 @@ import { Result } from "effect"
 import * as SimulatedSigner from "../SimulatedSigner.ts"
 import type { Host, SimulatedRequest, SimulatedResponse } from "../world/http.ts"
 import { Configurations } from "./configurations.ts"
+import { hostileAnswer, hostileSuccess } from "./hostile.ts"
 
 /** What the API did for one event. */
 export interface Job {
@@ -45,16 +46,22 @@ export class SimulatedJobsApi {
   readonly unauthorized: Array<string> = []
   private readonly temper: Temper
   private readonly meanMs: number
+  private readonly hostile: boolean
 
-  /** `meanMs`: how long an answer takes on average. */
-  constructor(temper: Temper, meanMs: number) {
+  /** `meanMs`: how long an answer takes on average; `hostile`: whether one of some is as bad as it can be. */
+  constructor(temper: Temper, meanMs: number, hostile = false) {
     this.temper = temper
     this.meanMs = meanMs
+    this.hostile = hostile
   }
 
   readonly host: Host = (request, { chance, now }) => {
     const afterMs = chance.exponential(this.meanMs)
-    return { ...this.answer(request, now, chance.yes(0.3)), afterMs }
+    if (!this.hostile || request.method === "GET" || chance.yes(0.9))
+      return { ...this.answer(request, now, chance.yes(0.3)), afterMs }
+    if (chance.yes(0.7)) return { afterMs, ...hostileAnswer(chance) }
+    const answer = this.answer(request, now, false)
+    return answer.status === 200 ? { ...answer, body: hostileSuccess(chance), afterMs } : { ...answer, afterMs }
   }
 
   /** Forgets an event, as an API does once its key cannot come again. */

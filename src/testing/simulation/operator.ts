@@ -207,7 +207,7 @@ export class Operator implements Checker {
     const left = new Set(world.entries(scenario.streams.abandoned).map(({ id }) => id))
     if (Exit.isSuccess(exit)) {
       if (says === undefined) report("replay-silent", process.name)
-      const passed = run.visit.what === "all" ? run.found.filter((id) => left.has(id)) : []
+      const passed = run.visit.what === "all" ? run.found.filter((id) => left.has(id) && this.isOurs(id)) : []
       if (passed.length > 0) report("replay-passed-over", `${process.name}: ${passed.join(", ")}`)
       this.end()
       return
@@ -222,6 +222,14 @@ export class Operator implements Checker {
     const excused = error instanceof RedisUnusable || reason?._tag === "Interrupt"
     if (!excused || !run.disturbed) report("command-failed", `${process.name}: ${String(error)}`)
     this.again(run)
+  }
+
+  /** Whether a replay can put an entry back: no event's that was too large to be kept, nor one that nobody gave up. */
+  private isOurs(id: string): boolean {
+    const { records, scenario } = this.scene
+    const { abandoned } = scenario.streams
+    const produced = records.at(abandoned, id)?.record.produced
+    return produced !== undefined && !produced.fields.some((text) => text.length > 1_048_576)
   }
 
   /** Runs it again after a while, as somebody would who saw it fail; while things go wrong, not for ever. */

@@ -77,6 +77,8 @@ export interface Scenario {
     readonly eventMaxAge: Duration.Duration
   }
   readonly traffic: Traffic
+  /** Whether somebody among the producers, or the API, means harm. */
+  readonly hostile: { readonly producer: boolean; readonly api: boolean }
   /** How often the configuration is synchronised, in milliseconds; undefined where it is not. */
   readonly configEveryMs: number | undefined
   /** The API's mean answering time in milliseconds. */

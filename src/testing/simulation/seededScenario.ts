@@ -139,6 +139,7 @@ const trickleScenario = (seed: number, durationMs: number): Scenario => {
       healthInterval: Duration.minutes(5)
     },
     traffic: { ...busy.traffic, perSecond: 1 / 300 },
+    hostile: { producer: false, api: false },
     configEveryMs: 300_000,
     usualConditions: { statuses: { 500: 0.15 } },
     faults
@@ -152,6 +153,9 @@ const busyScenario = (seed: number, durationMs: number): Scenario => {
   const sameName = chance.yes(0.1)
   const replicas = names.map((name) => ({ name, consumer: sameName ? "replica" : name }))
   const faults = faultsOf(chance.fork("faults"), durationMs, names, busyFaults)
+  // Of a chance of its own: the rest of a seed's scenario is the same, whoever takes part in it.
+  const malice = new Chance(`hostile ${seed}`)
+  const hostile = { producer: malice.yes(0.2), api: malice.yes(0.2) }
   const loses = faults.some(({ kind }) => kind === "flush" || kind === "failover")
   return {
     seed,
@@ -185,6 +189,7 @@ const busyScenario = (seed: number, durationMs: number): Scenario => {
         poison: chance.yes(0.15) ? 0.002 : 0
       }
     },
+    hostile,
     configEveryMs: chance.yes(0.5) ? chance.pick([5_000, 20_000, 60_000]) : undefined,
     apiMs: chance.pick([5, 30, 30, 200]),
     usualConditions: chance.pick<NetworkConditions>([

@@ -205,11 +205,15 @@ export const simulate = (options: SimulateOptions): Verdict => {
   const faults = kept === undefined ? planned.faults : planned.faults.filter((_, index) => kept.includes(index))
   const scenario: Scenario = { ...planned, faults }
   const app = appOf(scenario, bug?.settings ?? {})
-  const api = new SimulatedJobsApi((eventId) => {
-    if (operator.mended) return undefined
-    if (eventId.startsWith("rejected-")) return 422
-    return eventId.startsWith("failing-") ? 500 : undefined
-  }, scenario.apiMs)
+  const api = new SimulatedJobsApi(
+    (eventId) => {
+      if (operator.mended) return undefined
+      if (eventId.startsWith("rejected-")) return 422
+      return eventId.startsWith("failing-") ? 500 : undefined
+    },
+    scenario.apiMs,
+    scenario.hostile.api
+  )
   const violations: Array<Violation> = []
   let commands = 0
   let faultsBegun = 0

@@ -1,6 +1,7 @@
 /** The events of a simulation: good ones, and every sort of bad one, at a rate with bursts. */
 import type { Chance } from "../world/chance.ts"
 import type { World } from "../world/world.ts"
+import { forgedAbandoned, forgedRetry, hostileFields, oversizeFields } from "./hostile.ts"
 import type { Nature, Produced, Scenario } from "./scenario.ts"
 
 type Fields = Record<string, string>
@@ -108,6 +109,33 @@ export const produce = (
     if (typeof entryId === "string") tell({ eventId, nature, stream, entryId, fields, untimely })
   }
 
+  // From a chance of its own, so that the other events of a seed are the same without it.
+  const malice = world.kernel.chance.fork("hostile producer")
+  let oversize = 0
+
+  const hostile = () => {
+    const { now } = world
+    const isRetry = malice.yes(0.3)
+    const nature = isRetry ? "garbled" : "invalid"
+    const eventId = `${nature}-hostile-${++serial}`
+    const plain = { ...common(eventId, now, malice), ...transcription(malice) }
+    if (!world.redis.isUp) return
+    if (malice.yes(0.1)) {
+      world.redis.command("XADD", streams.abandoned, "*", ...forgedAbandoned(plain, now, malice))
+      return
+    }
+    const isOversize = !isRetry && oversize < 2 && malice.yes(0.1)
+    if (isOversize) oversize += 1
+    const stream = isRetry ? streams.dlq : streams.transcribe
+    const fields = isRetry
+      ? forgedRetry(plain, streams, now, malice)
+      : isOversize
+        ? oversizeFields(plain)
+        : hostileFields(plain, malice)
+    const entryId = world.redis.command("XADD", stream, "*", ...fields)
+    if (typeof entryId === "string") tell({ eventId, nature, stream, entryId, fields, untimely: false })
+  }
+
   const any = () => {
     const nature = natureOf(scenario, chance)
     one(nature === "poison" && poisons++ >= 2 ? "good" : nature)
@@ -117,6 +145,7 @@ export const produce = (
     if (world.elapsed >= scenario.durationMs) return
     const burst = chance.yes(traffic.burstChance) ? chance.int(2, traffic.burst) : 1
     for (let i = 0; i < burst; i++) any()
+    if (scenario.hostile.producer && malice.yes(0.15)) hostile()
     world.kernel.after(chance.exponential((burst * 1_000_000) / traffic.perSecond), undefined, next)
   }
   world.at(from, next)

@@ -49,7 +49,7 @@ export const isSuccess = (status: number, body: string): boolean => {
     if (typeof value !== "object" || value === null) return false
     const { credits_deducted: credits, job_id: id }: { credits_deducted?: unknown; job_id?: unknown } = value
     const hasId = typeof id === "string" || typeof id === "number"
-    return hasId && (status === 409 || typeof credits === "number")
+    return hasId && (status === 409 || Number.isFinite(credits))
   } catch {
     return false
   }

@@ -56,6 +56,13 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
   const holder = (consumer: string): Replica | undefined =>
     world.replicas.find(({ run }) => run?.consumer.name === consumer)
 
+  /** Whether a replica has found an entry again only just now, which was idle before: it may still be another's. */
+  const isFoundAgain = (replica: Replica, key: string, id: string): boolean => {
+    const stream = replica.run?.consumedStreams.find((candidate) => candidate.key === key)
+    const entry = stream === undefined ? undefined : replica.run?.owned.get(stream, id)
+    return entry !== undefined && BigInt(world.now) - entry.readAtNanos / 1_000_000n < BigInt(claimIdleMs)
+  }
+
   const wellAndKnowing = (replica: Replica, key: string, id: string, forMs: number): boolean => {
     const { process, run } = replica
     if (process === undefined || process.paused || run === undefined) return false
@@ -69,6 +76,7 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
     for (const id of ids) {
       const owner = holder(owners.get(id) ?? "")
       if (owner === undefined || owner.process === taker || !wellAndKnowing(owner, stream, id, forMs)) continue
+      if (idle >= claimIdleMs && isFoundAgain(owner, stream, id)) continue
       report("stolen", `${stream} ${id} was taken from ${owner.name} by ${taker?.name}`)
     }
   }

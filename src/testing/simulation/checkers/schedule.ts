@@ -21,6 +21,7 @@ export const schedule = ({ records, report, scenario, world }: Scene): Checker =
   const undisturbed = isUndisturbed(scenario)
   const calm =
     undisturbed &&
+    !scenario.hostile.api &&
     scenario.settings.deliveryConcurrency >= 16 &&
     scenario.settings.dlqHold >= 1_000 &&
     scenario.usualConditions.retryAfter === undefined &&
@@ -73,6 +74,7 @@ export const schedule = ({ records, report, scenario, world }: Scene): Checker =
   }
 
   const retriesAreAfter =
+    scenario.hostile.api ||
     scenario.usualConditions.retryAfter !== undefined ||
     scenario.faults.some((fault) => fault.kind === "storm" && fault.conditions.retryAfter !== undefined)
 
