@@ -43,6 +43,11 @@ const found = [
   ["anything-is-success", 1, "acknowledged-undone"],
   ["no-pause", 8, "pause-ignored"],
   ["no-fsync", 36, "configuration-behind"],
+  ["oversize-stalls", 1, "forgotten"],
+  ["far-believed", 1, "lost"],
+  ["forged-origin-followed", 1, "unexpected"],
+  ["centuries-believed", 7, "retry-delay"],
+  ["odd-status-is-success", 7, "acknowledged-undone"],
   ["breaker-off", 22, "attempt-burnt"],
   ["unbounded", 1, "concurrency"]
 ] as const
