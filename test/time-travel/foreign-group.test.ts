@@ -44,7 +44,7 @@ describe("another group on streams that belong to one", () => {
           }
         }).pipe(Effect.provide(collector))
         assert.deepStrictEqual(yield* (yield* Redis).send("KEYS", "*"), [stream])
-      }).pipe(Effect.provide(memoryLayer), Effect.provide(patientClock))
+      }).pipe(Effect.provide([memoryLayer, patientClock]))
     )
   }
 
@@ -57,7 +57,7 @@ describe("another group on streams that belong to one", () => {
         yield* travel(2_000)
         assert.deepStrictEqual(yield* health.ready, { ready: true, reasons: [] })
       }).pipe(Effect.provide(collector))
-    }).pipe(Effect.provide(memoryLayer), Effect.provide(patientClock))
+    }).pipe(Effect.provide([memoryLayer, patientClock]))
   )
 
   it.effect("is known by its claim however idle it is, and keeps its streams", () =>
@@ -78,6 +78,6 @@ describe("another group on streams that belong to one", () => {
         yield* travel(2_000)
         assert.deepStrictEqual(yield* health.ready, { ready: true, reasons: [] })
       }).pipe(Effect.provide(collector))
-    }).pipe(Effect.provide(memoryLayer), Effect.provide(patientClock))
+    }).pipe(Effect.provide([memoryLayer, patientClock]))
   )
 })
