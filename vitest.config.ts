@@ -23,8 +23,8 @@ export default defineConfig({
   test: {
     globalSetup: ["test/support/global-setup.ts"],
     reporters: ["default", "./test/support/closing-line.ts"],
-    // Vitest leaves one processor free, which of two is half; many files wait more than they compute.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Many files wait for processes and servers more than they compute: one more at a time than there are processors.
+    maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: SlowestFirst },
     // These end what hangs. What waits for something has a deadline of its own and says what it waited for.
     testTimeout: 120_000,
