@@ -6,7 +6,7 @@ import type { EventStreamsError } from "../services/EventStreamsError.ts"
 import { JobsApi } from "../services/JobsApi.ts"
 import * as Metrics from "../services/Metrics.ts"
 import { permissionName } from "../services/permissions.ts"
-import { keyId, Signer } from "../services/Signer.ts"
+import { Signer } from "../services/Signer.ts"
 import { makeAcknowledge } from "./delivery/acknowledge.ts"
 import * as ClaimIdle from "./delivery/claimIdle.ts"
 import * as Consume from "./delivery/consume.ts"
@@ -210,7 +210,8 @@ const runUntilNameLost = Effect.fnUntraced(function* (
   const { run, workers } = yield* openRun(lasting)
   const lost = yield* Deferred.make<Lease.LeaseLost>()
   publish(run)
-  yield* Monitor.observeRun(run, { version: lasting.version, key_id: keyId(yield* Signer) })
+  yield* Monitor.observeRun(run)
+  const { lookAtKey } = yield* Monitor.observeBuild(run, lasting.version, yield* Signer)
   // These two outlive the others, so that what is still in flight at a stop stays this process's own.
   yield* Effect.forkScoped(
     supervisor.watch(Lease.loopName, Lease.keepLease(run)).pipe(Effect.catch((error) => Deferred.succeed(lost, error)))
@@ -231,7 +232,7 @@ const runUntilNameLost = Effect.fnUntraced(function* (
     ),
     supervisor.watch(DueDispatcher.loopName, DueDispatcher.dispatchDue(run)),
     supervisor.watch(ClaimIdle.loopName, ClaimIdle.claimIdle(run)),
-    supervisor.watch(Monitor.loopName, Monitor.monitor(run)),
+    supervisor.watch(Monitor.loopName, Monitor.monitor(run, lookAtKey)),
     supervisor.watch(Housekeeping.loopName, Housekeeping.keepHouse(run))
   ]
   return yield* Effect.raceFirst(

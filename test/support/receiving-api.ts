@@ -59,11 +59,11 @@ export class ReceivingApi {
   verifiedCount = 0
   unverifiedCount = 0
   private readonly server: Server
-  private readonly key: KeyObject
+  private trusted: ReadonlyArray<KeyObject>
   private readonly port: number
 
   private constructor(publicKey: Uint8Array, port: number) {
-    this.key = spki(publicKey)
+    this.trusted = [spki(publicKey)]
     this.port = port
     this.server = createServer((request, response) => {
       const chunks: Array<Buffer> = []
@@ -89,6 +89,11 @@ export class ReceivingApi {
     return api
   }
 
+  /** Takes signatures of these keys from now on. */
+  trust(...publicKeys: ReadonlyArray<Uint8Array>): void {
+    this.trusted = publicKeys.map(spki)
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.port}`
   }
@@ -107,7 +112,7 @@ export class ReceivingApi {
     const [, timestamp = "", signature = ""] = /^Ed25519 (\d+):(.+)$/.exec(headers.authorization ?? "") ?? []
     const hash = createHash("sha256").update(bytes).digest("hex")
     const message = Buffer.from(`v1\n${timestamp}\n${hash}\n${headers["x-service-id"]}`)
-    return verify(null, message, this.key, Buffer.from(signature, "base64"))
+    return this.trusted.some((key) => verify(null, message, key, Buffer.from(signature, "base64")))
   }
 
   private poll(headers: IncomingHttpHeaders): Answer {

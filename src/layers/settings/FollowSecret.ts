@@ -45,11 +45,14 @@ export const followSecret = Effect.fnUntraced(function* ({ file, hurry, present,
 
   const problemIn = (problems: ReadonlyArray<SettingProblem>) => problems.map(({ problem }) => problem).join("; ")
 
-  for (;;) {
+  /** Looks once: whether there is a file to follow. A defect ends no following; its words might be the secret's. */
+  const look = Effect.gen(function* () {
     const { result } = yield* file
     if (Result.isFailure(result)) yield* refuse(problemIn(result.failure))
-    else if (result.success === undefined) return
+    else if (result.success === undefined) return false
     else yield* consider(result.success)
-    yield* Effect.raceFirst(Effect.sleep(interval), hurry)
-  }
+    return true
+  }).pipe(Effect.catchCause(() => Effect.as(refuse("it could not be used: an internal error"), true)))
+
+  while (yield* look) yield* Effect.raceFirst(Effect.sleep(interval), hurry)
 })

@@ -1,9 +1,10 @@
 /** Looks at the streams and at Redis from outside: their figures, and unread entries that trimming ate. */
-import { Clock, Duration, Effect, Metric, type Scope } from "effect"
+import { Clock, Duration, Effect, Metric, type Scope, ScopedRef } from "effect"
 import { compareIds, timeOfId } from "../../domain/events/streamId.ts"
 import type { GroupInfo, StreamInfo } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
+import { keyId, type Signer } from "../../services/Signer.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { repeatSteps, waiting } from "../supervision/loop.ts"
 import { type CollectorRun, type RunRedis, type StreamFigures, streamState } from "./state/collectorRun.ts"
@@ -127,14 +128,10 @@ const lookAtMemory = (run: RunRedis): Effect.Effect<void> =>
     })
   )
 
-/** Publishes what this process is and holds, read whenever metrics are read. */
-export const observeRun = (
-  run: CollectorRun,
-  build: { readonly version: string; readonly key_id: string }
-): Effect.Effect<void, never, Scope.Scope> =>
+/** Publishes what this process holds, read whenever metrics are read. */
+export const observeRun = (run: CollectorRun): Effect.Effect<void, never, Scope.Scope> =>
   Effect.all(
     [
-      Metrics.observe(Metrics.buildInfo({ ...build, consumer: run.consumer.name }), () => 1),
       Metrics.observe(Metrics.deliveryConcurrency, () => run.permits.total),
       Metrics.observe(Metrics.inFlight, () => run.apiRecord.inFlight),
       Metrics.observe(Metrics.held, () => run.owned.held),
@@ -144,7 +141,29 @@ export const observeRun = (
     { discard: true }
   )
 
-export const monitor = (run: CollectorRun): Effect.Effect<never> =>
+/** Publishes which build runs and with which key; `lookAtKey` looks again, as the key may be another one by now. */
+export const observeBuild = Effect.fnUntraced(function* (
+  { consumer }: CollectorRun,
+  version: string,
+  signer: Signer["Service"]
+): Effect.fn.Return<{ readonly lookAtKey: Effect.Effect<void> }, never, Scope.Scope> {
+  const observe = Effect.suspend(() => {
+    const { publicKey } = signer
+    const build = { version, consumer: consumer.name, key_id: keyId(signer) }
+    return Effect.as(
+      Metrics.observe(Metrics.buildInfo(build), () => 1),
+      publicKey
+    )
+  })
+  const observed = yield* ScopedRef.fromAcquire(observe)
+  return {
+    lookAtKey: Effect.suspend(() =>
+      ScopedRef.getUnsafe(observed) === signer.publicKey ? Effect.void : ScopedRef.set(observed, observe)
+    )
+  }
+})
+
+export const monitor = (run: CollectorRun, lookAtKey: Effect.Effect<void>): Effect.Effect<never> =>
   Effect.suspend(() => {
     const everyMs = Duration.toMillis(run.options.healthInterval)
     const labels = new Set(run.consumedStreams.map(({ label }) => label))
@@ -167,6 +186,7 @@ export const monitor = (run: CollectorRun): Effect.Effect<never> =>
     return repeatSteps(
       ...looks,
       ...publications,
+      lookAtKey,
       lookAtAbandoned(run),
       lookAtMemory(run),
       waiting(Effect.sleep(everyMs))

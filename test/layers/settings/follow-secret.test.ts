@@ -128,6 +128,29 @@ describe("a secret's file", () => {
     }).pipe(Effect.provide(MemoryFileSystem.layer))
   )
 
+  it.effect("is looked at again after a value by which its use died, of which the words are not repeated", () =>
+    Effect.gen(function* () {
+      const taken: Array<string> = []
+      const { lines, look, put } = yield* following("old one", "REDIS_PASSWORD_FILE", (value) =>
+        Redacted.value(value) === "deadly"
+          ? Effect.die(new Error("deadly"))
+          : Effect.sync(() => {
+              taken.push(Redacted.value(value))
+              return {}
+            })
+      )
+      yield* put("deadly")
+      yield* look
+      yield* look
+      yield* put("new one")
+      yield* look
+      assert.deepStrictEqual(taken, ["new one"])
+      const problem = "it could not be used: an internal error"
+      const refused = { message: "secret.refused", level: "Error", variable: "REDIS_PASSWORD_FILE", problem }
+      assert.deepStrictEqual(lines, [refused, reloaded])
+    }).pipe(Effect.provide(MemoryFileSystem.layer))
+  )
+
   it.effect("that no variable names is not followed", () =>
     followSecret({
       variable: "REDIS_PASSWORD_FILE",
@@ -136,8 +159,7 @@ describe("a secret's file", () => {
       use: () => Effect.succeed({}),
       hurry: Effect.never
     }).pipe(
-      Effect.provide(MemoryFileSystem.layer),
-      Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: {} })))
+      Effect.provide(Layer.merge(MemoryFileSystem.layer, ConfigProvider.layer(ConfigProvider.fromEnv({ env: {} }))))
     )
   )
 })
