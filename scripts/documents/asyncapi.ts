@@ -1,5 +1,6 @@
 /** The streams, for who writes or reads them (contract sections 3 and 5). */
 import { Abandoned, Retry } from "../../src/domain/delivery/dlq.ts"
+import { History } from "../../src/domain/delivery/history.ts"
 import { defaultStreams } from "../../src/domain/options/options.ts"
 import { eventSchemas, type Json, plain } from "./events.ts"
 
@@ -94,6 +95,7 @@ export const asyncapi: Json = {
         properties: {
           abandoned: jsonText(plain(Abandoned)),
           event: jsonText(strings),
+          history: jsonText(plain(History)),
           truncated: jsonText({
             type: "object",
             properties: { bytes: { type: "integer" }, sha256: { type: "string" } },

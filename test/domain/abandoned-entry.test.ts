@@ -71,8 +71,8 @@ describe("an abandoned event that is too large", () => {
       bytes: Buffer.byteLength(text),
       sha256: sha256(Buffer.from(text)).toString("hex")
     })
-    const entry = encodeAbandonedEntry(abandonedFor("entry: must be at most 1 MiB"), event, truncated)
-    assert.strictEqual(entry[4], "truncated")
+    const entry = encodeAbandonedEntry(abandonedFor("entry: must be at most 1 MiB"), event, { truncated })
+    assert.strictEqual(entry[6], "truncated")
     const decoded = decodeAbandonedEntry(entry)
     assert(Result.isSuccess(decoded))
     assert.deepStrictEqual(decoded.success.truncated, truncated)
@@ -84,7 +84,7 @@ describe("an abandoned event that is too large", () => {
       const fields = Array.from({ length: 200_000 }, (_, i) => (i % 2 === 0 ? name(i) : ""))
       const started = performance.now()
       const { event, truncated } = keptEvent(fields, sha256)
-      encodeAbandonedEntry(abandonedFor("entry: must have at most 256 fields"), event, truncated)
+      encodeAbandonedEntry(abandonedFor("entry: must have at most 256 fields"), event, { truncated })
       assert.isBelow(performance.now() - started, 500)
       assert.strictEqual(event.length, 512)
     }

@@ -1,4 +1,4 @@
-/** Entries of the DLQ and of the abandoned stream: two fields each, both JSON, and a third of what is not kept whole (contract section 5). */
+/** Entries of the DLQ and of the abandoned stream: their fields are JSON (contract section 5). */
 import { Result, Schema } from "effect"
 import {
   type FlatFields,
@@ -10,20 +10,30 @@ import {
 } from "../events/entry.ts"
 import { invalidEvent } from "../events/eventKind.ts"
 import { jsonLimitProblem } from "../json/jsonLimits.ts"
+import { History } from "./history.ts"
 import { maxAttempts } from "./retry.ts"
 
 const Millis = Schema.Int
 
+/** Why an event was put into the DLQ without an attempt: what it belongs to may not run now (contract section 6). */
+const SetAside = Schema.Literals(["capped", "circuit", "parked"])
+
 /** What a DLQ entry says of the event's attempts so far; times in epoch milliseconds. */
 export const Retry = Schema.Struct({
-  attempt: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxAttempts - 1 })),
+  /** 0 only where it was set aside before any was made. */
+  attempt: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: maxAttempts - 1 })),
   not_before: Millis,
   origin_stream: Schema.NonEmptyString,
   origin_id: Schema.String.check(Schema.isPattern(/^\d{1,20}-\d{1,20}$/)),
   first_failed_at: Millis,
   last_failed_at: Millis,
   error_code: Schema.String,
-  error_message: Schema.String
+  error_message: Schema.String,
+  /** Each attempt made, the oldest first. Entries of version 0.1 have none. */
+  history: Schema.optionalKey(History),
+  set_aside: Schema.optionalKey(SetAside),
+  /** Of an entry set aside: what may not run, as `field=value`. */
+  partition: Schema.optionalKey(Schema.String)
 })
 export type Retry = typeof Retry.Type
 
@@ -64,6 +74,7 @@ const DlqFields = Schema.Struct({
 })
 const AbandonedFields = Schema.Struct({
   abandoned: Said.pipe(Schema.decodeTo(Schema.fromJsonString(Abandoned))),
+  history: Schema.optionalKey(Said.pipe(Schema.decodeTo(Schema.fromJsonString(History)))),
   event: EventText.pipe(Schema.decodeTo(Schema.fromJsonString(EventObject))),
   truncated: Schema.optionalKey(Schema.fromJsonString(Schema.Struct({ bytes: Schema.Int, sha256: Schema.String })))
 })
@@ -84,17 +95,22 @@ export const encodeDlqEntry = (retry: Retry, event: FlatFields): FlatFields => [
   JSON.stringify(fieldsToObject(event))
 ]
 
-export const encodeAbandonedEntry = (
-  abandoned: Abandoned,
-  event: FlatFields,
-  truncated?: Truncated | undefined,
-  eventJson: string = JSON.stringify(fieldsToObject(event))
-): FlatFields => [
+/** What an abandoned entry has besides its end and its event. */
+interface AbandonedMore {
+  readonly history?: History
+  readonly truncated?: Truncated | undefined
+  /** The event's JSON, where it is made already. */
+  readonly eventJson?: string
+}
+
+export const encodeAbandonedEntry = (abandoned: Abandoned, event: FlatFields, more: AbandonedMore = {}): FlatFields => [
   "abandoned",
   JSON.stringify(abandoned),
   "event",
-  eventJson,
-  ...(truncated === undefined ? [] : ["truncated", JSON.stringify(truncated)])
+  more.eventJson ?? JSON.stringify(fieldsToObject(event)),
+  "history",
+  JSON.stringify(more.history ?? []),
+  ...(more.truncated === undefined ? [] : ["truncated", JSON.stringify(more.truncated)])
 ]
 
 /** No retry waits for as long, whatever an API asks for: who says so would keep the place of one that is due. */
@@ -136,12 +152,17 @@ export const decodeDlqEntry = (
 export const decodeAbandonedEntry = (
   fields: FlatFields
 ): Result.Result<
-  { readonly abandoned: Abandoned; readonly event: FlatFields; readonly truncated: Truncated | undefined },
+  {
+    readonly abandoned: Abandoned
+    readonly event: FlatFields
+    readonly history: History
+    readonly truncated: Truncated | undefined
+  },
   InvalidEvent
 > => {
   const decoded = decodeAbandoned(fieldsToObject(fields))
   if (Result.isFailure(decoded)) return Result.fail(invalidEvent(decoded.failure.issue))
-  const { abandoned, event, truncated } = decoded.success
+  const { abandoned, event, history = [], truncated } = decoded.success
   const isSaid = (message: string) => abandoned.reason === "invalid" && clip(message) === abandoned.error_message
-  return Result.succeed({ abandoned, event: invalidToFields(event, isSaid), truncated })
+  return Result.succeed({ abandoned, event: invalidToFields(event, isSaid), history, truncated })
 }

@@ -133,6 +133,10 @@ const move = (
     )
   })
 
+/** When its first attempt failed; undefined where none was made, though it may have been set aside. */
+const firstFailedAt = ({ retry }: EventAttempts): number | undefined =>
+  retry === undefined || retry.attempt === 0 ? undefined : retry.first_failed_at
+
 /** Moves an event to the DLQ, to be tried again at `at`: false where another consumer has taken the entry over. */
 export const retryLater = (
   run: CollectorRun,
@@ -156,7 +160,7 @@ export const retryLater = (
         not_before: failure.at,
         origin_stream: eventAttempts.source.stream,
         origin_id: eventAttempts.source.id,
-        first_failed_at: eventAttempts.retry?.first_failed_at ?? failure.failedAt,
+        first_failed_at: firstFailedAt(eventAttempts) ?? failure.failedAt,
         last_failed_at: failure.failedAt,
         error_code: failure.errorCode,
         error_message: clip(failure.errorMessage)
@@ -210,14 +214,13 @@ export const abandon = Effect.fnUntraced(function* (
         attempts: end.attempts,
         origin_stream: eventAttempts.source.stream,
         origin_id: eventAttempts.source.id,
-        first_failed_at: eventAttempts.retry?.first_failed_at ?? now,
+        first_failed_at: firstFailedAt(eventAttempts) ?? now,
         abandoned_at: now,
         error_code: end.errorCode,
         error_message: message
       },
       event,
-      truncated,
-      json
+      { history: eventAttempts.retry?.history ?? [], truncated, eventJson: json }
     )
   )
   if (!moved) return false

@@ -44,6 +44,14 @@ const abandoned = {
   error_code: "INVALID",
   error_message: ""
 }
+const attempt = {
+  at: now,
+  error_code: "HTTP_500",
+  error_message: "away",
+  status: 500,
+  duration_ms: 12,
+  consumer: "replica-1"
+}
 
 const plain = transcribeFields("e-1", now, { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`, note: "x" })
 const asData = (fields: FlatFields): Input => {
@@ -68,7 +76,7 @@ const mustComeBack = (kind: typeof transcribe, fields: FlatFields, body: Uint8Ar
 const mustStayInvalid = (kind: typeof transcribe, fields: FlatFields, message: string): void => {
   const { event, truncated } = keptEvent(fields, sha256)
   const about = { ...abandoned, error_message: message.slice(0, 1_024).toWellFormed() }
-  const back = decodeAbandonedEntry(encodeAbandonedEntry(about, event, truncated))
+  const back = decodeAbandonedEntry(encodeAbandonedEntry(about, event, { truncated }))
   // Of more members than may be read again: the operator sees it as it stands.
   if (Result.isFailure(back)) return
   if (truncated === undefined)
@@ -101,8 +109,14 @@ export const entries: Target = {
 
 export const dlq: Target = {
   name: "dlq",
-  seeds: [encodeDlqEntry(retry, plain), ["retry", "{}", "event", "[]"], encodeDlqEntry(retry, ["a", "1"])],
-  words: ["retry", "event", '"not_before":', '"attempt":', "1-1"],
+  seeds: [
+    encodeDlqEntry(retry, plain),
+    ["retry", "{}", "event", "[]"],
+    encodeDlqEntry(retry, ["a", "1"]),
+    encodeDlqEntry({ ...retry, history: [attempt] }, plain),
+    encodeDlqEntry({ ...retry, attempt: 0, history: [], set_aside: "capped", partition: "user_id=u-1" }, plain)
+  ],
+  words: ["retry", "event", '"not_before":', '"attempt":', "1-1", '"history":[', '"set_aside":"parked"'],
   attempt: (input) => {
     mustHold(dueTimeOf(input, now) <= now + day, "it is waited for longer than a day")
     dlqItem("dlq", { id: "1-1", fields: input })
@@ -127,9 +141,10 @@ export const abandonedEntries: Target = {
   seeds: [
     encodeAbandonedEntry(abandoned, plain),
     encodeAbandonedEntry({ ...abandoned, error_message: "a: must not occur twice" }, ["a", "1", "a", "2"]),
-    encodeAbandonedEntry(abandoned, plain, { bytes: 1, sha256: "00" })
+    encodeAbandonedEntry(abandoned, plain, { truncated: { bytes: 1, sha256: "00" } }),
+    encodeAbandonedEntry(abandoned, plain, { history: [attempt] })
   ],
-  words: ["abandoned", "event", "truncated", '"reason":"poison"', '"abandoned_at":', "#2"],
+  words: ["abandoned", "event", "history", "truncated", '"reason":"poison"', '"abandoned_at":', "#2"],
   attempt: (input) => {
     const item = abandonedItem("abandoned", { id: "1-1", fields: input })
     const fate = fateOf(item)
