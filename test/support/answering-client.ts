@@ -4,6 +4,7 @@ import { HttpClient, type HttpClientError, type HttpClientRequest, HttpClientRes
 import * as JobsApiLayer from "../../src/layers/jobsApi/JobsApi.ts"
 import * as NobleSigner from "../../src/layers/signing/NobleSigner.ts"
 import type { Delivery } from "../../src/services/JobsApi.ts"
+import type { Signer, SignerError } from "../../src/services/Signer.ts"
 import { requestSignatures } from "./vectors.ts"
 
 export type Answer = (
@@ -13,7 +14,12 @@ export type Answer = (
 /** The layer under test over a client that answers from a function and keeps what it was sent. */
 export const withApi = (
   answer: Answer,
-  options?: { readonly seed?: string; readonly serviceId?: string; readonly baseUrl?: string }
+  options?: {
+    readonly seed?: string
+    readonly signer?: Layer.Layer<Signer, SignerError>
+    readonly serviceId?: string
+    readonly baseUrl?: string
+  }
 ) => {
   const requests: Array<HttpClientRequest.HttpClientRequest> = []
   const client = HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
@@ -30,7 +36,7 @@ export const withApi = (
   }).pipe(
     Layer.provide([
       Layer.succeed(HttpClient.HttpClient, client),
-      NobleSigner.layer(Redacted.make(options?.seed ?? requestSignatures[0]?.private_key_hex ?? ""))
+      options?.signer ?? NobleSigner.layer(Redacted.make(options?.seed ?? requestSignatures[0]?.private_key_hex ?? ""))
     ])
   )
   return { requests, layer }
