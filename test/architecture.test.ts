@@ -28,6 +28,8 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   "domain/text": [],
   "domain/signing": [...text, "verifier/"],
   "domain/events": [...text, "domain/signing/"],
+  "domain/audit": [...text, "domain/events/"],
+  "domain/traffic": text,
   "domain/delivery": [...text, "domain/events/"],
   "domain/gatewayConfig": [...text, "domain/signing/"],
   "domain/options": ["domain/"],
@@ -75,6 +77,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
     "programs/redis/"
   ],
   "programs/redis": model,
+  "programs/traffic": [...model, "programs/delivery/", "programs/redis/", "programs/supervision/"],
   "programs/supervision": [...model, "programs/redis/"],
 
   // Entry points: the library's front door and the process (in the root), the commands, the simulated world.

@@ -23,6 +23,7 @@ import { type ConsumedStream, consumedStreamsOf } from "./delivery/state/consume
 import { DeliveryGate } from "./delivery/state/deliveryGate.ts"
 import { OwnedEntries } from "./delivery/state/ownedEntries.ts"
 import { Permits } from "./delivery/state/permits.ts"
+import { TrafficRules } from "./delivery/state/trafficRules.ts"
 import { saysIdleStop, stopRun } from "./delivery/stop.ts"
 import { claimStreams, foreignGroup, type StreamTaken } from "./delivery/streamOwner.ts"
 import { tracedIfThereIsATracer } from "./delivery/tracing.ts"
@@ -35,6 +36,7 @@ import { noteFailure, retryUntilDoneOrRefused } from "./redis/retryRedis.ts"
 import { Heartbeats } from "./supervision/heartbeats.ts"
 import { step } from "./supervision/loop.ts"
 import { makeSupervisor, problemOf, type Supervisor, type TooManyDefects } from "./supervision/supervise.ts"
+import * as FollowRules from "./traffic/followRules.ts"
 
 /** Redis refuses the credentials: waiting will not help. */
 export class RedisRefused extends Schema.TaggedError<RedisRefused>()("RedisRefused", { problem: Schema.String }) {
@@ -123,6 +125,7 @@ interface Lasting {
   readonly consumedStreams: ReadonlyArray<ConsumedStream>
   readonly streamStates: ReadonlyMap<ConsumedStream, StreamState>
   readonly gate: DeliveryGate
+  readonly traffic: TrafficRules
   readonly api: JobsApi["Service"]
   readonly apiRecord: ApiRecord
   readonly availability: RedisAvailability
@@ -136,7 +139,7 @@ const openRun = Effect.fnUntraced(function* (
   RedisRefused,
   Services | Scope.Scope
 > {
-  const { api, apiRecord, gate, consumedStreams, streamStates, availability, options, supervisor } = lasting
+  const { api, apiRecord, gate, traffic, consumedStreams, streamStates, availability, options, supervisor } = lasting
   const streams = yield* EventStreams
   const { sha256 } = yield* Signer
   const wanted = { group: options.consumerGroup, name: options.consumerName }
@@ -161,6 +164,7 @@ const openRun = Effect.fnUntraced(function* (
     permits,
     owned,
     gate,
+    traffic,
     apiRecord,
     availability,
     lease,
@@ -222,6 +226,14 @@ const runUntilNameLost = Effect.fnUntraced(function* (
       nameIsLost ? FiberSet.clear(workers) : stopRun(run, workers)
     ).pipe(Effect.ensuring(Effect.sync(() => publish(undefined))))
   )
+  const rules = FollowRules.makeFollower({
+    streams: run.streams,
+    availability: run.availability,
+    stream: Lease.leaseStream(run.consumedStreams),
+    group: run.consumer.group,
+    traffic: run.traffic
+  })
+  yield* rules.first
   yield* createGroups(run)
   yield* Effect.logInfo("collecting").pipe(
     Effect.annotateLogs({ consumer: run.consumer.name, group: run.consumer.group })
@@ -233,7 +245,8 @@ const runUntilNameLost = Effect.fnUntraced(function* (
     supervisor.watch(DueDispatcher.loopName, DueDispatcher.dispatchDue(run)),
     supervisor.watch(ClaimIdle.loopName, ClaimIdle.claimIdle(run)),
     supervisor.watch(Monitor.loopName, Monitor.monitor(run, lookAtKey)),
-    supervisor.watch(Housekeeping.loopName, Housekeeping.keepHouse(run))
+    supervisor.watch(Housekeeping.loopName, Housekeeping.keepHouse(run)),
+    supervisor.watch(FollowRules.loopName, rules.loop)
   ]
   return yield* Effect.raceFirst(
     Deferred.await(lost),
@@ -253,6 +266,7 @@ const loopNames = (consumedStreams: ReadonlyArray<ConsumedStream>): ReadonlyArra
   Housekeeping.loopName,
   KeepAlive.loopName,
   Lease.loopName,
+  FollowRules.loopName,
   Health.loopName,
   ConfigSync.loopName
 ]
@@ -272,7 +286,8 @@ export const makeCollector = <R>(
     const supervisor = yield* makeSupervisor(heartbeats)
     const consumedStreams = consumedStreamsOf(options)
     const availability = new RedisAvailability()
-    const gate = new DeliveryGate(options.circuitBreaker)
+    const traffic = new TrafficRules()
+    const gate = new DeliveryGate(options.circuitBreaker, traffic)
     const streamStates = freshStreamStates(consumedStreams)
     const apiRecord = new ApiRecord(Duration.toMillis(options.healthInterval), options.rejectStatuses)
     const jobsApi = yield* JobsApi
@@ -282,6 +297,7 @@ export const makeCollector = <R>(
       consumedStreams,
       streamStates,
       gate,
+      traffic,
       api: apiRecord.watch(jobsApi),
       apiRecord,
       availability,

@@ -7,6 +7,8 @@
  * | `{<stream>}:lease:<group>:<consumer>` | string, 5 s | who uses a consumer name; the value is a token of the process |
  * | `{<stream>}:owner` | string, 90 s | beside a DLQ or abandoned stream: the consumer group that it belongs to |
  * | `{<stream>}:start:<group>` | string | the id that the group was created at: what lies before it was never read by it |
+ * | `{<stream>}:rules:<group>` | string | beside the first set's transcribe stream: the traffic rules (domain/traffic/rules.ts) |
+ * | `{<stream>}:audit` | stream, some 10,000 entries | beside it as well: who changed what (domain/audit/auditRecord.ts) |
  * | `{<stream>}:replayed` | set, 30 days | ids of entries that a replay put back: their time bounds are not checked again |
  *
  * `{<stream>}` is the stream's own name where it carries a hash tag, else the name in braces, so that a key always
@@ -246,12 +248,29 @@ export class EventStreams extends Context.Service<
     ) => Effect.Effect<string | undefined, EventStreamsError>
     /** Whether a replay put this entry where it stands. */
     readonly isReplayed: (stream: string, id: string) => Effect.Effect<boolean, EventStreamsError>
+    /** The traffic rules of a group, as they stand beside a stream. */
+    readonly rules: (stream: string, group: string) => Effect.Effect<string | undefined, EventStreamsError>
+    /** Puts other rules in the place of those read before; false, and nothing changed, where they are no longer those. */
+    readonly swapRules: (
+      stream: string,
+      group: string,
+      before: string | undefined,
+      after: string
+    ) => Effect.Effect<boolean, EventStreamsError>
+    /** Adds to the audit beside a stream, which forgets its oldest entries. */
+    readonly addToAudit: (stream: string, fields: FlatFields) => Effect.Effect<void, EventStreamsError>
   }
 >()("job-collector/services/EventStreams") {}
 
 /** The key of a consumer name's lease, beside a stream. */
 export const leaseKey = (stream: string, { group, name }: Consumer): string =>
   companionKey(stream, `lease:${group}:${name}`)
+
+/** The key of a group's traffic rules, beside a stream. */
+export const rulesKey = (stream: string, group: string): string => companionKey(stream, `rules:${group}`)
+
+/** The key of the audit, beside a stream. */
+export const auditKey = (stream: string): string => companionKey(stream, "audit")
 
 /** A key that belongs to a stream and shares its hash slot. */
 export const companionKey = (stream: string, suffix: string): string =>

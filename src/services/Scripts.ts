@@ -321,6 +321,22 @@ return denied
 `
 )
 
+/**
+ * Changes a text that others may change as well, only while it is as it was read. It may do so in a Redis that is past its
+ * memory limit: that may be what an operator pauses deliveries for.
+ *
+ * KEYS: the text's key. ARGV: what was read, "" for no such key; the new text. Returns 1, or 0 if it is another by now.
+ */
+export const swap = script(
+  "swap",
+  `
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1
+`,
+  "allow-oom"
+)
+
 /** Every script, by name. */
 export const all: ReadonlyArray<Script> = [
   move,
@@ -335,5 +351,6 @@ export const all: ReadonlyArray<Script> = [
   replay,
   putBack,
   trim,
-  permissions
+  permissions,
+  swap
 ]

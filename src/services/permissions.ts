@@ -2,7 +2,7 @@
  * What a Redis user must be allowed to do, command by command, for the service to run: asked for at the start, by `check`,
  * and held against the ACL files in `deploy/redis`.
  */
-import { type Consumer, companionKey, leaseKey, type Permission } from "./EventStreams.ts"
+import { auditKey, type Consumer, companionKey, leaseKey, type Permission, rulesKey } from "./EventStreams.ts"
 
 const on = (key: string, ...lines: ReadonlyArray<string>): ReadonlyArray<Permission> =>
   lines.map((line) => ({ key, words: line.split(" ").map((word) => (word === "KEY" ? key : word)) }))
@@ -43,8 +43,8 @@ export interface PermittedStreams {
   readonly sources: ReadonlyArray<string>
   readonly dlqs: ReadonlyArray<string>
   readonly abandoned: ReadonlyArray<string>
-  /** The stream beside which the lease of the consumer's name lies. */
-  readonly lease: string
+  /** The stream beside which the lease of the consumer's name, the traffic rules and the audit lie. */
+  readonly first: string
   readonly consumer: Consumer
   /** Whether the source streams are trimmed. */
   readonly trims: boolean
@@ -58,7 +58,9 @@ export const servicePermissions = (streams: PermittedStreams): ReadonlyArray<Per
     ...owned(key),
     ...on(key, "XADD KEY * f v", "XREVRANGE KEY + -", "XINFO STREAM KEY", "XINFO GROUPS KEY", "XINFO CONSUMERS KEY g")
   ]),
-  ...on(leaseKey(streams.lease, streams.consumer), "GET KEY", "SET KEY t PX 1", "DEL KEY")
+  ...on(leaseKey(streams.first, streams.consumer), "GET KEY", "SET KEY t PX 1", "DEL KEY"),
+  ...on(rulesKey(streams.first, streams.consumer.group), "GET KEY", "SET KEY rules"),
+  ...on(auditKey(streams.first), "XADD KEY MAXLEN ~ 1 * f v")
 ]
 
 /** A permission as a person names it: `XGROUP CREATE on modelsgateway:events:dlq`. */

@@ -25,7 +25,8 @@ const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   replay: call(Scripts.replay, ["abandoned", "s", "replayed"], ["1-1", "60", "n", "1"]),
   "put-back": call(Scripts.putBack, ["s", "replayed"], ["60", "n", "1"]),
   trim: call(Scripts.trim, ["t"], [""]),
-  permissions: call(Scripts.permissions, [], ["2", "GET", "lease"])
+  permissions: call(Scripts.permissions, [], ["2", "GET", "lease"]),
+  swap: call(Scripts.swap, ["rules"], ["old", "new"])
 }
 
 /** Keeping alive changes an idle time only, and asking changes nothing. */
@@ -40,6 +41,7 @@ const scene = Effect.gen(function* () {
   yield* send("XADD abandoned 1-1 n 1")
   yield* send("SADD replayed x")
   yield* send("SET lease token")
+  yield* send("SET rules old")
   yield* send("XADD t 1-1 n 1")
   yield* send("XGROUP CREATE t g 1-1")
 })
@@ -56,7 +58,8 @@ const state = Effect.gen(function* () {
     consumers: consumers.map((flat) => flat[1]),
     replayed: yield* Effect.forEach(["x", ...entries.map(([id]) => id)], (id) => send(`SISMEMBER replayed ${id}`)),
     kept: Number(yield* send("PTTL replayed")) > 0,
-    lease: [yield* send("GET lease"), Number(yield* send("PTTL lease")) > 0]
+    lease: [yield* send("GET lease"), Number(yield* send("PTTL lease")) > 0],
+    rules: yield* send("GET rules")
   }
 })
 

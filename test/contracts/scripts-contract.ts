@@ -350,6 +350,23 @@ export const scriptsContract = (it: Vitest.MethodsNonLive<Redis>): void => {
     )
   )
 
+  it.effect("swap: changes a text only while it is the one that was read", () =>
+    Effect.andThen(
+      empty,
+      steps(
+        [call(Scripts.swap, ["t"], ["old", "new"]), 0],
+        ["EXISTS t", 0],
+        [call(Scripts.swap, ["t"], ["", "first"]), 1],
+        [call(Scripts.swap, ["t"], ["", "second"]), 0],
+        [call(Scripts.swap, ["t"], ["first", "second"]), 1],
+        ["GET t", "second"],
+        ["PTTL t", -1],
+        [call(Scripts.swap, ["t"], ["first", "third"]), 0],
+        ["GET t", "second"]
+      )
+    )
+  )
+
   it.effect("EVAL: refuses wrong numbers of keys", () =>
     steps(
       ["EVAL x", refused("ERR wrong number of arguments for 'eval' command")],

@@ -1,11 +1,13 @@
 import { Effect, Layer, Result, Schema } from "effect"
 import type { FlatFields } from "../../domain/events/entry.ts"
 import {
+  auditKey,
   type Consumer,
   companionKey,
   EventStreams,
   leaseKey,
   type Move,
+  rulesKey,
   type StreamEntry,
   type Taken
 } from "../../services/EventStreams.ts"
@@ -101,6 +103,9 @@ const sendOver =
     Effect.mapError(connection.send<A>(command, ...args), classify)
 
 const replayedTtlSeconds = 30 * 24 * 60 * 60
+
+/** So many changes the audit remembers at least. */
+const auditLength = 10_000
 
 /** {@link EventStreams} over whatever driver gives the `Redis` service. */
 export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
@@ -352,7 +357,12 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
           Effect.flatMap(readId),
           Effect.map((id) => id ?? undefined)
         ),
-      isReplayed: (stream, id) => yes(send("SISMEMBER", companionKey(stream, "replayed"), id))
+      isReplayed: (stream, id) => yes(send("SISMEMBER", companionKey(stream, "replayed"), id)),
+      rules: (stream, group) => Effect.map(send("GET", rulesKey(stream, group)), textOf),
+      swapRules: (stream, group, before, after) =>
+        yes(run(Scripts.swap, [rulesKey(stream, group)], [before ?? "", after])),
+      addToAudit: (stream, fields) =>
+        Effect.asVoid(send("XADD", auditKey(stream), "MAXLEN", "~", String(auditLength), "*", ...fields))
     })
   })
 )

@@ -51,7 +51,7 @@ export const missingPermissions = (
       sources: consumed.filter((stream) => !isDlq(stream)).map(({ key }) => key),
       dlqs: options.streams.map(({ dlq }) => dlq),
       abandoned: options.streams.map(({ abandoned }) => abandoned),
-      lease: leaseStream(consumed),
+      first: leaseStream(consumed),
       consumer: { group: options.consumerGroup, name: options.consumerName },
       trims: options.sourceRetention !== "none"
     })

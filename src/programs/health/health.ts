@@ -120,7 +120,7 @@ const apiCheck = ({ apiRecord, gate, options }: HealthSources, clock: Clock.Cloc
     url: options.apiBaseUrl,
     circuit: gate.circuitOpen ? "open" : "closed",
     next_probe_at: shown(gate.probeAt),
-    paused_until: gate.pauseEnds > now ? shown(gate.pauseEnds) : undefined,
+    paused_until: gate.retryAfterEnds > now ? shown(gate.retryAfterEnds) : undefined,
     recent_succeeded: recent.succeeded,
     recent_failed: recent.failed,
     last_success_at: shown(lastSuccessAt),

@@ -44,11 +44,11 @@ export class Waiter {
     return this.seen.some(([signal, version]) => signal.version !== version)
   }
 
-  /** Waits for the first change since, or until a time of the monotonic clock where given. */
-  wait(until?: number): Effect.Effect<void> {
+  /** Waits for the first change since, or until a time of the monotonic clock where there is one. */
+  wait(until = Number.POSITIVE_INFINITY): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {
-      const left = until === undefined ? undefined : until - monotonicMillisOf(fiber.getRef(Clock.Clock))
-      if (this.changed || (left !== undefined && left <= 0)) return Effect.void
+      const left = until === Number.POSITIVE_INFINITY ? until : until - monotonicMillisOf(fiber.getRef(Clock.Clock))
+      if (this.changed || left <= 0) return Effect.void
       return Effect.callback<void>((resume) => {
         let timer: Fiber.Fiber<void> | undefined
         const end = () => {
@@ -61,7 +61,7 @@ export class Waiter {
         }
         const leaves = this.seen.map(([signal]) => signal.onChange(wake))
         // Here and not around it: racing a timeout would take two fibers each time.
-        if (left !== undefined) {
+        if (left !== Number.POSITIVE_INFINITY) {
           const sleep = Effect.sleep(Duration.millis(left))
           timer = Effect.runForkWith(fiber.context)(Effect.andThen(sleep, Effect.sync(wake)))
         }

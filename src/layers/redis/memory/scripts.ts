@@ -192,6 +192,12 @@ const permissions: Twin = (call, _, argv) => {
   return denied
 }
 
+const swap: Twin = (call, [key = ""], [before = "", after = ""]) => {
+  if ((call("GET", key) ?? "") !== before) return 0
+  call("SET", key, after)
+  return 1
+}
+
 const twins: Readonly<Record<string, Twin>> = {
   move,
   finish,
@@ -205,7 +211,8 @@ const twins: Readonly<Record<string, Twin>> = {
   replay,
   "put-back": putBack,
   trim,
-  permissions
+  permissions,
+  swap
 }
 
 /** Runs one of the project's scripts: the script's text, the number of keys, keys, arguments. */

@@ -11,6 +11,7 @@ import type { DeliveryGate } from "./deliveryGate.ts"
 import type { OwnedEntries } from "./ownedEntries.ts"
 import type { OwnedEntry } from "./ownedEntry.ts"
 import type { Permits } from "./permits.ts"
+import type { TrafficRules } from "./trafficRules.ts"
 
 /** A stream and its group as last looked at, for health and metrics. */
 export interface StreamFigures {
@@ -75,6 +76,7 @@ export interface RunDeliveries {
   readonly permits: Permits
   readonly owned: OwnedEntries
   readonly gate: DeliveryGate
+  readonly traffic: TrafficRules
   readonly api: JobsApi["Service"]
   readonly apiRecord: ApiRecord
   /** Acknowledges a finished entry, together with others of its stream that finish at the same time. */

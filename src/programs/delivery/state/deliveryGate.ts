@@ -1,25 +1,30 @@
 import { Effect } from "effect"
 import { type Attempt, afterAttempt, afterProbe, type Circuit, closed } from "../../../domain/delivery/circuit.ts"
-import { ChangeSignal, Waiter } from "../../redis/changeSignal.ts"
+import { type ChangeSignal, Waiter } from "../../redis/changeSignal.ts"
 import { monotonicMillisOf } from "../../redis/monotonic.ts"
+import type { TrafficRules } from "./trafficRules.ts"
 
 const any = Effect.succeed("any" as const)
 const one = Effect.succeed("one" as const)
 
 /**
- * Whether deliveries may go: the circuit breaker and the pause that a 429 asks for, one for the process. All times are the
- * monotonic clock's: a wall clock that is set shifts no probe and no pause.
+ * Whether deliveries may go: the circuit breaker, the pause that a 429 asks for, and an operator's, one for the process. All
+ * times are the monotonic clock's: a wall clock that is set shifts no probe and no pause.
  */
 export class DeliveryGate {
-  readonly changed = new ChangeSignal()
+  /** The traffic rules' own as well: who waits for the gate waits for them. */
+  readonly changed: ChangeSignal
   private readonly breaker: boolean
+  private readonly traffic: TrafficRules
   private circuit: Circuit = closed
   private pausedUntil = Number.NEGATIVE_INFINITY
   /** A probe is due and nothing waits: the readers may fetch one entry. */
   private probeWanted = false
 
-  constructor(breaker: boolean) {
+  constructor(breaker: boolean, traffic: TrafficRules) {
     this.breaker = breaker
+    this.traffic = traffic
+    this.changed = traffic.changed
   }
 
   get circuitOpen(): boolean {
@@ -36,13 +41,19 @@ export class DeliveryGate {
     return this.circuit._tag === "Open" ? this.circuit.probes : 0
   }
 
-  get pauseEnds(): number {
+  /** Until when a 429 has asked to wait. */
+  get retryAfterEnds(): number {
     return this.pausedUntil
+  }
+
+  /** Until when nothing may begin, not even a probe: in the past where nothing is paused, infinite while nobody lifts a rule. */
+  get pauseEnds(): number {
+    return Math.max(this.pausedUntil, this.traffic.pauseEnds)
   }
 
   /** Whether ordinary work may start at `now`. */
   flows(now: number): boolean {
-    return !this.circuitOpen && now >= this.pausedUntil
+    return !this.circuitOpen && now >= this.pauseEnds
   }
 
   /** Takes in an attempt's result: "opened" or "closed" where it changed the circuit. */
@@ -80,7 +91,7 @@ export class DeliveryGate {
     const waiter = new Waiter(this.changed)
     const now = monotonicMillisOf(clock)
     if (this.flows(now)) return any
-    if (this.circuitOpen && this.probeWanted && now >= this.pausedUntil) return one
-    return Effect.flatMap(waiter.wait(this.pausedUntil > now ? this.pausedUntil : undefined), () => this.readable)
+    if (this.circuitOpen && this.probeWanted && now >= this.pauseEnds) return one
+    return Effect.flatMap(waiter.wait(this.pauseEnds > now ? this.pauseEnds : undefined), () => this.readable)
   })
 }

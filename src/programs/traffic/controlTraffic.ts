@@ -1,0 +1,152 @@
+/** Sets and lifts the traffic rules of a group: what the commands and a host app's programs come to. */
+import { Clock, Duration, Effect, Result, Schema } from "effect"
+import { type AuditRecord, auditFields } from "../../domain/audit/auditRecord.ts"
+import type { Partition } from "../../domain/traffic/partition.ts"
+import { shownRate } from "../../domain/traffic/rate.ts"
+import {
+  activeRules,
+  isAbout,
+  type Limit,
+  mostRules,
+  type Rule,
+  type Rules,
+  rulesOf,
+  type Subject,
+  storedRules,
+  withoutRule,
+  withRule
+} from "../../domain/traffic/rules.ts"
+import type { EventStreams } from "../../services/EventStreams.ts"
+import { EventStreamsError, Other } from "../../services/EventStreamsError.ts"
+
+/** Whose rules: a group's, which lie beside a stream. */
+export interface Controlled {
+  readonly streams: EventStreams["Service"]
+  readonly stream: string
+  readonly group: string
+}
+
+/** Who wants it, and why. */
+export interface Wish {
+  readonly by: string
+  readonly why?: string | undefined
+  /** Without it a rule holds until it is lifted. */
+  readonly duration?: Duration.Duration | undefined
+}
+
+/** What a rule does. */
+export type Setting =
+  | { readonly kind: "pause" }
+  | { readonly kind: "limit"; readonly rate: Limit["rate"] }
+  | ({ readonly kind: "park" } & Partition)
+
+/** So many rules stand already that no more can be set. */
+export class TooManyRules extends Schema.TaggedError<TooManyRules>()("TooManyRules", {}) {
+  override get message(): string {
+    return `${mostRules} rules are set already, which is the most there may be: lift some first`
+  }
+}
+
+/** What a change came to. */
+export interface Changed {
+  /** The rules in force now. */
+  readonly rules: Rules
+  /** The rule that was set, or those that were lifted. */
+  readonly touched: Rules
+  /** Why what stood there before could not be read: the change replaced it. */
+  readonly replaced: string | undefined
+  /** Why the audit does not have it. */
+  readonly unaudited: EventStreamsError | undefined
+}
+
+/** Others may change the rules meanwhile; they do not do so a hundred times in a row. */
+const mostTries = 100
+
+const auditTarget = (rule: Setting | Subject): string | undefined => {
+  if (rule.kind === "park") return `${rule.field}=${rule.value}`
+  return rule.kind === "limit" ? ("rate" in rule ? shownRate(rule.rate) : "off") : undefined
+}
+
+/** Notes a change in the audit beside a stream: why it could not be, where it could not. */
+export const audit = (
+  { stream, streams }: Pick<Controlled, "stream" | "streams">,
+  record: AuditRecord
+): Effect.Effect<EventStreamsError | undefined> =>
+  Effect.match(streams.addToAudit(stream, auditFields(record)), {
+    onFailure: (error) => error,
+    onSuccess: () => undefined
+  })
+
+/** Reads, changes and puts back, again where another was quicker. */
+const change = Effect.fnUntraced(function* (
+  { group, stream, streams }: Controlled,
+  make: (rules: Rules, now: number) => Rules | undefined
+): Effect.fn.Return<
+  { readonly before: Rules; readonly after: Rules; readonly now: number; readonly replaced: string | undefined },
+  EventStreamsError | TooManyRules
+> {
+  for (let tries = 0; tries < mostTries; tries++) {
+    const stored = yield* streams.rules(stream, group)
+    const read = rulesOf(stored)
+    const before = Result.getOrElse(read, (): Rules => [])
+    const now = yield* Clock.currentTimeMillis
+    const after = make(before, now)
+    const replaced = Result.isFailure(read) ? read.failure : undefined
+    if (after === undefined) return { before, after: before, now, replaced: undefined }
+    if (after.length > mostRules) return yield* new TooManyRules()
+    if (yield* streams.swapRules(stream, group, stored, storedRules(after))) return { before, after, now, replaced }
+  }
+  return yield* new EventStreamsError({
+    reason: new Other({ message: "Others change the traffic rules all the time: nothing was changed" })
+  })
+})
+
+/** Sets a rule in the place of the one about the same, if there is one. */
+export const setRule = Effect.fnUntraced(function* (controlled: Controlled, setting: Setting, wish: Wish) {
+  const { by, duration, why } = wish
+  const at = yield* Clock.currentTimeMillis
+  const rule: Rule = {
+    ...setting,
+    at,
+    by,
+    ...(why === undefined ? {} : { why }),
+    ...(duration === undefined ? {} : { until: at + Math.ceil(Duration.toMillis(duration)) })
+  }
+  const { after, now, replaced } = yield* change(controlled, (rules, now) => withRule(rules, rule, now))
+  const unaudited = yield* audit(controlled, { at, who: by, action: setting.kind, target: auditTarget(setting), why })
+  return { rules: activeRules(after, now), touched: [rule], replaced, unaudited } satisfies Changed
+})
+
+const lifting = { pause: "resume", limit: "limit", park: "unpark" } as const
+
+/** Lifts the rule about a subject; where there is none nothing changes. */
+export const liftRule = Effect.fnUntraced(function* (controlled: Controlled, subject: Subject, { by, why }: Wish) {
+  const { after, before, now, replaced } = yield* change(controlled, (rules, now) =>
+    activeRules(rules, now).some((rule) => isAbout(rule, subject)) ? withoutRule(rules, subject, now) : undefined
+  )
+  const touched = activeRules(before, now).filter((rule) => isAbout(rule, subject))
+  const unaudited =
+    touched.length === 0
+      ? undefined
+      : yield* audit(controlled, {
+          at: now,
+          who: by,
+          action: lifting[subject.kind],
+          target: auditTarget(subject),
+          why
+        })
+  return { rules: activeRules(after, now), touched, replaced, unaudited } satisfies Changed
+})
+
+/** The rules in force, and why those that stand there cannot be read. */
+export const currentRules = Effect.fnUntraced(function* ({ group, stream, streams }: Controlled) {
+  const read = rulesOf(yield* streams.rules(stream, group))
+  const now = yield* Clock.currentTimeMillis
+  return {
+    rules: activeRules(
+      Result.getOrElse(read, (): Rules => []),
+      now
+    ),
+    unreadable: Result.isFailure(read) ? read.failure : undefined
+  }
+})

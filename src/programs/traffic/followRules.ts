@@ -1,0 +1,92 @@
+/** Follows the traffic rules that stand in Redis, so that every replica obeys them within two seconds. */
+import { Clock, Effect, Result } from "effect"
+import { instant } from "../../domain/events/instant.ts"
+import { blanked, cut } from "../../domain/text/printable.ts"
+import { type Rules, ruleName, rulesOf } from "../../domain/traffic/rules.ts"
+import type { EventStreams } from "../../services/EventStreams.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
+import type { ObeyedRule, TrafficRules } from "../delivery/state/trafficRules.ts"
+import { monotonicMillisOf } from "../redis/monotonic.ts"
+import type { RedisAvailability } from "../redis/redisAvailability.ts"
+import { noteFailure, retryUntilAnswered } from "../redis/retryRedis.ts"
+import { repeatSteps, waiting } from "../supervision/loop.ts"
+
+export const loopName = "traffic"
+
+const readEveryMs = 1_000
+
+export interface FollowedRules {
+  readonly streams: EventStreams["Service"]
+  readonly availability: RedisAvailability
+  /** Beside which the rules' key lies, and whose rules they are. */
+  readonly stream: string
+  readonly group: string
+  readonly traffic: TrafficRules
+}
+
+const said = ({ rule }: ObeyedRule) => ({
+  rule: ruleName(rule),
+  by: rule.by,
+  ...(rule.until === undefined ? {} : { until: instant(rule.until) }),
+  ...(rule.why === undefined ? {} : { why: rule.why })
+})
+
+/** The first read, which goes before anything is delivered, and the loop that goes on from there. */
+export const makeFollower = ({
+  availability,
+  group,
+  stream,
+  streams,
+  traffic
+}: FollowedRules): { readonly first: Effect.Effect<void>; readonly loop: Effect.Effect<never> } => {
+  /** What was read last and could be. */
+  let good: Rules = []
+  /** What is wrong with what stands there now. */
+  let problem: string | undefined
+
+  const noteProblem = Effect.fnUntraced(function* (found: string | undefined) {
+    if (found === problem) return
+    problem = found
+    if (found === undefined) return
+    yield* Effect.logError("rules.unreadable").pipe(
+      Effect.annotateLogs({ problem: found, remedy: "the rules known before still hold; set one anew to replace it" })
+    )
+  })
+
+  const take = Effect.fnUntraced(function* (stored: string | undefined) {
+    const read = rulesOf(stored)
+    if (Result.isSuccess(read)) good = read.success
+    yield* noteProblem(Result.isFailure(read) ? cut(blanked(read.failure), 300) : undefined)
+  })
+
+  const read: Effect.Effect<void, EventStreamsError> = Effect.flatMap(streams.rules(stream, group), take).pipe(
+    Effect.catchReason("EventStreamsError", "WrongType", ({ message }) => noteProblem(message))
+  )
+
+  const obey = Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const now = monotonicMillisOf(clock)
+    const { ended, set } = traffic.update(good, clock.currentTimeMillisUnsafe(), now)
+    for (const rule of set) yield* Effect.annotateLogs(Effect.logInfo("rule.set"), said(rule))
+    for (const rule of ended) {
+      const why = now < rule.ends ? "lifted" : "expired"
+      yield* Effect.annotateLogs(Effect.logInfo("rule.ended"), { ...said(rule), ended: why })
+    }
+    return now
+  })
+
+  const rest = Effect.flatMap(obey, (now) =>
+    waiting(Effect.sleep(Math.max(0, Math.min(readEveryMs, (traffic.nextEnd ?? Number.POSITIVE_INFINITY) - now))))
+  )
+
+  const failed = (error: EventStreamsError) => noteFailure(availability, loopName, error)
+
+  return {
+    first: retryUntilAnswered(availability, loopName, read).pipe(
+      Effect.catch(failed),
+      Effect.andThen(obey),
+      Effect.asVoid
+    ),
+    loop: repeatSteps(Effect.catch(read, failed), rest)
+  }
+}
