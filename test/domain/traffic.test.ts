@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import { auditFields, auditRecordOf } from "../../src/domain/audit/auditRecord.ts"
 import { partitionOf } from "../../src/domain/traffic/partition.ts"
-import { rateOf, shownRate } from "../../src/domain/traffic/rate.ts"
+import { rateOf, rateRule, shownRate } from "../../src/domain/traffic/rate.ts"
 import {
   activeRules,
   type Park,
@@ -26,6 +26,11 @@ describe("a rate", () => {
     ] as const) {
       assert.deepStrictEqual(rateOf(text), { count, perMs }, text)
     }
+    const examples = /"(.+)" or (.+)$/.exec(rateRule)?.slice(1) ?? []
+    assert.deepStrictEqual(
+      examples.map((example) => rateOf(example)?.count),
+      [200, 100]
+    )
     assert.strictEqual(shownRate({ count: 6_000, perMs: 60_000 }), "6000 per minute")
   })
 

@@ -2,7 +2,7 @@
 import { mostValue } from "./rules.ts"
 
 /** The fields of the built-in events that part them; a host app's own events may have others. */
-export const partitionFields: ReadonlyArray<string> = ["model", "user_id", "device_id", "session_id"]
+const partitionFields: ReadonlyArray<string> = ["model", "user_id", "device_id", "session_id"]
 
 /** One value of one field. */
 export interface Partition {

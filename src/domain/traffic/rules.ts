@@ -9,10 +9,10 @@ import { mostPerSpan, rateSpansMs, shownRate } from "./rate.ts"
 const text = (most: number) => Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(most))
 
 /** The longest name of whoever sets a rule, and the longest reason, in UTF-16 units. */
-export const mostWho = 128
-export const mostWhy = 500
+const mostWho = 128
+const mostWhy = 500
 /** The longest name and value of a partition. */
-export const mostField = 128
+const mostField = 128
 export const mostValue = 1_024
 /** So many rules may stand at a time: the key that holds them is read every second. */
 export const mostRules = 1_000
@@ -50,7 +50,6 @@ export type Pause = typeof Pause.Type
 export type Limit = typeof Limit.Type
 export type Park = typeof Park.Type
 export type RuleKind = Rule["kind"]
-export const ruleKinds: ReadonlyArray<RuleKind> = ["pause", "limit", "park"]
 
 export type Rules = ReadonlyArray<Rule>
 
@@ -79,7 +78,7 @@ export const rulesOf = (stored: string | undefined): Result.Result<Rules, string
 /** Rules as their key holds them. */
 export const storedRules = (rules: Rules): string => JSON.stringify({ rules })
 
-export const isActive = ({ until }: Rule, now: number): boolean => until === undefined || now < until
+const isActive = ({ until }: Rule, now: number): boolean => until === undefined || now < until
 
 /** What a rule does, as people read it. */
 export const ruleName = (rule: Rule): string => {

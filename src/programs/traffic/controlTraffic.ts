@@ -68,7 +68,7 @@ const auditTarget = (rule: Setting | Subject): string | undefined => {
 }
 
 /** Notes a change in the audit beside a stream: why it could not be, where it could not. */
-export const audit = (
+const audit = (
   { stream, streams }: Pick<Controlled, "stream" | "streams">,
   record: AuditRecord
 ): Effect.Effect<EventStreamsError | undefined> =>
