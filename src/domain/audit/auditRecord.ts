@@ -1,4 +1,4 @@
-/** What the audit keeps of a change: who made it, when, what it was, and why (contract section 8, "Audit"). */
+/** What the audit keeps of a change: who made it, when, what it was, and why (contract section 8, Audit). */
 import { Result, Schema } from "effect"
 import type { FlatFields } from "../events/entry.ts"
 import { jsonLimitProblem } from "../json/jsonLimits.ts"
