@@ -3,25 +3,17 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit, Layer, type Runtime } from "effect"
 import { Command } from "effect/cli"
-import { abandoned } from "./cli/abandoned.ts"
-import { check } from "./cli/check.ts"
-import { config } from "./cli/config.ts"
-import { dlq } from "./cli/dlq.ts"
+import { commandsFor } from "./cli/commands.ts"
 import { explain } from "./cli/explain.ts"
-import { keygen } from "./cli/keygen.ts"
-import { lint } from "./cli/lint.ts"
 import { outputWasLost, watchOutput } from "./cli/lostOutput.ts"
-import { run } from "./cli/run.ts"
 import * as Usage from "./cli/usage.ts"
-import { verifyApi } from "./cli/verifyApi.ts"
-import { why } from "./cli/why.ts"
 import { version } from "./layers/node/Host.ts"
 
 const root = Command.make("job-collector").pipe(
   Command.withDescription(
     "Deliver signed events from Redis Streams to the jobs API and keep the gateway's configuration in sync"
   ),
-  Command.withSubcommands([run, check, keygen, dlq, abandoned, why, config, lint, verifyApi])
+  Command.withSubcommands(await commandsFor(process.argv.slice(2)))
 )
 
 /** A stop by signal is a clean stop; what was lost on its way out is none. */

@@ -48,7 +48,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
     "@effect/platform-node/"
   ],
   "layers/jobsApi": [...model, "effect/http"],
-  "layers/node": [...model, "node:fs", "node:os", "node:perf_hooks", "node:process", "node:v8"],
+  "layers/node": [...model, "node:module", "node:os", "node:path", "node:perf_hooks", "node:process", "node:v8"],
   "layers/redis": model,
   "layers/redis/ioredis": [...model, "effect/persistence/Redis", "ioredis", "node:net", "node:tls"],
   "layers/redis/memory": [...model, "effect/persistence/Redis"],

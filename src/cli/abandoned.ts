@@ -303,7 +303,4 @@ const drop = Command.make(
         )
 ).pipe(Command.withDescription("Delete abandoned events permanently; export them first with `abandoned list --json`"))
 
-export const abandoned = Command.make("abandoned").pipe(
-  Command.withDescription("Inspect, replay or delete events that were abandoned"),
-  Command.withSubcommands([list, show, replay, drop])
-)
+export const abandoned = Command.make("abandoned").pipe(Command.withSubcommands([list, show, replay, drop]))

@@ -214,4 +214,4 @@ export const check = Command.make(
     if (flags.json) yield* printJson({ ok: failed === 0, checks: findings }, 2)
     if (failed > 0) return yield* new ChecksFailed({ failed })
   })
-).pipe(Command.withDescription("Check whether the service can do its work and say what to fix; changes nothing"))
+)

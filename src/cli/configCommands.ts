@@ -269,7 +269,6 @@ const generation = (name: string, description: string) =>
 
 /** `config` with its subcommands; it needs `ConfigStore`, and uses `Gateway` and `JobsApi` where they are there. */
 export const configCommand = Command.make("config").pipe(
-  Command.withDescription("See and steer the gateway's configuration files"),
   Command.withSubcommands([
     Command.make("show", { json }, (input) => show(input.json)).pipe(
       Command.withDescription("What is installed, held, kept out or accepted, and how the files differ")

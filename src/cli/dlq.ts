@@ -64,7 +64,4 @@ const list = Command.make("list", { ...filters, reason, limit, json }, (flags) =
   )
 ).pipe(Command.withDescription("List the events that are waiting for a retry, newest first"))
 
-export const dlq = Command.make("dlq").pipe(
-  Command.withDescription("Inspect the dead letter queue: failed events waiting for a retry"),
-  Command.withSubcommands([list])
-)
+export const dlq = Command.make("dlq").pipe(Command.withSubcommands([list]))

@@ -48,8 +48,4 @@ export const keygen = Command.make(
     if (Option.isSome(flags.out)) return yield* writeFiles(pair, flags.out.value, flags)
     yield* Console.log(formatKeyPair(pair, flags.format).trimEnd())
   }, Effect.provide(SecureRandom.layerWebCrypto))
-).pipe(
-  Command.withDescription(
-    "Make a new Ed25519 key pair; register the public key with the API and keep the private key secret"
-  )
 )

@@ -100,4 +100,4 @@ export const lint = Command.make(
     if (invalid > 0) return yield* new EventsInvalid({ events, invalid })
     yield* printAside(`${plural(events, "event")}, all valid`)
   })
-).pipe(Command.withDescription("Check a producer's events by the rules of the service, naming line, field and rule"))
+)

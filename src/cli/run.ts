@@ -149,4 +149,4 @@ export const run = Command.make(
     process.on("SIGHUP", () => {})
     return yield* Effect.andThen(warn, serve(settings)).pipe(Effect.provide(observability(settings, level)))
   })
-).pipe(Command.withDescription("Run the service until it receives SIGTERM or SIGINT"))
+)

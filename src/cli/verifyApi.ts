@@ -88,8 +88,4 @@ export const verifyApi = Command.make(
     }
     if (broken > 0) return yield* new RulesBroken({ broken })
   }, Effect.provide(SecureRandom.layerWebCrypto))
-).pipe(
-  Command.withDescription(
-    "Check an API against the contract, one line a rule, by signed requests that make jobs of their own; needs the private key and SERVICE_ID of a service that the API trusts"
-  )
 )

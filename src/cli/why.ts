@@ -66,4 +66,4 @@ export const why = Command.make(
         if (chapters.length === 0) return yield* new Misused({ problem: `${printable(eventId)}: ${verdict}` })
       })
     )
-).pipe(Command.withDescription("Show what Redis knows about an event"))
+)

@@ -1,0 +1,60 @@
+/** The commands: what the help says of each, and where it is. One is loaded when it is called, so that help and keys come at once. */
+import { Command } from "effect/cli"
+
+/** A command of a name: whole where it is called, else what the list of all shows of it. */
+const entry = <const Name extends string, Input, ContextInput, E, R>(
+  name: Name,
+  does: string,
+  load: () => Promise<Command.Command<Name, Input, ContextInput, E, R>>
+) => ({
+  name,
+  whole: async () => Command.withDescription(await load(), does),
+  listed: Command.make(name).pipe(Command.withDescription(does))
+})
+
+const commands = [
+  entry("run", "Run the service until it receives SIGTERM or SIGINT", async () => (await import("./run.ts")).run),
+  entry(
+    "check",
+    "Check whether the service can do its work and say what to fix; changes nothing",
+    async () => (await import("./check.ts")).check
+  ),
+  entry(
+    "keygen",
+    "Make a new Ed25519 key pair; register the public key with the API and keep the private key secret",
+    async () => (await import("./keygen.ts")).keygen
+  ),
+  entry(
+    "dlq",
+    "Inspect the dead letter queue: failed events waiting for a retry",
+    async () => (await import("./dlq.ts")).dlq
+  ),
+  entry(
+    "abandoned",
+    "Inspect, replay or delete events that were abandoned",
+    async () => (await import("./abandoned.ts")).abandoned
+  ),
+  entry("why", "Show what Redis knows about an event", async () => (await import("./why.ts")).why),
+  entry("config", "See and steer the gateway's configuration files", async () => (await import("./config.ts")).config),
+  entry(
+    "lint",
+    "Check a producer's events by the rules of the service, naming line, field and rule",
+    async () => (await import("./lint.ts")).lint
+  ),
+  entry(
+    "verify-api",
+    "Check an API against the contract, one line a rule, by signed requests that make jobs of their own; needs the private key and SERVICE_ID of a service that the API trusts",
+    async () => (await import("./verifyApi.ts")).verifyApi
+  )
+]
+
+/** Global flags that show or ask the flags of all commands. */
+const showsAll = /^--(?:completions|wizard)(?:=|$)/
+
+/** The commands as these arguments need them: those that are not named have a name and a description only. */
+export const commandsFor = (args: ReadonlyArray<string>) => {
+  const all = args.some((arg) => showsAll.test(arg))
+  return Promise.all(
+    commands.map(({ listed, name, whole }) => (all || args.includes(name) ? whole() : Promise.resolve(listed)))
+  )
+}
