@@ -1,31 +1,21 @@
 /** The published vectors, vectors/*.json: held to the script that makes them, and to each implementation of Ed25519 here. */
-import { readFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { EdgeVM } from "@edge-runtime/vm"
 import { describe, expect, it } from "vitest"
 import { textOf, vectorFiles } from "../../scripts/vectors.ts"
 import { native } from "../../src/layers/signing/native.ts"
 import { noble } from "../../src/layers/signing/noble.ts"
-import { isStrictSignature, publicKeyProblem } from "../../src/verifier/ed25519.ts"
-import { makeVerifier, REFUSALS, webCrypto } from "../../src/verifier/index.ts"
+import { type Primitives, REFUSALS, webCrypto } from "../../src/verifier/index.ts"
+import { bundled, publishedVectors } from "./every-runtime.ts"
+import { judgeAll } from "./every-vector.ts"
 
 const read = (name: string) => readFileSync(new URL(`../../vectors/${name}`, import.meta.url), "utf8")
-const bytes = (hex: string) => new Uint8Array(Buffer.from(hex, "hex"))
-
-interface Requests {
-  readonly services: Readonly<Record<string, ReadonlyArray<string>>>
-  readonly vectors: ReadonlyArray<{
-    readonly id: string
-    readonly replay_guard?: number
-    readonly steps: ReadonlyArray<{
-      readonly now_ms: number
-      readonly method: string
-      readonly headers: Readonly<Record<string, string>>
-      readonly body_base64: string
-      readonly expected: string
-    }>
-  }>
-}
-
-const { services, vectors }: Requests = JSON.parse(read("requests.json"))
+const published = publishedVectors()
+const { vectors } = published.requests
+const counts = `${vectors.length} requests, ${published.keys.taken.length + published.keys.refused.length} keys, ${published.ed25519.vectors.length} signatures`
 
 describe("the published vectors", () => {
   it.each(Object.entries(vectorFiles()))("%s is what the script writes", (name, content) => {
@@ -40,35 +30,34 @@ describe("the published vectors", () => {
   })
 })
 
-describe.each([
-  ["WebCrypto", webCrypto],
-  ["Node's OpenSSL", native],
-  ["noble", noble]
-])("on %s", (_, primitives) => {
-  it("each request gets its verdict", async () => {
-    for (const { id, replay_guard, steps } of vectors) {
-      const replayGuard = replay_guard === undefined ? undefined : { capacity: replay_guard }
-      const verify = makeVerifier({ services, replayGuard, primitives })
-      for (const { body_base64, expected, headers, method, now_ms } of steps) {
-        const request = { method, headers, body: new Uint8Array(Buffer.from(body_base64, "base64")) }
-        const verdict = await verify(request, now_ms)
-        expect(verdict.ok ? "ok" : verdict.reason, id).toBe(expected)
-      }
+describe("every vector gets its verdict", () => {
+  it.each([
+    ["WebCrypto", webCrypto],
+    ["Node's OpenSSL", native],
+    ["noble", noble]
+  ])("on %s", async (_, primitives) => {
+    expect(await judgeAll(published, primitives)).toBe(counts)
+  })
+
+  it("in Vercel's edge runtime, from one file", async () => {
+    const edge = new EdgeVM()
+    edge.evaluate(await bundled("everyVector"))
+    expect(await edge.evaluate<Promise<string>>(`everyVector.judgeAll(${JSON.stringify(published)})`)).toBe(counts)
+  })
+
+  it("by the program for a runtime that is to be tried, with nothing beside it", () => {
+    const program = execFileSync(process.execPath, ["test/verifier/every-runtime.ts"], { encoding: "utf8" })
+    const file = join(mkdtempSync(join(tmpdir(), "job-collector-vectors-")), "vectors.mjs")
+    try {
+      writeFileSync(file, program)
+      expect(execFileSync(process.execPath, [file], { encoding: "utf8" }).trim()).toBe(counts)
+    } finally {
+      rmSync(dirname(file), { recursive: true })
     }
   })
 
-  it("each key is taken or refused, and each signature judged", async () => {
-    const keys = JSON.parse(read("keys.json"))
-    for (const { key } of keys.taken) expect(() => makeVerifier({ services: { a: [key] }, primitives })).not.toThrow()
-    for (const { key, why } of keys.refused) {
-      expect(() => makeVerifier({ services: { a: [bytes(key)] }, primitives }), why).toThrow(/must be an Ed25519/)
-    }
-    for (const { id, key, message, ok, signature } of JSON.parse(read("ed25519.json")).vectors) {
-      const verdict =
-        publicKeyProblem(bytes(key)) === undefined &&
-        isStrictSignature(bytes(signature)) &&
-        (await primitives.verifier(bytes(key))(bytes(message), bytes(signature)))
-      expect(verdict, id).toBe(ok)
-    }
+  it("or is named where it does not", async () => {
+    const credulous: Primitives = { ...native, verifier: () => () => true }
+    await expect(judgeAll(published, credulous)).rejects.toThrow(/: ok, and not WrongSignature$/)
   })
 })
