@@ -69,7 +69,8 @@ export const signerFollowing = (
         get verify() {
           return present.verify
         },
-        sha256: present.sha256
+        sha256: present.sha256,
+        hasher: present.hasher
       })
     })
   )

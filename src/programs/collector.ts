@@ -141,7 +141,7 @@ const openRun = Effect.fnUntraced(function* (
 > {
   const { api, apiRecord, gate, traffic, consumedStreams, streamStates, availability, options, supervisor } = lasting
   const streams = yield* EventStreams
-  const { sha256 } = yield* Signer
+  const { hasher, sha256 } = yield* Signer
   const wanted = { group: options.consumerGroup, name: options.consumerName }
   const { consumer, lease } = yield* Lease.acquire(
     streams,
@@ -161,6 +161,7 @@ const openRun = Effect.fnUntraced(function* (
     streams,
     api,
     sha256,
+    hasher,
     permits,
     owned,
     gate,

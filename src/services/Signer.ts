@@ -1,5 +1,6 @@
 import { Context, type Effect, Schema } from "effect"
 import { Hex } from "effect/encoding"
+import type { Hasher } from "../domain/signing/ed25519.ts"
 
 /** Key material that cannot be used, or a key that does not sign. `problem` names the rule, never the key. */
 export class SignerError extends Schema.TaggedError<SignerError>()("SignerError", {
@@ -26,6 +27,8 @@ export class Signer extends Context.Service<
     readonly verify: (message: Uint8Array, signature: Uint8Array) => Effect.Effect<boolean>
     /** SHA-256 (FIPS 180-4): 32 bytes. */
     readonly sha256: (bytes: Uint8Array) => Uint8Array
+    /** The same of bytes that come piece by piece: of large events it is made over many turns of the event loop. */
+    readonly hasher: () => Hasher
   }
 >()("job-collector/services/Signer") {}
 

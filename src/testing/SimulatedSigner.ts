@@ -46,7 +46,8 @@ const service = Signer.of({
   publicKey: sha256(encoder.encode("a key that is no secret")),
   sign: (message) => Effect.sync(() => mac(message)),
   verify: (message, signature) => Effect.sync(() => sameBytes(mac(message), signature)),
-  sha256: sha256Once
+  sha256: sha256Once,
+  hasher: () => sha256.create()
 })
 
 /** `Signer` of a simulated world. */

@@ -49,7 +49,8 @@ const signer = Layer.succeed(
     publicKey: new Uint8Array(32),
     sign: () => Effect.succeed(new Uint8Array(64)),
     verify: () => Effect.succeed(true),
-    sha256: () => new Uint8Array(32)
+    sha256: () => new Uint8Array(32),
+    hasher: () => ({ update: () => {}, digest: () => new Uint8Array(32) })
   })
 )
 

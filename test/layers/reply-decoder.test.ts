@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
+import { readCut } from "../../src/domain/text/cutText.ts"
 import { ReplyDecoder, ReplyError, Unreadable } from "../../src/layers/redis/ioredis/replyDecoder.ts"
 
 type Reply = string | number | null | ReplyError | ReadonlyArray<Reply>
@@ -54,8 +56,31 @@ describe("the decoder of replies", () => {
     assert.deepStrictEqual(decoded([bytes]), ["OK", -12, 9_007_199_254_740_991, null, [], "", "\udcff\udcfe"])
   })
 
-  it("reads 16 MiB that come in pieces of 1 KiB in a time that grows with their length alone", () => {
-    const text = "é".repeat(8 * 1_048_576)
+  it("keeps the start, length and hash of a text that no event is as long as, in whatever pieces it comes", () => {
+    const hashOf = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex")
+    const long = Buffer.alloc(9 * 1_048_576, "é")
+    const binary = Buffer.concat([Buffer.alloc(2 * 1_048_576, "x"), Buffer.from([0xff])])
+    const bulk = (text: Buffer) => [Buffer.from(`$${text.length}\r\n`), text, Buffer.from("\r\n")]
+    const bytes = Buffer.concat([Buffer.from("*3\r\n"), ...bulk(long), ...bulk(binary), Buffer.from("$3\r\nend\r\n")])
+    for (const size of [bytes.length, 65_536, 1_000_003]) {
+      const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+        bytes.subarray(i * size, (i + 1) * size)
+      )
+      const [reply] = decoded(pieces)
+      assert(Array.isArray(reply))
+      assert.deepStrictEqual(readCut(reply[0]), { start: "é".repeat(2_048), bytes: long.length, sha256: hashOf(long) })
+      assert.deepStrictEqual(readCut(reply[1]), {
+        start: "x".repeat(4_096),
+        bytes: binary.length,
+        sha256: hashOf(binary)
+      })
+      assert.strictEqual(reply[2], "end")
+    }
+    assert.throws(() => decoded([...bulk(long).slice(0, 2), Buffer.from("xx")]), Unreadable)
+  })
+
+  it("reads 8 MiB that come in pieces of 1 KiB in a time that grows with their length alone", () => {
+    const text = "é".repeat(4 * 1_048_576)
     const bytes = Buffer.from(encoded([text, "end"]))
     const pieces = Array.from({ length: Math.ceil(bytes.length / 1_024) }, (_, i) =>
       bytes.subarray(i * 1_024, (i + 1) * 1_024)

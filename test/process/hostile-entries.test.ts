@@ -33,6 +33,11 @@ const shapes: ReadonlyArray<(n: number) => ReadonlyArray<string | Buffer>> = [
   () => ["data", `{${Array.from({ length: 90_000 }, (_, i) => `"${i}":1`).join(",")}}`],
   (n) => [...transcribeFields(`bytes-${n}`, Date.now()), "more", Buffer.alloc(1_000_000, 0xff)],
   () => Array.from({ length: 160_000 }, (_, i) => (i % 2 === 0 ? `${i}` : "")),
+  (n) => [
+    ...transcribeFields(`vast-${n}`, Date.now()),
+    "more",
+    Buffer.alloc(n < shapes.length ? 32_000_000 : 2_000_000, 0xff)
+  ],
   (n) => [...transcribeFields(`control-${n}`, Date.now()), "more", "\u0001".repeat(1_000_000)],
   (n) => [...transcribeFields(`text-${n}`, Date.now()), "more", "x".repeat(1_000_000)],
   (n) => [

@@ -1,8 +1,9 @@
 /** Entries of Redis streams as they stand there, before anything about them is trusted (contract section 3). */
 import { Result, Schema } from "effect"
-import { Hex } from "effect/encoding"
 import { jsonLimitProblem } from "../json/jsonLimits.ts"
 import { isLongNumber, parseLossless } from "../json/losslessJson.ts"
+import { utf8 } from "../signing/bytes.ts"
+import { isCut, readCut } from "../text/cutText.ts"
 import { bytesOfText } from "../text/escapedBytes.ts"
 import { cut } from "../text/printable.ts"
 
@@ -43,10 +44,15 @@ export const broken = (field: string, rule: string): InvalidEvent =>
   new InvalidEvent({ field: field === "" ? '""' : field, rule })
 const invalid = (field: string, rule: string) => Result.fail(broken(field, rule))
 
+const atMost = "must be at most 1 MiB"
 export const onlyOnce = "must not occur twice"
 
-// Nearly every text is well-formed, and that is told without looking at its characters where all are ASCII.
-const notUtf8 = (text: string): boolean => !text.isWellFormed() && escapedByte.test(text)
+/** What is wrong with a text as such. Nearly every one is well-formed, and that is told without looking at its characters where all are ASCII. */
+const problemOf = (text: string): "too long" | "not UTF-8" | undefined => {
+  if (text.isWellFormed()) return undefined
+  if (isCut(text)) return "too long"
+  return escapedByte.test(text) ? "not UTF-8" : undefined
+}
 
 const encoder = new TextEncoder()
 
@@ -154,14 +160,17 @@ export const eventFields = (
   parse: ParseJson = parseLossless
 ): Result.Result<EventFields, InvalidEvent> => {
   if (fields.length > 2 * maxFields) return invalid("entry", `must have at most ${maxFields} fields`)
-  if (isTooLarge(fields)) return invalid("entry", "must be at most 1 MiB")
+  if (isTooLarge(fields)) return invalid("entry", atMost)
   const values: Record<string, unknown> = {}
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const name = fields[i] ?? ""
     const value = fields[i + 1] ?? ""
-    if (notUtf8(name)) return invalid("entry", "must have field names in UTF-8")
+    const ofName = problemOf(name)
+    const ofValue = problemOf(value)
+    if (ofName === "too long" || ofValue === "too long") return invalid("entry", atMost)
+    if (ofName !== undefined) return invalid("entry", "must have field names in UTF-8")
     if (name === "__proto__") return invalid("__proto__", "is not allowed as a field name")
-    if (notUtf8(value)) return invalid(name, "must be UTF-8")
+    if (ofValue !== undefined) return invalid(name, "must be UTF-8")
     if (Object.hasOwn(values, name)) return invalid(name, onlyOnce)
     values[name] = value
   }
@@ -194,7 +203,7 @@ export const fieldsToObject = (fields: FlatFields): Record<string, string> => {
 export interface Truncated {
   /** Of all names and values. */
   readonly bytes: number
-  /** Hex, over the names and values one after the other. */
+  /** Hex, over the names and values one after the other; of a value that is too long to be read, over its own hash in hex. */
   readonly sha256: string
 }
 
@@ -215,17 +224,45 @@ const firstBytes = (text: string): string => {
  * What is kept of an event that is given up: all of it, or of one too large the first 4 KiB of each field, and of those as
  * many as a valid event may have.
  */
-export const keptEvent = (
-  fields: FlatFields,
-  sha256: (bytes: Uint8Array) => Uint8Array
-): { readonly event: FlatFields; readonly truncated: Truncated | undefined } => {
-  if (fields.length <= 2 * mostWhole && !isTooLarge(fields)) return { event: fields, truncated: undefined }
-  let bytes = 0
-  for (const text of fields) bytes += utf8Length(text)
-  return {
-    event: fields.slice(0, 2 * maxFields).map(firstBytes),
-    truncated: { bytes, sha256: Hex.encode(sha256(bytesOfText(fields.join("")))) }
+export const keptFields = (fields: FlatFields): FlatFields =>
+  fields.length <= 2 * mostWhole && !isTooLarge(fields) && !fields.some(isCut)
+    ? fields
+    : fields.slice(0, 2 * maxFields).map((text) => firstBytes(readCut(text)?.start ?? text))
+
+/** So many characters make a piece, or a few more. */
+const pieceLength = 262_144
+
+/**
+ * The names and values of an event one after the other, in pieces: how many bytes each has, and what is hashed of it. Of a text
+ * that was cut when it was read that is its own hash, in hex.
+ */
+export function* piecesOf(
+  fields: FlatFields
+): Generator<{ readonly bytes: number; readonly hashed: Uint8Array }, void, undefined> {
+  let short = ""
+  const ofShort = () => {
+    const hashed = bytesOfText(short)
+    short = ""
+    return { bytes: hashed.length, hashed }
   }
+  for (const text of fields) {
+    const cut = readCut(text)
+    if (cut === undefined && text.length < pieceLength) short += text
+    if (short !== "" && (short.length >= pieceLength || cut !== undefined || text.length >= pieceLength))
+      yield ofShort()
+    if (cut !== undefined) yield { bytes: cut.bytes, hashed: utf8(cut.sha256) }
+    else if (text.length >= pieceLength) {
+      for (let at = 0; at < text.length; ) {
+        // Never half a pair of surrogates.
+        const last = text.charCodeAt(at + pieceLength - 1)
+        const end = at + pieceLength + (last >= 0xd800 && last <= 0xdbff ? 1 : 0)
+        const hashed = bytesOfText(text.slice(at, end))
+        yield { bytes: hashed.length, hashed }
+        at = end
+      }
+    }
+  }
+  if (short !== "") yield ofShort()
 }
 
 /** The inverse of {@link fieldsToObject}, of fields whose names all differ. */

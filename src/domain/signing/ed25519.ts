@@ -12,6 +12,14 @@ export interface Ed25519 {
   readonly verifier: (publicKey: Uint8Array) => (message: Uint8Array, signature: Uint8Array) => boolean
   /** SHA-256 (FIPS 180-4): 32 bytes. */
   readonly sha256: (bytes: Uint8Array) => Uint8Array
+  /** The same of bytes that come piece by piece. */
+  readonly hasher: () => Hasher
+}
+
+/** A SHA-256 in the making. */
+export interface Hasher {
+  readonly update: (bytes: Uint8Array) => unknown
+  readonly digest: () => Uint8Array
 }
 
 /** A private key in use. */

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, hash, sign, verify } from "node:crypto"
+import { createHash, createPrivateKey, createPublicKey, hash, sign, verify } from "node:crypto"
 import { type Ed25519, isStrictSignature } from "../../domain/signing/ed25519.ts"
 import { pkcs8Of } from "../../domain/signing/privateKey.ts"
 import { spkiOf } from "../../domain/signing/publicKey.ts"
@@ -26,5 +26,6 @@ export const native: Ed25519 = {
     return (message, signature) => isStrictSignature(signature) && verify(null, message, key, signature)
   },
   // As text and back into shared memory: asked for bytes, Node makes a block of its own, which takes longer than the hash.
-  sha256: (bytes) => Buffer.from(hash("sha256", bytes, "binary"), "latin1")
+  sha256: (bytes) => Buffer.from(hash("sha256", bytes, "binary"), "latin1"),
+  hasher: () => createHash("sha256")
 }

@@ -34,5 +34,6 @@ export const noble: Ed25519 = {
       return sameBytes(r, encodedR)
     }
   },
-  sha256
+  sha256,
+  hasher: () => sha256.create()
 }

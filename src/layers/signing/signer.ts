@@ -53,7 +53,8 @@ export const makeSigner = Effect.fnUntraced(function* (
         catch: () => new SignerError({ reason: "SigningFailed", problem: "the private key did not sign" })
       }),
     verify: (message, signature) => Effect.sync(() => verify(message, signature)),
-    sha256: ed25519.sha256
+    sha256: ed25519.sha256,
+    hasher: ed25519.hasher
   })
 })
 

@@ -1,7 +1,8 @@
 /** The only code that ends an entry: acknowledges it, moves it to the DLQ, or moves it to the abandoned stream. */
 import { Clock, Data, Effect, Metric } from "effect"
+import { Hex } from "effect/encoding"
 import { clip, encodeAbandonedEntry, encodeDlqEntry, type Retry } from "../../domain/delivery/dlq.ts"
-import { type FlatFields, fieldsToObject, keptEvent } from "../../domain/events/entry.ts"
+import { type FlatFields, fieldsToObject, keptFields, piecesOf, type Truncated } from "../../domain/events/entry.ts"
 import type { Source } from "../../domain/events/eventKind.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
 import { textsJson } from "../../domain/json/textsJson.ts"
@@ -185,6 +186,25 @@ const jsonInTurns = Effect.fnUntraced(function* ({ turns }: Pick<CollectorRun, "
   return json
 })
 
+/** What an event was that is not kept whole, summed up over several turns of the event loop. */
+const sumInTurns = Effect.fnUntraced(function* (
+  { hasher, turns }: Pick<CollectorRun, "hasher" | "turns">,
+  event: FlatFields
+): Effect.fn.Return<Truncated> {
+  const sum = hasher()
+  let bytes = 0
+  let hashed = 0
+  for (const piece of piecesOf(event)) {
+    sum.update(piece.hashed)
+    bytes += piece.bytes
+    hashed += piece.hashed.length
+    if (hashed < turn) continue
+    hashed = 0
+    yield* turns.withPermit(Effect.yieldNow)
+  }
+  return { bytes, sha256: Hex.encode(sum.digest()) }
+})
+
 /** Moves an event to the abandoned stream and says so, once: false where another consumer has taken the entry over. */
 export const abandon = Effect.fnUntraced(function* (
   run: CollectorRun,
@@ -202,7 +222,8 @@ export const abandon = Effect.fnUntraced(function* (
   const message = clip(end.errorMessage)
   // Not in the turn in which it was found to be bad: of a large event each takes its time.
   yield* run.turns.withPermit(Effect.yieldNow)
-  const { event, truncated } = keptEvent(eventAttempts.event, run.sha256)
+  const event = keptFields(eventAttempts.event)
+  const truncated = event === eventAttempts.event ? undefined : yield* sumInTurns(run, eventAttempts.event)
   const json = yield* jsonInTurns(run, event)
   const moved = yield* move(
     run,

@@ -1,3 +1,5 @@
+import { isUtf8 } from "node:buffer"
+import { cutTextOf, LongText } from "./longText.ts"
 import { textAt } from "./text.ts"
 
 /** An error that Redis itself answered, as opposed to one of the connection. */
@@ -14,6 +16,10 @@ const notRedis = () => new Unreadable("it does not speak the Redis protocol")
 const maxDepth = 64
 /** Longer than any line that Redis sends: texts come as bulk strings, of which a line says the length. */
 const maxLine = 65_536
+/** More bytes than a DLQ entry may have, each character of its event escaped: a longer text is none of this project's. */
+const longest = 8 * 1_048_576
+/** What is written as UTF-8 is never longer than this where it is not: no event is. */
+const longestBinary = 1_048_576
 /** Redis takes no bulk string of more than 512 MB, and no number has more digits than these hold. */
 const maxDigits = 19
 
@@ -50,12 +56,18 @@ export class ReplyDecoder {
   private readonly open: Array<OpenList> = []
   /** Where the line ends that was read last: behind its CR and LF. */
   private next = 0
+  /** A text that is too long, while it comes. */
+  private long: LongText | undefined
+  /** The line break behind such a text is still to come. */
+  private longEnds = false
 
   constructor(onReply: (reply: unknown) => void) {
     this.onReply = onReply
   }
 
-  write(piece: Buffer): void {
+  write(received: Buffer): void {
+    const piece = this.long === undefined ? received : this.takeLong(this.long, received)
+    if (piece.length === 0) return
     this.pieces.push(piece)
     this.size += piece.length
     if (this.size < this.needed) return
@@ -69,19 +81,33 @@ export class ReplyDecoder {
   private read(bytes: Buffer): number {
     let at = 0
     while (at < bytes.length) {
+      if (this.longEnds) {
+        if (bytes.length < at + 2) return this.wait(bytes, at)
+        if (bytes[at] !== CR || bytes[at + 1] !== LF) throw notRedis()
+        this.longEnds = false
+        at += 2
+        continue
+      }
       const type = bytes[at]
       if (type === BULK) {
         const length = this.number(bytes, at + 1)
         if (length === undefined) return this.wait(bytes, at)
         if (length < 0) this.settle(null)
-        else {
+        else if (length > longest) {
+          const rest = this.takeLong(new LongText(length), bytes.subarray(this.next))
+          this.next = bytes.length - rest.length
+        } else {
           const end = this.next + length
           if (bytes.length < end + 2) {
             this.needed = end + 2 - at
             return at
           }
           if (bytes[end] !== CR || bytes[end + 1] !== LF) throw notRedis()
-          this.settle(textAt(bytes, this.next, end))
+          this.settle(
+            length > longestBinary && !isUtf8(bytes.subarray(this.next, end))
+              ? cutTextOf(bytes.subarray(this.next, end))
+              : textAt(bytes, this.next, end)
+          )
           this.next = end + 2
         }
       } else if (type === LIST) {
@@ -106,6 +132,18 @@ export class ReplyDecoder {
     }
     this.needed = 1
     return at
+  }
+
+  /** Takes bytes of a text that is too long: what follows it. */
+  private takeLong(long: LongText, bytes: Buffer): Buffer {
+    this.long = long
+    const own = bytes.subarray(0, long.missing)
+    const text = long.take(own)
+    if (text === undefined) return bytes.subarray(own.length)
+    this.long = undefined
+    this.longEnds = true
+    this.settle(text)
+    return bytes.subarray(own.length)
   }
 
   /** The number of a line; undefined where the line is not whole. Nearly all lines are such, of two digits. */

@@ -89,6 +89,7 @@ export interface RunDeliveries {
 export interface CollectorRun extends RunIdentity, RunRedis, RunDeliveries {
   readonly options: CollectorOptions
   readonly sha256: Signer["Service"]["sha256"]
+  readonly hasher: Signer["Service"]["hasher"]
   /** Whose turn it is among entries that take long to read. */
   readonly turns: Semaphore.Semaphore
 }
