@@ -123,7 +123,13 @@ describe("health", () => {
     ["never answers", Effect.never, "no signature within 10s"]
   ] as const)("says so of a host's own signer that %s", ([, sign, expected]) =>
     Effect.gen(function* () {
-      const signer = { ...key, sha256: native.sha256, sign: () => sign, verify: () => Effect.succeed(true) }
+      const signer = {
+        ...key,
+        hasher: native.hasher,
+        sha256: native.sha256,
+        sign: () => sign,
+        verify: () => Effect.succeed(true)
+      }
       const fiber = yield* Effect.forkChild(keyProblem(signer))
       yield* TestClock.adjust("10 seconds")
       assert.strictEqual(yield* Fiber.join(fiber), expected)

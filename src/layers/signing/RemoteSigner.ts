@@ -89,7 +89,8 @@ export const layer = ({
             })
           ),
         verify: (message, signature) => Effect.sync(() => verify(message, signature)),
-        sha256: native.sha256
+        sha256: native.sha256,
+        hasher: native.hasher
       })
     })
   )
