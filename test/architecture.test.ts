@@ -50,7 +50,15 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   "layers/jobsApi": [...model, "effect/http"],
   "layers/node": [...model, "node:module", "node:os", "node:path", "node:perf_hooks", "node:process", "node:v8"],
   "layers/redis": model,
-  "layers/redis/ioredis": [...model, "effect/persistence/Redis", "ioredis", "node:net", "node:tls"],
+  "layers/redis/ioredis": [
+    ...model,
+    "effect/persistence/Redis",
+    "ioredis",
+    "node:buffer",
+    "node:crypto",
+    "node:net",
+    "node:tls"
+  ],
   "layers/redis/memory": [...model, "effect/persistence/Redis"],
   "layers/settings": [...model, "layers/redis/ioredis/", "node:crypto"],
   "layers/signing": [...model, "verifier/", "effect/crypto", "@noble/ed25519", "node:crypto"],
