@@ -6,6 +6,7 @@
  *
  *     npm run bench -- [--events 20000] [--rounds 3] [--concurrency 64] [--warmup 40000] [--only a,b,c]
  *     npm run bench -- --memory [--events 1000000]
+ *     npm run bench -- --signatures
  */
 import { randomBytes } from "node:crypto"
 import { availableParallelism } from "node:os"
@@ -15,6 +16,7 @@ import { bullmqFeed, type Feed, streamFeed } from "./feeds.ts"
 import { type Measured, type Receiver, startReceiver, startVariant } from "./harness.ts"
 import { measureMemory } from "./memory.ts"
 import type { VariantConfig } from "./protocol.ts"
+import { measureSignatures } from "./signatures.ts"
 
 interface Contestant {
   readonly key: string
@@ -38,6 +40,7 @@ const help = `npm run bench -- [flags]: CPU time per delivered event and events 
   --warmup <n>        events before the first round (40000)
   --only <a,b,c>      a: hand-written loop, b: BullMQ worker, c: this service (a,b,c)
   --memory            the service's memory over a long run instead
+  --signatures        what each signature scheme costs a request, and the verifier, instead
 `
 
 const flags = scriptFlags(help, {
@@ -46,7 +49,8 @@ const flags = scriptFlags(help, {
   concurrency: { type: "string", default: "64" },
   warmup: { type: "string", default: "40000" },
   only: { type: "string", default: "a,b,c" },
-  memory: { type: "boolean", default: false }
+  memory: { type: "boolean", default: false },
+  signatures: { type: "boolean", default: false }
 })
 
 const median = (numbers: ReadonlyArray<number>): number => {
@@ -92,6 +96,12 @@ const compare = async (config: VariantConfig, receiver: Receiver) => {
   }
 }
 
+const privateKey = randomBytes(32).toString("hex")
+console.log(`Node ${process.version}, ${availableParallelism()} CPUs\n`)
+if (flags.signatures) {
+  await measureSignatures(privateKey)
+  process.exit()
+}
 const redis = await RedisServer.start(["--appendonly", "no"])
 const receiver = await startReceiver()
 const config: VariantConfig = {
@@ -100,9 +110,8 @@ const config: VariantConfig = {
   stream: "modelsgateway:events:transcribe",
   group: "job-collector-group",
   concurrency: Number(flags.concurrency),
-  privateKey: randomBytes(32).toString("hex")
+  privateKey
 }
-console.log(`Node ${process.version}, ${availableParallelism()} CPUs\n`)
 try {
   if (flags.memory) {
     await measureMemory(service.script, config, await service.feed(config), receiver, Number(flags.events ?? 1_000_000))
