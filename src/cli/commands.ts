@@ -34,6 +34,25 @@ const commands = [
     "Inspect, replay or delete events that were abandoned",
     async () => (await import("./abandoned.ts")).abandoned
   ),
+  entry(
+    "pause",
+    "Pause the deliveries of every replica; what is in flight ends",
+    async () => (await import("./traffic.ts")).pause
+  ),
+  entry("resume", "End a pause", async () => (await import("./traffic.ts")).resume),
+  entry(
+    "limit",
+    "Limit the rate of requests over all replicas together",
+    async () => (await import("./traffic.ts")).limit
+  ),
+  entry(
+    "park",
+    "Set the events of one user, model, device or session aside, without a failure",
+    async () => (await import("./traffic.ts")).park
+  ),
+  entry("unpark", "Let parked events go on", async () => (await import("./traffic.ts")).unpark),
+  entry("rules", "Show the traffic rules that are in force", async () => (await import("./traffic.ts")).rules),
+  entry("audit", "See who changed what, when and why", async () => (await import("./audit.ts")).audit),
   entry("why", "Show what Redis knows about an event", async () => (await import("./why.ts")).why),
   entry("config", "See and steer the gateway's configuration files", async () => (await import("./config.ts")).config),
   entry(

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import { auditFields, auditRecordOf } from "../../src/domain/audit/auditRecord.ts"
-import { partitionOf } from "../../src/domain/traffic/partition.ts"
+import { namedPartition } from "../../src/domain/traffic/namedPartition.ts"
 import { rateOf, rateRule, shownRate } from "../../src/domain/traffic/rate.ts"
 import {
   activeRules,
@@ -46,26 +46,23 @@ describe("a rate", () => {
 
 describe("a partition as an operator names it", () => {
   it("is a field that events have and a value, which may hold anything", () => {
-    assert.deepStrictEqual(partitionOf("user_id=u-1"), { field: "user_id", value: "u-1" })
-    assert.deepStrictEqual(partitionOf("model=a=b c"), { field: "model", value: "a=b c" })
+    assert.deepStrictEqual(namedPartition("user_id=u-1"), { field: "user_id", value: "u-1" })
+    assert.deepStrictEqual(namedPartition("model=a=b c"), { field: "model", value: "a=b c" })
   })
 
   it("else says what is wrong", () => {
     const problem = (text: string) => {
-      const read = partitionOf(text)
+      const read = namedPartition(text)
       return "problem" in read ? read.problem : undefined
     }
     assert.strictEqual(problem("user_id"), "it must be <field>=<value>, such as user_id=u-1")
     assert.strictEqual(
       problem("user=u-1"),
-      "no event has a field user to park by; there are model, user_id, device_id, session_id"
+      "no event can be parked by a field user; there are model, user_id, device_id, session_id"
     )
-    assert.strictEqual(
-      problem("=u-1"),
-      "no event has a field  to park by; there are model, user_id, device_id, session_id"
-    )
+    assert.strictEqual(problem("=u-1"), "it must be <field>=<value>, such as user_id=u-1")
     assert.strictEqual(problem("user_id="), "a value must follow user_id=")
-    assert.strictEqual(problem(`user_id=${"x".repeat(1_025)}`), "the value of user_id must be at most 1024 characters")
+    assert.strictEqual(problem(`user_id=${"x".repeat(257)}`), "the value of user_id must be at most 256 characters")
   })
 })
 

@@ -3,19 +3,37 @@ import { ConfigProvider, Effect, Exit, Layer } from "effect"
 import { Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
 import { abandoned } from "../../src/cli/abandoned.ts"
+import { audit } from "../../src/cli/audit.ts"
 import { check } from "../../src/cli/check.ts"
 import { config } from "../../src/cli/config.ts"
 import { dlq } from "../../src/cli/dlq.ts"
 import { keygen } from "../../src/cli/keygen.ts"
 import { lint } from "../../src/cli/lint.ts"
 import { ServerRedis } from "../../src/cli/operator.ts"
+import { limit, park, pause, resume, rules, unpark } from "../../src/cli/traffic.ts"
 import * as Usage from "../../src/cli/usage.ts"
 import { verifyApi } from "../../src/cli/verifyApi.ts"
 import { why } from "../../src/cli/why.ts"
 import { Redis } from "../../src/services/Redis.ts"
 
 const root = Command.make("job-collector").pipe(
-  Command.withSubcommands([dlq, abandoned, why, config, check, keygen, lint, verifyApi])
+  Command.withSubcommands([
+    dlq,
+    abandoned,
+    pause,
+    resume,
+    limit,
+    park,
+    unpark,
+    rules,
+    audit,
+    why,
+    config,
+    check,
+    keygen,
+    lint,
+    verifyApi
+  ])
 )
 
 export interface Ran {

@@ -9,11 +9,11 @@ import { mostPerSpan, rateSpansMs, shownRate } from "./rate.ts"
 const text = (most: number) => Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(most))
 
 /** The longest name of whoever sets a rule, and the longest reason, in UTF-16 units. */
-const mostWho = 128
-const mostWhy = 500
+export const mostWho = 128
+export const mostWhy = 500
 /** The longest name and value of a partition. */
 const mostField = 128
-export const mostValue = 1_024
+export const mostValue = 256
 /** So many rules may stand at a time: the key that holds them is read every second. */
 export const mostRules = 1_000
 

@@ -1,7 +1,6 @@
 /** Sets and lifts the traffic rules of a group: what the commands and a host app's programs come to. */
 import { Clock, Duration, Effect, Result, Schema } from "effect"
-import { type AuditRecord, auditFields } from "../../domain/audit/auditRecord.ts"
-import type { Partition } from "../../domain/traffic/partition.ts"
+import type { NamedPartition } from "../../domain/traffic/namedPartition.ts"
 import { shownRate } from "../../domain/traffic/rate.ts"
 import {
   activeRules,
@@ -18,6 +17,7 @@ import {
 } from "../../domain/traffic/rules.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import { EventStreamsError, Other } from "../../services/EventStreamsError.ts"
+import { audit } from "../redis/audit.ts"
 
 /** Whose rules: a group's, which lie beside a stream. */
 export interface Controlled {
@@ -38,7 +38,7 @@ export interface Wish {
 export type Setting =
   | { readonly kind: "pause" }
   | { readonly kind: "limit"; readonly rate: Limit["rate"] }
-  | ({ readonly kind: "park" } & Partition)
+  | ({ readonly kind: "park" } & NamedPartition)
 
 /** So many rules stand already that no more can be set. */
 export class TooManyRules extends Schema.TaggedError<TooManyRules>()("TooManyRules", {}) {
@@ -66,16 +66,6 @@ const auditTarget = (rule: Setting | Subject): string | undefined => {
   if (rule.kind === "park") return `${rule.field}=${rule.value}`
   return rule.kind === "limit" ? ("rate" in rule ? shownRate(rule.rate) : "off") : undefined
 }
-
-/** Notes a change in the audit beside a stream: why it could not be, where it could not. */
-const audit = (
-  { stream, streams }: Pick<Controlled, "stream" | "streams">,
-  record: AuditRecord
-): Effect.Effect<EventStreamsError | undefined> =>
-  Effect.match(streams.addToAudit(stream, auditFields(record)), {
-    onFailure: (error) => error,
-    onSuccess: () => undefined
-  })
 
 /** Reads, changes and puts back, again where another was quicker. */
 const change = Effect.fnUntraced(function* (
@@ -113,7 +103,13 @@ export const setRule = Effect.fnUntraced(function* (controlled: Controlled, sett
     ...(duration === undefined ? {} : { until: at + Math.ceil(Duration.toMillis(duration)) })
   }
   const { after, now, replaced } = yield* change(controlled, (rules, now) => withRule(rules, rule, now))
-  const unaudited = yield* audit(controlled, { at, who: by, action: setting.kind, target: auditTarget(setting), why })
+  const unaudited = yield* audit(controlled.streams, controlled.stream, {
+    at,
+    who: by,
+    action: setting.kind,
+    target: auditTarget(setting),
+    why
+  })
   return { rules: activeRules(after, now), touched: [rule], replaced, unaudited } satisfies Changed
 })
 
@@ -128,7 +124,7 @@ export const liftRule = Effect.fnUntraced(function* (controlled: Controlled, sub
   const unaudited =
     touched.length === 0
       ? undefined
-      : yield* audit(controlled, {
+      : yield* audit(controlled.streams, controlled.stream, {
           at: now,
           who: by,
           action: lifting[subject.kind],

@@ -1,0 +1,75 @@
+/** `job-collector audit …`: who changed what, when and why (contract section 8, Audit). */
+import { Clock, Duration, Effect, Option } from "effect"
+import { Command, Flag } from "effect/cli"
+import { auditRecordOf } from "../domain/audit/auditRecord.ts"
+import { instant } from "../domain/events/instant.ts"
+import { typedDurationOf } from "../domain/options/duration.ts"
+import { scan } from "../programs/operator/redrive.ts"
+import { auditKey, type StreamEntry } from "../services/EventStreams.ts"
+import { firstStream } from "./audited.ts"
+import { CountFlag, json } from "./flags.ts"
+import { printListing } from "./listing.ts"
+import { operating } from "./operator.ts"
+
+const isoTime = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/
+
+/** From when on: a time, or how long ago. */
+const since = Flag.String("since").pipe(
+  Flag.filterMap(
+    (text): Option.Option<(now: number) => number> => {
+      const at = isoTime.test(text) ? Date.parse(text) : Number.NaN
+      if (!Number.isNaN(at)) return Option.some(() => Math.max(0, at))
+      return Option.map(
+        Option.fromUndefinedOr(typedDurationOf(text)),
+        (age) => (now) => Math.max(0, now - Duration.toMillis(age))
+      )
+    },
+    () => 'an ISO 8601 time such as 2026-01-31T22:40:00Z, or an age such as 2h or "2 hours"'
+  ),
+  Flag.withDescription("Only changes made at this time or later: ISO 8601, or an age such as 2h"),
+  Flag.optional,
+  Flag.map(Option.getOrUndefined)
+)
+
+const limit = CountFlag("limit", "Maximum number of changes to show").pipe(Flag.withDefault(Number.MAX_SAFE_INTEGER))
+
+const valueOf = ({ fields, id }: StreamEntry) => {
+  const record = auditRecordOf(fields)
+  return {
+    id,
+    at: record === undefined ? null : instant(record.at),
+    who: record?.who ?? null,
+    action: record?.action ?? null,
+    target: record?.target ?? null,
+    filter: record?.filter ?? null,
+    count: record?.count ?? null,
+    why: record?.why ?? null
+  }
+}
+
+const rowOf = ({ fields, id }: StreamEntry): string => {
+  const record = auditRecordOf(fields)
+  if (record === undefined) return `${id}  unreadable: it does not decode`
+  const { action, at, count, filter, target, who, why } = record
+  const what = [action, target, filter].filter((word) => word !== undefined).join(" ")
+  return `${instant(at)}  ${who}  ${what}${count === undefined ? "" : ` (${count})`}${why === undefined ? "" : `: ${why}`}`
+}
+
+const list = Command.make("list", { since, limit, json }, (given) =>
+  operating(
+    Effect.fnUntraced(function* (operated) {
+      const from = given.since?.(yield* Clock.currentTimeMillis)
+      const entries = scan(operated.streams, auditKey(firstStream(operated)), { from }, "newest first")
+      yield* printListing(entries, {
+        limit: given.limit,
+        json: given.json,
+        value: valueOf,
+        row: rowOf,
+        none: "no change is noted",
+        what: "changes"
+      })
+    })
+  )
+).pipe(Command.withDescription("List who changed what, when and why, newest first"))
+
+export const audit = Command.make("audit").pipe(Command.withSubcommands([list]))
