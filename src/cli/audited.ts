@@ -5,7 +5,6 @@ import type { AuditRecord } from "../domain/audit/auditRecord.ts"
 import { mostWho, mostWhy } from "../domain/traffic/rules.ts"
 import { operatorName } from "../layers/node/Host.ts"
 import { audit } from "../programs/redis/audit.ts"
-import type { EventStreamsError } from "../services/EventStreamsError.ts"
 import type { Operated } from "./operator.ts"
 import { printAside } from "./output.ts"
 
@@ -27,12 +26,21 @@ export const auditFlags = {
   as: words("as", mostWho, "Who does it, for the audit; by default the system's user and host")
 }
 
+/** Who does it and why, as far as it was said. */
+export interface AuditFlags {
+  readonly as: string | undefined
+  readonly why: string | undefined
+}
+
+/** A change as the audit has it, but for who made it and when. */
+export type Done = Omit<AuditRecord, "at" | "who" | "why">
+
 /** Who does it. */
 export const whoOf = (as: string | undefined): Effect.Effect<string> =>
   as === undefined ? operatorName : Effect.succeed(as)
 
 /** Says that the audit does not have what was done. */
-export const sayUnaudited = (error: EventStreamsError | undefined): Effect.Effect<void> =>
+export const sayUnaudited = (error: { readonly message: string } | undefined): Effect.Effect<void> =>
   error === undefined ? Effect.void : printAside(`warning: done, but not noted in the audit: ${error.message}`)
 
 /** Beside which stream the audit and the traffic rules lie. */
@@ -41,8 +49,8 @@ export const firstStream = ({ sets }: Pick<Operated, "sets">): string => sets[0]
 /** Notes in the audit what was done. */
 export const noteInAudit = Effect.fnUntraced(function* (
   operated: Operated,
-  flags: { readonly as: string | undefined; readonly why: string | undefined },
-  done: Omit<AuditRecord, "at" | "who" | "why">
+  flags: AuditFlags,
+  done: Done
 ): Effect.fn.Return<void> {
   const at = yield* Clock.currentTimeMillis
   const record = { ...done, at, who: yield* whoOf(flags.as), why: flags.why }

@@ -1,4 +1,4 @@
-import { Effect, Layer } from "effect"
+import { Effect, type FileSystem, Layer } from "effect"
 import { Command } from "effect/cli"
 import * as NodeGateway from "../layers/gateway/NodeGateway.ts"
 import * as FileConfigStore from "../layers/gatewayConfig/FileConfigStore.ts"
@@ -7,7 +7,10 @@ import * as JobsApi from "../layers/jobsApi/JobsApi.ts"
 import * as NodeProcesses from "../layers/node/NodeProcesses.ts"
 import * as Environment from "../layers/settings/Environment.ts"
 import * as NativeSigner from "../layers/signing/NativeSigner.ts"
+import { auditPatience, ConfigAudit } from "../services/ConfigAudit.ts"
+import { noteInAudit, sayUnaudited } from "./audited.ts"
 import { configCommand } from "./configCommands.ts"
+import { operating } from "./operator.ts"
 
 /** The API, for what is compared with its offer; absent where its settings are not there. */
 const apiLayer = Layer.unwrap(
@@ -24,6 +27,21 @@ const apiLayer = Layer.unwrap(
   )
 )
 
+/** Notes changes in Redis, where its settings lead to one. */
+const auditLayer = Layer.effect(
+  ConfigAudit,
+  Effect.map(
+    Effect.context<FileSystem.FileSystem>(),
+    (context) =>
+      ({ action, as, target, why }) =>
+        operating((operated) => noteInAudit(operated, { as, why }, { action, target })).pipe(
+          Effect.timeout(auditPatience),
+          Effect.catch(sayUnaudited),
+          Effect.provide(context)
+        )
+  )
+)
+
 const services = Layer.unwrap(
   Effect.map(
     Environment.load(Environment.all({ folder: Environment.configFolder, gateway: Environment.gateway })),
@@ -31,7 +49,8 @@ const services = Layer.unwrap(
       Layer.mergeAll(
         FileConfigStore.layer(settings.folder),
         NodeGateway.layer({ ...settings.gateway, environment: process.env }),
-        apiLayer
+        apiLayer,
+        auditLayer
       )
   )
 ).pipe(Layer.provide(LeanHttpClient.layer()), Layer.provide(NodeProcesses.layer))

@@ -11,11 +11,16 @@ import { Secrets } from "../domain/gatewayConfig/redact.ts"
 import { afterLeaving, type ConfigState, contentsOfRecord, isHeld } from "../domain/gatewayConfig/state.ts"
 import { isPending, tellGateway } from "../programs/gatewayConfig/configReload.ts"
 import { parseBundleResponse } from "../programs/gatewayConfig/parseBundleResponse.ts"
+import { ConfigAudit } from "../services/ConfigAudit.ts"
 import { ConfigStore, ConfigStoreError, type GenerationSummary, type Installed } from "../services/ConfigStore.ts"
 import { Gateway } from "../services/Gateway.ts"
 import { JobsApi } from "../services/JobsApi.ts"
+import { type AuditFlags, auditFlags } from "./audited.ts"
 import { DurationArgument, json } from "./flags.ts"
 import { printJson, printLines } from "./output.ts"
+
+const note = ({ as, why }: AuditFlags, action: string, target?: string) =>
+  Effect.flatMap(ConfigAudit, (noted) => noted({ action, target, as, why }))
 
 /** Prints a value as JSON, or lines for people. */
 const print = (json: boolean, value: unknown, lines: ReadonlyArray<string>) =>
@@ -188,8 +193,13 @@ const tell = Effect.gen(function* () {
   }
 })
 
+/** The flags of what changes something. */
+interface Changing extends AuditFlags {
+  readonly json: boolean
+}
+
 /** Goes back to the generation before the installed one; the version that is left stays out until a higher one arrives. */
-const rollback = Effect.fnUntraced(function* (json: boolean) {
+const rollback = Effect.fnUntraced(function* (flags: Changing) {
   const store = yield* ConfigStore
   yield* store.existing
   yield* store.recover
@@ -211,8 +221,9 @@ const rollback = Effect.fnUntraced(function* (json: boolean) {
       return { done, keptOut: now.state.keptOut?.version }
     })
   )
+  yield* note(flags, "config rollback", `version ${done.from ?? "?"} → ${done.to ?? "?"}`)
   const told = yield* tell
-  yield* print(json, { ...done, gateway: told }, [
+  yield* print(flags.json, { ...done, gateway: told }, [
     `version ${done.from ?? "?"} → ${done.to ?? "?"} (generation ${done.generation}); ${told}`,
     ...(keptOut === undefined
       ? []
@@ -221,19 +232,20 @@ const rollback = Effect.fnUntraced(function* (json: boolean) {
 })
 
 /** Suspends installs and repairs, for a while or until released. */
-const hold = Effect.fnUntraced(function* (duration: Duration.Duration | undefined, json: boolean) {
+const hold = Effect.fnUntraced(function* (duration: Duration.Duration | undefined, flags: Changing) {
   const store = yield* ConfigStore
   yield* store.existing
   const since = yield* Clock.currentTimeMillis
   const until = duration === undefined ? null : since + Math.ceil(Duration.toMillis(duration))
   const state = yield* store.locked(store.update((before) => ({ ...before, hold: { since, until } })))
-  yield* print(json, decisions(state, since), [
+  yield* note(flags, "config hold", until === null ? undefined : `until ${instant(until)}`)
+  yield* print(flags.json, decisions(state, since), [
     `installs and repairs are held ${until === null ? "until released" : `until ${instant(until)}`}; to release them: config hold --off`
   ])
 })
 
 /** Ends a hold. */
-const release = Effect.fnUntraced(function* (json: boolean) {
+const release = Effect.fnUntraced(function* (flags: Changing) {
   const store = yield* ConfigStore
   yield* store.existing
   const now = yield* Clock.currentTimeMillis
@@ -243,16 +255,18 @@ const release = Effect.fnUntraced(function* (json: boolean) {
       return held === undefined ? before : rest
     })
   )
-  yield* print(json, decisions(state, now), ["installs and repairs go on"])
+  yield* note(flags, "config hold --off")
+  yield* print(flags.json, decisions(state, now), ["installs and repairs go on"])
 })
 
 /** Lets one version in, once, although it is lower than the applied one, of other content, emptied or kept out. */
-const accept = Effect.fnUntraced(function* (version: number, json: boolean) {
+const accept = Effect.fnUntraced(function* (version: number, flags: Changing) {
   const store = yield* ConfigStore
   yield* store.existing
   const at = yield* Clock.currentTimeMillis
   const state = yield* store.locked(store.update((before) => ({ ...before, accepted: { version, at } })))
-  yield* print(json, decisions(state, at), [
+  yield* note(flags, "config accept", `version ${version}`)
+  yield* print(flags.json, decisions(state, at), [
     `version ${version} is applied once when the API serves it${isHeld(state, at) ? " and the hold has ended" : ""}`
   ])
 })
@@ -289,7 +303,7 @@ export const configCommand = Command.make("config").pipe(
     Command.make("history", { json }, (input) => history(input.json)).pipe(
       Command.withDescription("The kept generations and those gone back from, newest first")
     ),
-    Command.make("rollback", { json }, (input) => rollback(input.json)).pipe(
+    Command.make("rollback", { ...auditFlags, json }, rollback).pipe(
       Command.withDescription("Go back a generation; the version left stays out until a higher one arrives")
     ),
     Command.make(
@@ -300,9 +314,10 @@ export const configCommand = Command.make("config").pipe(
           Argument.map(Option.getOrUndefined)
         ),
         off: Flag.Boolean("off").pipe(Flag.withDescription("Release the hold"), Flag.withDefault(false)),
+        ...auditFlags,
         json
       },
-      (input) => (input.off ? release(input.json) : hold(input.duration, input.json))
+      (input) => (input.off ? release(input) : hold(input.duration, input))
     ).pipe(Command.withDescription("Suspend installs and repairs; --off releases them")),
     Command.make(
       "accept",
@@ -311,9 +326,10 @@ export const configCommand = Command.make("config").pipe(
           Argument.withSchema(Version),
           Argument.withDescription("The refused or kept out version")
         ),
+        ...auditFlags,
         json
       },
-      (input) => accept(input.version, input.json)
+      (input) => accept(input.version, input)
     ).pipe(Command.withDescription("Apply a lower version, changed content or a kept out version, once"))
   ])
 )

@@ -15,16 +15,14 @@ import {
   setRule,
   type Wish
 } from "../programs/traffic/controlTraffic.ts"
-import { auditFlags, firstStream, sayUnaudited, whoOf } from "./audited.ts"
+import { type AuditFlags, auditFlags, firstStream, sayUnaudited, whoOf } from "./audited.ts"
 import { DurationArgument, json } from "./flags.ts"
 import { Misused, type Operated, operating } from "./operator.ts"
 import { plural, printAside, printJson, printLine, printRow } from "./output.ts"
 
 const flags = { ...auditFlags, json }
 
-interface Flags {
-  readonly as: string | undefined
-  readonly why: string | undefined
+interface Flags extends AuditFlags {
   readonly json: boolean
 }
 

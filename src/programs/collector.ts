@@ -1,6 +1,7 @@
 /** The collector: takes a consumer name, runs all loops under it, and begins anew when the name is lost. */
 import { Cause, Deferred, Duration, Effect, Exit, Fiber, FiberSet, Option, Schema, type Scope, Semaphore } from "effect"
 import type { CollectorOptions } from "../domain/options/options.ts"
+import { ConfigAudit } from "../services/ConfigAudit.ts"
 import { EventStreams } from "../services/EventStreams.ts"
 import type { EventStreamsError } from "../services/EventStreamsError.ts"
 import { JobsApi } from "../services/JobsApi.ts"
@@ -31,6 +32,7 @@ import { configChecks, configOff } from "./gatewayConfig/configStatus.ts"
 import * as ConfigSync from "./gatewayConfig/configSync.ts"
 import * as Health from "./health/health.ts"
 import { CollectorInspection } from "./inspection.ts"
+import { auditOfService } from "./redis/audit.ts"
 import { RedisAvailability } from "./redis/redisAvailability.ts"
 import { noteFailure, retryUntilDoneOrRefused } from "./redis/retryRedis.ts"
 import { Heartbeats } from "./supervision/heartbeats.ts"
@@ -309,7 +311,13 @@ export const makeCollector = <R>(
       ...lasting.api,
       configurations: (etag) => step(lasting.api.configurations(etag), Duration.toMillis(options.apiTimeout))
     }
-    const configSync = yield* Effect.provideService(makeConfigSync, JobsApi, apiOfSync)
+    const configSync = yield* makeConfigSync.pipe(
+      Effect.provideService(JobsApi, apiOfSync),
+      Effect.provideService(
+        ConfigAudit,
+        auditOfService(streams, Lease.leaseStream(consumedStreams), options.consumerName)
+      )
+    )
     const configLoop = configSync === undefined ? Effect.never : supervisor.watch(ConfigSync.loopName, configSync.run)
     let current: CollectorRun | undefined
     /** How many were opened so far. */

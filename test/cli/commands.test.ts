@@ -21,6 +21,6 @@ describe("the list of commands", () => {
     assert.deepStrictEqual(await lengths("keygen"), [])
     assert.deepStrictEqual(await lengths("--log-level", "debug", "dlq", "list"), ["dlq"])
     for (const flag of ["--completions", "--completions=zsh", "--wizard"])
-      assert.deepStrictEqual(await lengths(flag), ["dlq", "abandoned", "config"])
+      assert.deepStrictEqual(await lengths(flag), ["dlq", "abandoned", "audit", "config"])
   })
 })

@@ -8,6 +8,7 @@ import { instant } from "../../domain/events/instant.ts"
 import { diff, renderChanges } from "../../domain/gatewayConfig/diff.ts"
 import type { ConfigSyncOptions } from "../../domain/gatewayConfig/options.ts"
 import { type ConfigState, exposedMode } from "../../domain/gatewayConfig/state.ts"
+import { ConfigAudit } from "../../services/ConfigAudit.ts"
 import { ConfigStore, type ConfigStoreError, type Installed } from "../../services/ConfigStore.ts"
 import { Gateway } from "../../services/Gateway.ts"
 import { JobsApi } from "../../services/JobsApi.ts"
@@ -65,6 +66,7 @@ export const make = Effect.fnUntraced(function* (
   options: Pick<ConfigSyncOptions, "interval" | "drift">
 ): Effect.fn.Return<ConfigSync, never, ConfigStore | JobsApi | Gateway> {
   const api = yield* JobsApi
+  const audit = yield* ConfigAudit
   const { gateway, store } = inSteps({ store: yield* ConfigStore, gateway: yield* Gateway })
   const memory: Memory = initialStatus(gateway.configured)
   let recovered = false
@@ -125,26 +127,29 @@ export const make = Effect.fnUntraced(function* (
 
   const logDone = (todo: Plan, before: Installed, generation: number | undefined, reload: Reload) => {
     if (todo._tag === "Install") {
-      const from = before.bundle?.version ?? 0
-      return Effect.andThen(
-        Metric.update(Metrics.configChanges, 1),
-        Effect.logInfo("config.changed").pipe(
-          Effect.annotateLogs({
-            version: `${from} → ${todo.bundle.version}`,
-            generation,
-            changes: renderChanges(diff(before.bundle, todo.bundle)),
-            ...reloadNote(reload)
-          })
-        )
+      const version = `${before.bundle?.version ?? 0} → ${todo.bundle.version}`
+      return Effect.all(
+        [
+          Metric.update(Metrics.configChanges, 1),
+          Effect.logInfo("config.changed").pipe(
+            Effect.annotateLogs({
+              version,
+              generation,
+              changes: renderChanges(diff(before.bundle, todo.bundle)),
+              ...reloadNote(reload)
+            })
+          ),
+          audit({ action: "config changed", target: `version ${version}` })
+        ],
+        { discard: true }
       )
     }
-    return Effect.logWarning("config.repaired").pipe(
-      Effect.annotateLogs({
-        version: before.bundle?.version,
-        generation,
-        reverted: before.drift,
-        ...reloadNote(reload)
-      })
+    const version = before.bundle?.version
+    return Effect.andThen(
+      Effect.logWarning("config.repaired").pipe(
+        Effect.annotateLogs({ version, generation, reverted: before.drift, ...reloadNote(reload) })
+      ),
+      audit({ action: "config repaired", target: `version ${version ?? "?"}` })
     )
   }
 
@@ -210,6 +215,7 @@ export const make = Effect.fnUntraced(function* (
           remedy: `a higher version, or: config accept ${reload.version}`
         })
       )
+      yield* audit({ action: "config quarantined", target: `version ${reload.version}`, why: reload.problem })
     } else if (retried && reload._tag !== "None") {
       const line =
         reload._tag === "Told" ? Effect.logInfo("config.reloaded") : Effect.logWarning("config.reload_failed")

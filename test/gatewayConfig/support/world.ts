@@ -4,6 +4,7 @@ import type { Bundle } from "../../../src/domain/gatewayConfig/bundle.ts"
 import { fileNames } from "../../../src/domain/gatewayConfig/files.ts"
 import { layer as storeLayer } from "../../../src/layers/gatewayConfig/FileConfigStore.ts"
 import { type ConfigSync, make } from "../../../src/programs/gatewayConfig/configSync.ts"
+import { ConfigAudit, type ConfigChange } from "../../../src/services/ConfigAudit.ts"
 import type { ConfigStore } from "../../../src/services/ConfigStore.ts"
 import { Gateway } from "../../../src/services/Gateway.ts"
 import { type ConfigurationsAnswer, JobsApi, JobsApiError } from "../../../src/services/JobsApi.ts"
@@ -76,6 +77,8 @@ export class World {
   readonly api = new StubApi()
   readonly gateway = new SimulatedGateway(directory)
   readonly lines: Array<Line> = []
+  /** What was noted for the audit. */
+  readonly changes: Array<ConfigChange> = []
   private readonly options: WorldOptions
   private readonly living = new Map<number, ProcessFacts>()
   private lives = 0
@@ -104,7 +107,12 @@ export class World {
     return Layer.mergeAll(
       storeLayer({ directory, fileGroup }),
       this.options.noGateway === true ? Layer.succeed(Gateway, Gateway.none) : this.gateway.layer
-    ).pipe(Layer.provideMerge(disk), Layer.provide(processes.layer), Layer.merge(this.api.layer))
+    ).pipe(
+      Layer.provideMerge(disk),
+      Layer.provide(processes.layer),
+      Layer.merge(this.api.layer),
+      Layer.merge(Layer.succeed(ConfigAudit, (change) => Effect.sync(() => void this.changes.push(change))))
+    )
   }
 
   /** Where this world's log goes. */
