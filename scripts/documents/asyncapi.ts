@@ -96,6 +96,7 @@ export const asyncapi: Json = {
           abandoned: jsonText(plain(Abandoned)),
           event: jsonText(strings),
           history: jsonText(plain(History)),
+          replayed: jsonText(plain(History)),
           truncated: jsonText({
             type: "object",
             properties: { bytes: { type: "integer" }, sha256: { type: "string" } },

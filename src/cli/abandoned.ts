@@ -18,6 +18,7 @@ import {
 } from "../programs/operator/redrive.ts"
 import type { EventStreams } from "../services/EventStreams.ts"
 import type { EventStreamsError } from "../services/EventStreamsError.ts"
+import { attemptLines } from "./attempts.ts"
 import { CountFlag, json, TextFlag } from "./flags.ts"
 import { printListing } from "./listing.ts"
 import {
@@ -76,11 +77,13 @@ const selected = Effect.fnUntraced(function* (
   )
 })
 
-const valueOf = ({ abandoned, event, eventId, id, stream }: AbandonedItem) => ({
+const valueOf = ({ abandoned, event, eventId, history, id, replayed, stream }: AbandonedItem) => ({
   stream,
   id,
   event_id: eventId ?? null,
   abandoned: abandoned ?? null,
+  history,
+  ...(replayed.length === 0 ? undefined : { replayed }),
   event: fieldsToObject(event)
 })
 
@@ -107,11 +110,12 @@ const list = Command.make("list", { ids, reason, ...filters, limit, json }, (fla
 
 const times: ReadonlySet<string> = new Set(["first_failed_at", "abandoned_at"])
 
-const detailsOf = ({ abandoned, event, id, stream }: AbandonedItem): ReadonlyArray<string> => [
+const detailsOf = ({ abandoned, event, history, id, replayed, stream }: AbandonedItem): ReadonlyArray<string> => [
   `${stream} ${id}`,
   ...Object.entries({ ...abandoned, ...fieldsToObject(event) }).map(
     ([name, value]) => `  ${name.padEnd(18)} ${times.has(name) && typeof value === "number" ? instant(value) : value}`
-  )
+  ),
+  ...attemptLines(history, replayed)
 ]
 
 const show = Command.make(

@@ -5,6 +5,7 @@ import { instant } from "../domain/events/instant.ts"
 import { timeOfId } from "../domain/events/streamId.ts"
 import { printable } from "../domain/text/printable.ts"
 import { type Chapter, tell } from "../programs/operator/eventHistory.ts"
+import { attemptLines } from "./attempts.ts"
 import { DurationFlag, json } from "./flags.ts"
 import { Misused, operating } from "./operator.ts"
 import { plural, printJson, printLines } from "./output.ts"
@@ -38,6 +39,18 @@ const lineOf = (chapter: Chapter): string => {
   }
 }
 
+/** The attempts that a place tells of. */
+const attemptsOf = (chapter: Chapter): ReadonlyArray<string> => {
+  switch (chapter.place) {
+    case "source":
+      return attemptLines([], chapter.earlier)
+    case "dlq":
+      return attemptLines(chapter.retry.history ?? [], chapter.retry.replayed ?? [])
+    case "abandoned":
+      return attemptLines(chapter.history, chapter.replayed)
+  }
+}
+
 /** Where the logs go on: the messages that name an event, and the field that does. */
 const logs = (eventId: string): ReadonlyArray<string> => [
   `In the logs, look for the annotation event_id ${eventId}:`,
@@ -62,7 +75,12 @@ export const why = Command.make(
         const from = Math.max(0, (yield* Clock.currentTimeMillis) - Duration.toMillis(within))
         const { chapters, verdict } = yield* tell(streams, group, sets, eventId, { from })
         if (asJson) yield* printJson({ event_id: eventId, chapters, verdict }, 2)
-        else if (chapters.length > 0) yield* printLines([...chapters.map(lineOf), verdict, ...logs(eventId)])
+        else if (chapters.length > 0)
+          yield* printLines([
+            ...chapters.flatMap((chapter) => [lineOf(chapter), ...attemptsOf(chapter)]),
+            verdict,
+            ...logs(eventId)
+          ])
         if (chapters.length === 0) return yield* new Misused({ problem: `${printable(eventId)}: ${verdict}` })
       })
     )

@@ -9,7 +9,7 @@
  * | `{<stream>}:start:<group>` | string | the id that the group was created at: what lies before it was never read by it |
  * | `{<stream>}:rules:<group>` | string | beside the first set's transcribe stream: the traffic rules (domain/traffic/rules.ts) |
  * | `{<stream>}:audit` | stream, some 10,000 entries | beside it as well: who changed what (domain/audit/auditRecord.ts) |
- * | `{<stream>}:replayed` | set, 30 days | ids of entries that a replay put back: their time bounds are not checked again |
+ * | `{<stream>}:replayed` | set, 30 days | ids of entries that a replay put back: their time bounds are not checked again, their mark (domain/delivery/replayed.ts) is believed |
  *
  * `{<stream>}` is the stream's own name where it carries a hash tag, else the name in braces, so that a key always
  * shares the stream's hash slot.

@@ -106,6 +106,50 @@ describe("dlq list", () => {
 })
 
 describe("abandoned", () => {
+  it("show and why: the attempts as a table, those before a replay too, nothing of which steers the terminal", async () => {
+    const attempt = {
+      at: 1_767_000_000_000,
+      error_code: "HTTP_503",
+      error_message: "BUSY: \u001b[31mred",
+      status: 503,
+      duration_ms: 1_250,
+      consumer: "replica-1"
+    }
+    const last = { ...attempt, at: attempt.at + 6_250, error_code: "TIMEOUT", status: null, error_message: "no answer" }
+    const about = {
+      reason: "exhausted" as const,
+      attempts: 2,
+      origin_stream: transcribe,
+      origin_id: "1700000000000-0",
+      first_failed_at: 0,
+      abandoned_at: 0,
+      error_code: "TIMEOUT",
+      error_message: "no answer"
+    }
+    const more = { history: [attempt, last], replayed: [{ ...attempt, consumer: "replica-0" }] }
+    await client.xadd(abandoned, "*", ...encodeAbandonedEntry(about, transcribeFields("e-1", Date.now()), more))
+    for (const args of [
+      ["abandoned", "show", "e-1"],
+      ["why", "e-1"]
+    ] as const) {
+      const shown = (await run(...args)).out.join("\n").split("\n")
+      const at = shown.indexOf("attempts before it was replayed")
+      expect(shown.slice(at, at + 6)).toEqual([
+        "attempts before it was replayed",
+        "  time                      status  code      duration  replica    message",
+        expect.stringMatching(/^ {2}2025-12-29T09:20:00\.000Z {2}503 +HTTP_503 {2}1250 ms +replica-0 {2}BUSY: .*red$/),
+        "attempts",
+        "  time                      status  code      duration  replica    message",
+        expect.stringMatching(/^ {2}2025-12-29T09:20:00\.000Z {2}503 +HTTP_503 {2}1250 ms +replica-1 {2}BUSY: .*red$/)
+      ])
+      expect(shown[at + 6]).toBe("  2025-12-29T09:20:06.250Z  -       TIMEOUT   1250 ms   replica-1  no answer")
+      expect(shown.join("")).not.toContain("\u001b")
+      expect(JSON.parse((await run(...args, "--json")).out.join("\n"))).toMatchObject(
+        args[0] === "why" ? { chapters: [more] } : more
+      )
+    }
+  })
+
   it("list and show: filters by reason, stream and age, by id and event id", async () => {
     const old = await give("e-old", {}, `${Date.now() - 2 * hour}-0`)
     const rejected = await give("e-1", { reason: "rejected", error_code: "HTTP_422" })
@@ -152,7 +196,9 @@ describe("abandoned", () => {
     expect((await run("abandoned", "replay", "--reason", "rejected")).out).toEqual(["1 replayed"])
     const [[id, fields] = ["", []]] = await client.xrange(transcribe, "-", "+")
     expect(fields.slice(0, 2)).toEqual(["event_id", "e-1"])
-    expect(fields).toHaveLength(transcribeFields("e-1", 0).length)
+    expect(fields).toHaveLength(transcribeFields("e-1", 0).length + 2)
+    const source = { stream: transcribe, id: "1700000000000-0" }
+    expect(fields.slice(-2)).toEqual(["job-collector:replayed", JSON.stringify({ source, history: [] })])
     expect(await client.sismember(`{${transcribe}}:replayed`, id)).toBe(1)
     expect(await client.xlen(abandoned)).toBe(1)
     const json = await run("abandoned", "replay", "--json")

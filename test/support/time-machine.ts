@@ -34,6 +34,7 @@ export class ScriptedApi {
   /** The events answered with success, each as often as it was. */
   readonly delivered: Array<string> = []
   answer: (attempt: Attempt) => ScriptedAnswer = () => success
+  private readonly sent: Array<Uint8Array> = []
 
   readonly layer: Layer.Layer<HttpClient.HttpClient> = Layer.succeed(
     HttpClient.HttpClient,
@@ -49,6 +50,7 @@ export class ScriptedApi {
           attempt: Number(request.headers["x-delivery-attempt"])
         }
         this.attempts.push(attempt)
+        if (request.body._tag === "Uint8Array") this.sent.push(request.body.body)
         const { body, delay = 0, headers, status } = this.answer(attempt)
         // A whole response, so that reading it takes no promise: the clock would not wait for one.
         const response = Effect.sync(() => {
@@ -60,6 +62,11 @@ export class ScriptedApi {
       })
     )
   )
+
+  /** What each attempt sent. */
+  get bodies(): ReadonlyArray<Readonly<Record<string, unknown>>> {
+    return this.sent.map((body) => JSON.parse(new TextDecoder().decode(body)))
+  }
 
   instants(eventId: string): ReadonlyArray<number> {
     return this.attempts.filter((attempt) => attempt.eventId === eventId).map(({ at }) => at)

@@ -9,7 +9,8 @@ import {
   type Truncated
 } from "../events/entry.ts"
 import { invalidEvent } from "../events/eventKind.ts"
-import { jsonLimitProblem } from "../json/jsonLimits.ts"
+import { EntryId } from "../events/streamId.ts"
+import { JsonText } from "../json/jsonText.ts"
 import { History } from "./history.ts"
 import { maxAttempts } from "./retry.ts"
 
@@ -24,13 +25,17 @@ export const Retry = Schema.Struct({
   attempt: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: maxAttempts - 1 })),
   not_before: Millis,
   origin_stream: Schema.NonEmptyString,
-  origin_id: Schema.String.check(Schema.isPattern(/^\d{1,20}-\d{1,20}$/)),
+  origin_id: EntryId,
   first_failed_at: Millis,
   last_failed_at: Millis,
   error_code: Schema.String,
   error_message: Schema.String,
   /** Each attempt made, the oldest first. Entries of version 0.1 have none. */
   history: Schema.optionalKey(History),
+  /** The attempts made before it was replayed, the oldest first. */
+  replayed: Schema.optionalKey(History),
+  /** The stream that it was last read in, where a replay put it into another than its origin's. */
+  stream: Schema.optionalKey(Schema.NonEmptyString),
   set_aside: Schema.optionalKey(SetAside),
   /** Of an entry set aside: what may not run, as `field=value`. */
   partition: Schema.optionalKey(Schema.String)
@@ -48,22 +53,16 @@ export const Abandoned = Schema.Struct({
   first_failed_at: Millis,
   abandoned_at: Millis,
   error_code: Schema.String,
-  error_message: Schema.String
+  error_message: Schema.String,
+  /** The stream that it was last read in, where a replay put it into another than its origin's. */
+  stream: Schema.optionalKey(Schema.NonEmptyString)
 })
 export type Abandoned = typeof Abandoned.Type
 
 const EventObject = Schema.Record(Schema.String, Schema.String)
 
-/** Anybody may have written it, so its size and shape are told before it is parsed. */
-const JsonText = (maxLength: number) =>
-  Schema.String.check(
-    Schema.makeFilter((text: string) =>
-      text.length > maxLength ? `must be at most ${maxLength} characters` : jsonLimitProblem(text)
-    )
-  )
-
-/** What is said of an event is short. */
-const Said = JsonText(65_536)
+/** What is said of an event is short, its histories included. */
+const Said = JsonText(131_072)
 /** An event of 1 MiB, each of its characters escaped. */
 const EventText = JsonText(8 * 1_048_576)
 
@@ -75,6 +74,7 @@ const DlqFields = Schema.Struct({
 const AbandonedFields = Schema.Struct({
   abandoned: Said.pipe(Schema.decodeTo(Schema.fromJsonString(Abandoned))),
   history: Schema.optionalKey(Said.pipe(Schema.decodeTo(Schema.fromJsonString(History)))),
+  replayed: Schema.optionalKey(Said.pipe(Schema.decodeTo(Schema.fromJsonString(History)))),
   event: EventText.pipe(Schema.decodeTo(Schema.fromJsonString(EventObject))),
   truncated: Schema.optionalKey(Schema.fromJsonString(Schema.Struct({ bytes: Schema.Int, sha256: Schema.String })))
 })
@@ -98,6 +98,8 @@ export const encodeDlqEntry = (retry: Retry, event: FlatFields): FlatFields => [
 /** What an abandoned entry has besides its end and its event. */
 interface AbandonedMore {
   readonly history?: History
+  /** The attempts made before it was replayed. */
+  readonly replayed?: History | undefined
   readonly truncated?: Truncated | undefined
   /** The event's JSON, where it is made already. */
   readonly eventJson?: string
@@ -110,8 +112,13 @@ export const encodeAbandonedEntry = (abandoned: Abandoned, event: FlatFields, mo
   more.eventJson ?? JSON.stringify(fieldsToObject(event)),
   "history",
   JSON.stringify(more.history ?? []),
+  ...(more.replayed === undefined ? [] : ["replayed", JSON.stringify(more.replayed)]),
   ...(more.truncated === undefined ? [] : ["truncated", JSON.stringify(more.truncated)])
 ]
+
+/** The stream that an event was last read in. */
+export const lastStreamOf = ({ origin_stream, stream }: Pick<Retry | Abandoned, "origin_stream" | "stream">): string =>
+  stream ?? origin_stream
 
 /** No retry waits for as long, whatever an API asks for: who says so would keep the place of one that is due. */
 const longestWaitMs = 86_400_000
@@ -156,13 +163,14 @@ export const decodeAbandonedEntry = (
     readonly abandoned: Abandoned
     readonly event: FlatFields
     readonly history: History
+    readonly replayed: History
     readonly truncated: Truncated | undefined
   },
   InvalidEvent
 > => {
   const decoded = decodeAbandoned(fieldsToObject(fields))
   if (Result.isFailure(decoded)) return Result.fail(invalidEvent(decoded.failure.issue))
-  const { abandoned, event, history = [], truncated } = decoded.success
+  const { abandoned, event, history = [], replayed = [], truncated } = decoded.success
   const isSaid = (message: string) => abandoned.reason === "invalid" && clip(message) === abandoned.error_message
-  return Result.succeed({ abandoned, event: invalidToFields(event, isSaid), history, truncated })
+  return Result.succeed({ abandoned, event: invalidToFields(event, isSaid), history, replayed, truncated })
 }

@@ -16,7 +16,24 @@ const FailedAttempt = Schema.Struct({
   /** Which replica made it. */
   consumer: Schema.String.check(Schema.isMaxLength(maxConsumer))
 })
+export type FailedAttempt = typeof FailedAttempt.Type
 
 /** Oldest first. */
 export const History = Schema.Array(FailedAttempt)
 export type History = typeof History.Type
+
+/** So many are kept, the latest: an entry grows with no number of attempts. */
+const mostKept = 16
+
+/** A history with one more attempt. */
+export const withAttempt = (history: History, attempt: FailedAttempt): History => [...history, attempt].slice(-mostKept)
+
+/** The attempts made before a replay, of all rounds. */
+export const earlier = (replayed: History, history: History): History => [...replayed, ...history].slice(-mostKept)
+
+/** An attempt as it is kept: its texts not too long, and never half a surrogate pair. */
+export const keptAttempt = (attempt: FailedAttempt): FailedAttempt => ({
+  ...attempt,
+  error_message: attempt.error_message.slice(0, maxMessage).toWellFormed(),
+  consumer: attempt.consumer.slice(0, maxConsumer).toWellFormed()
+})

@@ -1,5 +1,9 @@
 /** Ids of stream entries, `<milliseconds>-<sequence>` (Redis XADD): parts that may exceed 2^53, hence bigint. */
 
+import { Schema } from "effect"
+
+export const EntryId = Schema.String.check(Schema.isPattern(/^\d{1,20}-\d{1,20}$/))
+
 const parts = (id: string): readonly [bigint, bigint] => {
   const dash = id.indexOf("-")
   return dash < 0 ? [BigInt(id), 0n] : [BigInt(id.slice(0, dash)), BigInt(id.slice(dash + 1))]

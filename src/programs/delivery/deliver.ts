@@ -1,8 +1,10 @@
 /** The work on one entry: decode and validate, deliver, decide, settle. */
 import { type Clock, type Context, Duration, Effect, Metric, Result } from "effect"
-import type { Accepted, AttemptResult } from "../../domain/delivery/attempt.ts"
+import type { Accepted, AttemptResult, Failed } from "../../domain/delivery/attempt.ts"
 import { type Decision, decide, isRejected } from "../../domain/delivery/decide.ts"
-import { decodeDlqEntry, tooFarAhead } from "../../domain/delivery/dlq.ts"
+import { decodeDlqEntry, lastStreamOf, tooFarAhead } from "../../domain/delivery/dlq.ts"
+import type { FailedAttempt } from "../../domain/delivery/history.ts"
+import { type Replayed, takeMark } from "../../domain/delivery/replayed.ts"
 import { charactersOf, claimedEventId, type FlatFields, InvalidEvent } from "../../domain/events/entry.ts"
 import type { EventKind, PreparedRequest } from "../../domain/events/eventKind.ts"
 import * as Metrics from "../../services/Metrics.ts"
@@ -48,26 +50,31 @@ interface Readable {
 const openEntry = (
   run: CollectorRun,
   entry: OwnedEntry,
-  fields: FlatFields,
+  firstAttempt: EventAttempts,
   now: number
 ): Result.Result<Readable, InvalidEvent> => {
-  const { stream } = entry
-  if (stream.kind !== undefined) {
-    const eventAttempts = { source: { stream: stream.key, id: entry.id }, event: fields, retry: undefined }
-    return Result.succeed({ eventAttempts, kind: stream.kind })
-  }
-  return Result.flatMap(decodeDlqEntry(fields), ({ event, retry }) => {
+  const { kind } = entry.stream
+  if (kind !== undefined) return Result.succeed({ eventAttempts: firstAttempt, kind })
+  return Result.flatMap(decodeDlqEntry(firstAttempt.event), ({ event, retry }) => {
     const farAhead = tooFarAhead(retry, now)
     if (farAhead !== undefined) return Result.fail(farAhead)
-    const origin = run.consumedStreams.find((candidate) => candidate.key === retry.origin_stream)
-    return origin?.kind === undefined
-      ? Result.fail(new InvalidEvent({ field: "retry", rule: "its origin_stream must be a stream that is read here" }))
-      : Result.succeed({
-          eventAttempts: { source: { stream: retry.origin_stream, id: retry.origin_id }, event, retry },
-          kind: origin.kind
-        })
+    const stream = lastStreamOf(retry)
+    const origin = run.consumedStreams.find((candidate) => candidate.key === stream)
+    if (origin?.kind === undefined) {
+      const field = retry.stream === undefined ? "origin_stream" : "stream"
+      return Result.fail(new InvalidEvent({ field: "retry", rule: `its ${field} must be a stream that is read here` }))
+    }
+    const source = { stream: retry.origin_stream, id: retry.origin_id }
+    return Result.succeed({
+      eventAttempts: { source, stream, event, retry, replayed: retry.replayed },
+      kind: origin.kind
+    })
   })
 }
+
+/** Whether a replay put an entry where it stands. */
+const isReplayed = (run: CollectorRun, { id, stream: { key } }: OwnedEntry): Effect.Effect<boolean, StepRefused> =>
+  askStep(run, `look for replays of ${key}`, run.streams.isReplayed(key, id))
 
 type Prepared = Result.Result<PreparedRequest, InvalidEvent>
 
@@ -77,11 +84,11 @@ const prepare = (
   { kind, eventAttempts }: Readable,
   now: number
 ): Effect.Effect<Prepared, StepRefused> => {
-  const { options, sha256, streams } = run
+  const { options, sha256 } = run
   const context = {
     source: eventAttempts.source,
     now,
-    firstReading: eventAttempts.retry === undefined,
+    firstReading: eventAttempts.retry === undefined && eventAttempts.replayed === undefined,
     maxAgeMs: Duration.toMillis(options.eventMaxAge),
     maxSkewMs: Duration.toMillis(options.eventMaxSkew),
     sha256
@@ -91,10 +98,7 @@ const prepare = (
   // Only a broken time bound can be a replayed event's right; nothing else is worth the look-up.
   const unbounded = kind.prepare(eventAttempts.event, { ...context, firstReading: false })
   if (Result.isFailure(unbounded)) return Effect.succeed(prepared)
-  return Effect.map(
-    askStep(run, `look for replays of ${entry.stream.key}`, streams.isReplayed(entry.stream.key, entry.id)),
-    (replayed) => (replayed ? unbounded : prepared)
-  )
+  return Effect.map(isReplayed(run, entry), (replayed) => (replayed ? unbounded : prepared))
 }
 
 const notePause = (run: RunDeliveries, result: AttemptResult, now: number): void => {
@@ -171,21 +175,35 @@ const settleFailed = (
   eventAttempts: EventAttempts,
   decided: Decided
 ): Effect.Effect<void, StepRefused> => {
-  const { decision, eventId, failedAt } = decided
+  const { attempt, decision, eventId, failedAt } = decided
   const { attempts, failure } = decision
   const { errorCode, errorMessage } = failure
   entry.decided = decided
   if (decision._tag === "Retry") {
-    const scheduled = { at: decision.at, attempts, failedAt, errorCode, errorMessage }
+    const scheduled = { at: decision.at, attempts, failedAt, errorCode, errorMessage, attempt }
     return Effect.flatMap(retryLater(run, entry, eventAttempts, scheduled), (moved) =>
       moved ? noteRetry(entry, eventAttempts, decided, decision, failedAt) : Effect.void
     )
   }
-  const end = { reason: decision.reason, attempts, errorCode, errorMessage, eventId }
+  const end = { reason: decision.reason, attempts, errorCode, errorMessage, eventId, attempt }
   return Effect.flatMap(abandon(run, entry, eventAttempts, end), (moved) =>
     moved ? outcome(entry, "abandoned") : Effect.void
   )
 }
+
+const attemptOf = (
+  run: CollectorRun,
+  { errorCode, errorMessage, status }: Failed,
+  failedAt: number,
+  durationMs: number
+): FailedAttempt => ({
+  at: failedAt - durationMs,
+  error_code: errorCode,
+  error_message: errorMessage,
+  status: status ?? null,
+  duration_ms: durationMs,
+  consumer: run.consumer.name
+})
 
 const announce = (change: "opened" | "closed", result: AttemptResult): Effect.Effect<void> =>
   change === "closed"
@@ -242,7 +260,12 @@ const attempt = (
             )
           : decision._tag === "Hold"
             ? holdAgain(run, entry, endedAt)
-            : settleFailed(run, entry, eventAttempts, { decision, eventId, failedAt: now })
+            : settleFailed(run, entry, eventAttempts, {
+                decision,
+                eventId,
+                failedAt: now,
+                attempt: attemptOf(run, decision.failure, now, endedAt - startedAt)
+              })
       return change === undefined ? settled : Effect.andThen(announce(change, result), settled)
     }
     return Effect.flatMap(delivery, (result) =>
@@ -255,16 +278,19 @@ const workAt = (
   run: CollectorRun,
   entry: OwnedEntry,
   fields: FlatFields,
+  replayed: Replayed | undefined,
   span: ProcessSpan,
   clock: Clock.Clock
 ): Effect.Effect<void, StepRefused> => {
   const now = clock.currentTimeMillisUnsafe()
-  const opened = openEntry(run, entry, fields, now)
   const firstAttempt: EventAttempts = {
-    source: { stream: entry.stream.key, id: entry.id },
+    source: replayed?.source ?? { stream: entry.stream.key, id: entry.id },
+    stream: entry.stream.key,
     event: fields,
-    retry: undefined
+    retry: undefined,
+    replayed: replayed?.history
   }
+  const opened = openEntry(run, entry, firstAttempt, now)
   const eventAttempts = Result.isSuccess(opened) ? opened.success.eventAttempts : firstAttempt
   const attempts = eventAttempts.retry?.attempt ?? 0
   const giveUp = (reason: "poison" | "invalid", errorMessage: string): Effect.Effect<void, StepRefused> => {
@@ -272,7 +298,7 @@ const workAt = (
     noteOutcome(span, "abandoned", { errorCode })
     const eventId = claimedEventId(eventAttempts.event)
     return Effect.flatMap(
-      abandon(run, entry, eventAttempts, { reason, attempts, errorCode, errorMessage, eventId }),
+      abandon(run, entry, eventAttempts, { reason, attempts, errorCode, errorMessage, eventId, attempt: undefined }),
       (moved) => (moved ? outcome(entry, "abandoned") : Effect.void)
     )
   }
@@ -297,7 +323,18 @@ const work = (
   entry: OwnedEntry,
   fields: FlatFields,
   span: ProcessSpan
-): Effect.Effect<void, StepRefused> => Effect.clockWith((clock) => workAt(run, entry, fields, span, clock))
+): Effect.Effect<void, StepRefused> => {
+  const mark = entry.stream.kind === undefined ? undefined : takeMark(fields)
+  return mark === undefined
+    ? Effect.clockWith((clock) => workAt(run, entry, fields, undefined, span, clock))
+    : Effect.flatMap(isReplayed(run, entry), (isGenuine) =>
+        Effect.clockWith((clock) =>
+          isGenuine
+            ? workAt(run, entry, mark.event, mark.replayed, span, clock)
+            : workAt(run, entry, fields, undefined, span, clock)
+        )
+      )
+}
 
 /** From so many characters on an entry takes milliseconds to read, check and write. */
 const large = 65_536

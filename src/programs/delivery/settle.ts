@@ -2,6 +2,7 @@
 import { Clock, Data, Effect, Metric } from "effect"
 import { Hex } from "effect/encoding"
 import { clip, encodeAbandonedEntry, encodeDlqEntry, type Retry } from "../../domain/delivery/dlq.ts"
+import { type FailedAttempt, type History, keptAttempt, withAttempt } from "../../domain/delivery/history.ts"
 import { type FlatFields, fieldsToObject, keptFields, piecesOf, type Truncated } from "../../domain/events/entry.ts"
 import type { Source } from "../../domain/events/eventKind.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
@@ -27,9 +28,13 @@ import { acknowledging } from "./tracing.ts"
 /** An event on its way: where it came from first, its own fields, and what befell it so far. */
 export interface EventAttempts {
   readonly source: Source
+  /** The stream that it is read in: where a replay put it elsewhere, not the source's. */
+  readonly stream: string
   readonly event: FlatFields
   /** From its DLQ entry; undefined on the first attempt. */
   readonly retry: Retry | undefined
+  /** The attempts made before it was replayed; undefined where it was not. */
+  readonly replayed: History | undefined
 }
 
 /** A name that may no longer be this process's own moves nothing until the lease is sure again. */
@@ -134,6 +139,19 @@ const move = (
     )
   })
 
+/** Its attempts so far, and the one that failed just now. */
+const historyOf = ({ retry }: EventAttempts, attempt: FailedAttempt | undefined): History => {
+  const before = retry?.history ?? []
+  return attempt === undefined ? before : withAttempt(before, keptAttempt(attempt))
+}
+
+/** Where it comes from, as its entries in the DLQ and the abandoned stream say it. */
+const originOf = ({ source, stream }: EventAttempts) => ({
+  origin_stream: source.stream,
+  origin_id: source.id,
+  ...(stream === source.stream ? undefined : { stream })
+})
+
 /** When its first attempt failed; undefined where none was made, though it may have been set aside. */
 const firstFailedAt = ({ retry }: EventAttempts): number | undefined =>
   retry === undefined || retry.attempt === 0 ? undefined : retry.first_failed_at
@@ -149,6 +167,7 @@ export const retryLater = (
     readonly failedAt: number
     readonly errorCode: string
     readonly errorMessage: string
+    readonly attempt: FailedAttempt
   }
 ): Effect.Effect<boolean, StepRefused> =>
   move(
@@ -159,12 +178,13 @@ export const retryLater = (
       {
         attempt: failure.attempts,
         not_before: failure.at,
-        origin_stream: eventAttempts.source.stream,
-        origin_id: eventAttempts.source.id,
+        ...originOf(eventAttempts),
         first_failed_at: firstFailedAt(eventAttempts) ?? failure.failedAt,
         last_failed_at: failure.failedAt,
         error_code: failure.errorCode,
-        error_message: clip(failure.errorMessage)
+        error_message: clip(failure.errorMessage),
+        history: historyOf(eventAttempts, failure.attempt),
+        ...(eventAttempts.replayed === undefined ? undefined : { replayed: eventAttempts.replayed })
       },
       eventAttempts.event
     )
@@ -216,6 +236,8 @@ export const abandon = Effect.fnUntraced(function* (
     readonly errorCode: string
     readonly errorMessage: string
     readonly eventId: string | undefined
+    /** The attempt that was its end, where one was. */
+    readonly attempt: FailedAttempt | undefined
   }
 ): Effect.fn.Return<boolean, StepRefused> {
   const now = yield* Clock.currentTimeMillis
@@ -233,15 +255,19 @@ export const abandon = Effect.fnUntraced(function* (
       {
         reason: end.reason,
         attempts: end.attempts,
-        origin_stream: eventAttempts.source.stream,
-        origin_id: eventAttempts.source.id,
+        ...originOf(eventAttempts),
         first_failed_at: firstFailedAt(eventAttempts) ?? now,
         abandoned_at: now,
         error_code: end.errorCode,
         error_message: message
       },
       event,
-      { history: eventAttempts.retry?.history ?? [], truncated, eventJson: json }
+      {
+        history: historyOf(eventAttempts, end.attempt),
+        replayed: eventAttempts.replayed,
+        truncated,
+        eventJson: json
+      }
     )
   )
   if (!moved) return false

@@ -1,6 +1,8 @@
 /** An event's story, from what Redis holds of it (contract section 1, `why`). */
 import { Clock, Effect, Stream } from "effect"
 import type { Abandoned, Retry } from "../../domain/delivery/dlq.ts"
+import type { History } from "../../domain/delivery/history.ts"
+import { takeMark } from "../../domain/delivery/replayed.ts"
 import { eventIdOf } from "../../domain/events/entry.ts"
 import { compareIds } from "../../domain/events/streamId.ts"
 import type { StreamSet } from "../../domain/options/options.ts"
@@ -28,6 +30,8 @@ export type Chapter =
       readonly state: SourceState
       readonly holding: Holding | undefined
       readonly replayed: boolean
+      /** The attempts made before it was replayed, the oldest first. */
+      readonly earlier: History
     }
   | {
       readonly place: "dlq"
@@ -36,7 +40,14 @@ export type Chapter =
       readonly retry: Retry
       readonly holding: Holding | undefined
     }
-  | { readonly place: "abandoned"; readonly stream: string; readonly id: string; readonly abandoned: Abandoned }
+  | {
+      readonly place: "abandoned"
+      readonly stream: string
+      readonly id: string
+      readonly abandoned: Abandoned
+      readonly history: History
+      readonly replayed: History
+    }
 
 export interface Story {
   readonly eventId: string
@@ -63,13 +74,15 @@ const inSource = Effect.fnUntraced(function* (
     return compareIds(id, start) <= 0 ? "skipped" : "acknowledged"
   }
   return scan(streams, stream, bounds).pipe(
-    Stream.filter(({ fields }) => eventIdOf(fields) === eventId),
+    Stream.map(({ fields, id }) => ({ id, fields, mark: takeMark(fields) })),
+    Stream.filter(({ fields, mark }) => eventIdOf(mark?.event ?? fields) === eventId),
     Stream.mapEffect(
-      Effect.fnUntraced(function* ({ id }) {
+      Effect.fnUntraced(function* ({ id, mark }) {
         const holding = yield* streams.holding(stream, group, id)
         const state = stateOf(id, holding !== undefined)
         const replayed = yield* streams.isReplayed(stream, id)
-        return { place: "source", stream, id, state, holding, replayed } as const satisfies Chapter
+        const earlier = replayed ? (mark?.replayed.history ?? []) : []
+        return { place: "source", stream, id, state, holding, replayed, earlier } as const satisfies Chapter
       })
     )
   )
@@ -93,8 +106,10 @@ const inAbandoned = (streams: Streams, stream: string, eventId: string) =>
     Stream.map((entry) => abandonedItem(stream, entry)),
     Stream.filter((item) => item.eventId === eventId),
     Stream.flatMap(
-      ({ abandoned, id }): Stream.Stream<Chapter> =>
-        abandoned === undefined ? Stream.empty : Stream.succeed({ place: "abandoned", stream, id, abandoned })
+      ({ abandoned, history, id, replayed }): Stream.Stream<Chapter> =>
+        abandoned === undefined
+          ? Stream.empty
+          : Stream.succeed({ place: "abandoned", stream, id, abandoned, history, replayed })
     )
   )
 

@@ -1,6 +1,14 @@
 /** What waits in the DLQ or was abandoned: looked through page by page, put back, or deleted (contract sections 1 and 5). */
 import { Clock, Effect, Option, Result, Stream } from "effect"
-import { type Abandoned, decodeAbandonedEntry, decodeDlqEntry, type Retry } from "../../domain/delivery/dlq.ts"
+import {
+  type Abandoned,
+  decodeAbandonedEntry,
+  decodeDlqEntry,
+  lastStreamOf,
+  type Retry
+} from "../../domain/delivery/dlq.ts"
+import { earlier, type History } from "../../domain/delivery/history.ts"
+import { marked } from "../../domain/delivery/replayed.ts"
 import { eventIdOf, type FlatFields } from "../../domain/events/entry.ts"
 import { compareIds } from "../../domain/events/streamId.ts"
 import type { StreamSet } from "../../domain/options/options.ts"
@@ -63,16 +71,21 @@ export interface AbandonedItem {
   readonly abandoned: Abandoned | undefined
   readonly event: FlatFields
   readonly eventId: string | undefined
+  /** Its attempts, and those made before it was replayed; the oldest first. */
+  readonly history: History
+  readonly replayed: History
   /** False where the event was too large for all of it to be kept. */
   readonly isWhole: boolean
 }
 
 export const abandonedItem = (stream: string, { fields, id }: StreamEntry): AbandonedItem => {
   const decoded = decodeAbandonedEntry(fields)
-  if (Result.isFailure(decoded))
-    return { stream, id, abandoned: undefined, event: fields, eventId: undefined, isWhole: true }
-  const { abandoned, event, truncated } = decoded.success
-  return { stream, id, abandoned, event, eventId: eventIdOf(event), isWhole: truncated === undefined }
+  if (Result.isFailure(decoded)) {
+    const nothing = { abandoned: undefined, eventId: undefined, history: [], replayed: [] }
+    return { stream, id, ...nothing, event: fields, isWhole: true }
+  }
+  const { truncated, ...said } = decoded.success
+  return { stream, id, ...said, eventId: eventIdOf(said.event), isWhole: truncated === undefined }
 }
 
 /** An entry of the DLQ; `retry` is undefined where it does not decode. */
@@ -127,22 +140,26 @@ const isReadable = (item: AbandonedItem): item is Readable =>
 
 /** What a replay does with an entry: puts it into a stream, or leaves it and why. */
 export type Fate =
-  | { readonly _tag: "PutBack"; readonly item: Readable; readonly to: string }
+  | { readonly _tag: "PutBack"; readonly item: Readable; readonly to: string; readonly fields: FlatFields }
   | { readonly _tag: "Unreadable" }
   | { readonly _tag: "ForeignOrigin"; readonly origin: string }
+
+/** The event as it is put back. (An entry put back into the DLQ says itself where it comes from.) */
+const markedFields = ({ abandoned: { origin_id, origin_stream }, event, history, replayed }: Readable): FlatFields =>
+  marked(event, { source: { stream: origin_stream, id: origin_id }, history: earlier(replayed, history) })
 
 /**
  * Tells the fate of entries. Anybody may have written where an entry came from, so it goes back only into a stream of
  * these sets; into another one where the operator names it.
  */
 export const makeFateOf = (sets: ReadonlyArray<StreamSet>, toStream?: string | undefined) => {
-  const read = new Set(sets.flatMap(({ dlq, process, transcribe }) => [transcribe, process, dlq]))
+  const dlqs = new Set(sets.map(({ dlq }) => dlq))
+  const read = new Set([...dlqs, ...sets.flatMap(({ process, transcribe }) => [transcribe, process])])
   return (item: AbandonedItem): Fate => {
     if (!isReadable(item)) return { _tag: "Unreadable" }
-    const to = toStream ?? item.abandoned.origin_stream
-    return toStream !== undefined || read.has(to)
-      ? { _tag: "PutBack", item, to }
-      : { _tag: "ForeignOrigin", origin: to }
+    const to = toStream ?? lastStreamOf(item.abandoned)
+    if (toStream === undefined && !read.has(to)) return { _tag: "ForeignOrigin", origin: to }
+    return { _tag: "PutBack", item, to, fields: dlqs.has(to) ? item.event : markedFields(item) }
   }
 }
 
@@ -183,10 +200,10 @@ export const replay = <E>(
           progress = leave(progress, fate)
           return yield* onStep(progress)
         }
-        const { event, id, stream } = fate.item
+        const { id, stream } = fate.item
         // Done and counted, or neither.
         yield* Effect.uninterruptible(
-          Effect.flatMap(streams.replay(stream, id, fate.to, event), (newId) => {
+          Effect.flatMap(streams.replay(stream, id, fate.to, fate.fields), (newId) => {
             progress =
               newId === undefined ? { ...progress, gone: progress.gone + 1 } : { ...progress, done: progress.done + 1 }
             return onStep(progress)

@@ -164,6 +164,17 @@ export const bugs: ReadonlyArray<Bug> = [
     () => (send, name, args) =>
       scriptOf(name, args) === "move" && isToDlq(args) ? send(name, ...changingRetry(args, { attempt: 1 })) : undefined
   ),
+  redisBug("history-forgotten", "tells of the last attempt alone", () => (send, name, args) => {
+    if (scriptOf(name, args) !== "move" || !isToDlq(args)) return undefined
+    const { history } = jsonOf(moveOf(args).fields, "retry")
+    return send(name, ...changingRetry(args, { history: Array.isArray(history) ? history.slice(-1) : [] }))
+  }),
+  redisBug("history-misdated", "tells when an attempt ended for when it began", () => (send, name, args) => {
+    if (scriptOf(name, args) !== "move" || !isToDlq(args)) return undefined
+    const { history, last_failed_at: at } = jsonOf(moveOf(args).fields, "retry")
+    const misdated = Array.isArray(history) ? [...history.slice(0, -1), { ...history.at(-1), at }] : []
+    return send(name, ...changingRetry(args, { history: misdated }))
+  }),
   redisBug("acknowledge-then-add", "moves in two steps, the acknowledgement first", () => (send, name, args) => {
     if (scriptOf(name, args) !== "move") return undefined
     const { consumer, fields, from, group, id, remove, to } = moveOf(args)
@@ -309,6 +320,16 @@ export const bugs: ReadonlyArray<Bug> = [
       if (at === 0) return undefined
       return send(name, ...args.slice(0, 7), ...fields.with(at, `${fields[at]}-again-${++serial}`))
     }
+  }),
+  redisBug(
+    "replay-forgets-source",
+    "replays an event as if it came new",
+    () => (send, name, args) => (scriptOf(name, args) === "replay" ? send(name, ...args.slice(0, -2)) : undefined)
+  ),
+  redisBug("replay-forgets-history", "replays an event without the attempts made before", () => (send, name, args) => {
+    if (scriptOf(name, args) !== "replay") return undefined
+    const [mark = "{}"] = args.slice(-1)
+    return send(name, ...args.slice(0, -1), JSON.stringify({ ...JSON.parse(mark), history: [] }))
   }),
   redisBug("replay-unmarked", "does not remember what a replay put back", () => (send, name, args) => {
     if (scriptOf(name, args) !== "replay") return undefined

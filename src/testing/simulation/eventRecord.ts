@@ -4,7 +4,7 @@ import type { Produced } from "./scenario.ts"
 /** An event's way from its entry in a source stream to an end; one that is replayed begins another, counted anew. */
 export interface Round {
   readonly record: EventRecord
-  /** The entry that it began with: what its requests name as their source. */
+  /** The entry that it began with. */
   readonly stream: string
   readonly entryId: string
   /** Every place that it ever stood in. */

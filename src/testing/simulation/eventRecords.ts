@@ -38,6 +38,8 @@ export class EventRecords {
   private readonly byPlace = new Map<string, Round>()
   /** Those that stand nowhere any more, and since when, in epoch milliseconds; the longest first. */
   private readonly nowhere = new Map<EventRecord, number>()
+  /** The rounds of requests, as they were when each was first asked for. */
+  private readonly byRequest = new WeakMap<SimulatedRequest, Round>()
   private forgotten = noOutcomes
   private readonly redis: RedisNetwork
   private readonly scenario: Scenario
@@ -106,19 +108,26 @@ export class EventRecords {
     return this.byPlace.get(place(stream, id))
   }
 
-  /** The round that an entry of the DLQ or the abandoned stream says it carries on. */
+  /** The last round of the event that an entry of the DLQ or the abandoned stream says it is of. */
   ofCopy(stream: string, fields: ReadonlyArray<string>): Round | undefined {
     const about = jsonOf(fields, stream === this.scenario.streams.dlq ? "retry" : "abandoned")
-    return this.byPlace.get(place(String(about.origin_stream), String(about.origin_id)))
+    return this.byPlace.get(place(String(about.origin_stream), String(about.origin_id)))?.record.rounds.at(-1)
   }
 
-  /** The round that a request is made in; undefined where nobody made its event, or it names another source. */
-  ofRequest({ headers, text }: SimulatedRequest): Round | undefined {
-    const record = this.byEvent.get(headers["idempotency-key"] ?? "")
-    const known = record?.rounds.find(({ body }) => body === text)
-    if (record === undefined || known !== undefined) return known
-    const { source }: { source?: { stream?: unknown; id?: unknown } } = parsed(text)
-    return record.rounds.find(({ entryId, stream }) => stream === source?.stream && entryId === source.id)
+  /** The round that a request is made in; undefined where nobody made its event, or it names another source than the event's own. */
+  ofRequest(request: SimulatedRequest): Round | undefined {
+    const known = this.byRequest.get(request)
+    if (known !== undefined) return known
+    const record = this.byEvent.get(request.headers["idempotency-key"] ?? "")
+    if (record === undefined) return undefined
+    const { produced, rounds } = record
+    const { source }: { source?: { stream?: unknown; id?: unknown } } = parsed(request.text)
+    if (source?.stream !== produced.stream || source.id !== produced.entryId) return undefined
+    // Who was late may still work on a round that is over for others.
+    const before = Number(request.headers["x-delivery-attempt"]) - 1
+    const round = rounds.findLast(({ notBefore }) => notBefore.has(before)) ?? rounds.at(-1)
+    if (round !== undefined) this.byRequest.set(request, round)
+    return round
   }
 
   /** Notes a copy of an event in the DLQ or the abandoned stream. */

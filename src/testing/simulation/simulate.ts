@@ -14,6 +14,7 @@ import { type Checker, isSuccess, type Scene, type Violation } from "./checkers/
 import { circuit } from "./checkers/circuit.ts"
 import { configDirectory, configuration } from "./checkers/configuration.ts"
 import { conservation } from "./checkers/conservation.ts"
+import { history } from "./checkers/history.ts"
 import { life } from "./checkers/life.ts"
 import { ownership } from "./checkers/ownership.ts"
 import { poison } from "./checkers/poison.ts"
@@ -117,7 +118,8 @@ const update = (records: EventRecords, streamEvent: StreamEvent): void => {
     for (const id of streamEvent.ids) records.acknowledged(streamEvent.stream, id)
   } else if (streamEvent._tag === "Moved") {
     records.acknowledged(streamEvent.from, streamEvent.id)
-    add(records, streamEvent.to, streamEvent.newId, streamEvent.fields)
+    const { from, id } = streamEvent
+    add(records, streamEvent.to, streamEvent.newId, streamEvent.fields, records.at(from, id))
   } else if (streamEvent._tag === "Added") add(records, streamEvent.stream, streamEvent.id, streamEvent.fields)
   else if (streamEvent._tag === "Removed") for (const id of streamEvent.ids) records.unabandoned(streamEvent.stream, id)
   else if (streamEvent._tag === "Replayed") {
@@ -128,8 +130,13 @@ const update = (records: EventRecords, streamEvent: StreamEvent): void => {
   }
 }
 
-const add = (records: EventRecords, stream: string, id: string, fields: ReadonlyArray<string>): void => {
-  const round = records.ofCopy(stream, fields)
+const add = (
+  records: EventRecords,
+  stream: string,
+  id: string,
+  fields: ReadonlyArray<string>,
+  round = records.ofCopy(stream, fields)
+): void => {
   if (round === undefined) {
     const record = records.ofFields(fields)
     if (record !== undefined) records.begun(record, stream, id)
@@ -244,8 +251,8 @@ export const simulate = (options: SimulateOptions): Verdict => {
   const scene: Scene = { world, scenario, records, api, report }
   const operator = new Operator(scene)
   const checkers: ReadonlyArray<Checker> = [
-    ...[conservation, schedule, requests, ownership, poison, circuit, bounds, configuration, life].map((make) =>
-      make(scene)
+    ...[conservation, schedule, history, requests, ownership, poison, circuit, bounds, configuration, life].map(
+      (make) => make(scene)
     ),
     operator
   ]

@@ -1,4 +1,5 @@
 import type { Decision } from "../../../domain/delivery/decide.ts"
+import type { FailedAttempt } from "../../../domain/delivery/history.ts"
 import type { ConsumedStream } from "./consumedStream.ts"
 
 /** When a held entry may be worked on: from a time of the monotonic clock on, in milliseconds, or before all else, as a probe. */
@@ -45,6 +46,7 @@ export interface Decided {
   readonly eventId: string
   /** Epoch milliseconds. */
   readonly failedAt: number
+  readonly attempt: FailedAttempt
 }
 
 /** From its third hand-out on an entry is processed alone, so that one that kills the process takes no neighbours along. */

@@ -45,7 +45,7 @@ export const schedule = ({ records, report, scenario, world }: Scene): Checker =
     process: Process | undefined
   ) => {
     const retry = jsonOf(fields, "retry")
-    const round = records.ofCopy(dlq, fields)
+    const round = records.at(dlq, newId)
     if (round === undefined) return
     const { eventId } = round.record.produced
     const attempt = Number(retry.attempt)
@@ -95,7 +95,7 @@ export const schedule = ({ records, report, scenario, world }: Scene): Checker =
       } else if (streamEvent._tag === "Added" && streamEvent.stream === dlq) {
         scheduled(undefined, streamEvent.id, streamEvent.fields, process)
       } else if (streamEvent._tag === "Moved" && streamEvent.to === abandoned) {
-        const round = records.ofCopy(abandoned, streamEvent.fields)
+        const round = records.at(abandoned, streamEvent.newId)
         const made = Number(jsonOf(streamEvent.fields, "abandoned").attempts)
         if (round !== undefined && round.failures < made) {
           report(
