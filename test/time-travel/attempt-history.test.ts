@@ -58,7 +58,7 @@ describe("the history of an event", () => {
           (yield* retries(redis)).map(({ history }) => history),
           [[failed(0)]]
         )
-        yield* travel(100_000, 50)
+        yield* travel(100_000, 250)
         const [end] = yield* abandonedEvents(redis)
         assert.strictEqual(end?.abandoned.attempts, 4)
         assert.deepStrictEqual(
