@@ -105,9 +105,16 @@ const instant = (year: number, month: number, day: number, hour: number, minute:
   return start + ((hour * 60 + minute) * 60 + second) * 1_000
 }
 
+/** The number that the digits between two places of a text make. */
+const numberAt = (text: string, from: number, to: number): number => {
+  let number = 0
+  for (let at = from; at < to; at++) number = number * 10 + text.charCodeAt(at) - 48
+  return number
+}
+
 const parseIso = (text: string): number | undefined => {
   if (canonicalTime.test(text)) {
-    const digits = (from: number, to: number) => Number(text.slice(from, to))
+    const digits = (from: number, to: number) => numberAt(text, from, to)
     const time = instant(digits(0, 4), digits(5, 7), digits(8, 10), digits(11, 13), digits(14, 16), digits(17, 19))
     return time === undefined ? undefined : time + digits(20, 23)
   }

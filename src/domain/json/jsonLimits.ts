@@ -21,8 +21,18 @@ const endOfString = (json: string, start: number): number => {
   return at
 }
 
+const count = (text: string, character: string): number => {
+  let times = 0
+  for (let at = text.indexOf(character); at >= 0; at = text.indexOf(character, at + 1)) times += 1
+  return times
+}
+
+/** Whether a text has too few characters and brackets to break a limit, as nearly all have: told without a look at each character. */
+const isSmall = (json: string): boolean => json.length <= maxMembers && count(json, "{") + count(json, "[") <= maxDepth
+
 /** What a text that may be JSON has too much of; undefined where nothing. */
 export const jsonLimitProblem = (json: string): string | undefined => {
+  if (isSmall(json)) return undefined
   let depth = 0
   let members = 0
   // Whether an array or object just began: what comes next is its first member, or its end.
