@@ -17,6 +17,7 @@ import * as Housekeeping from "./delivery/housekeeping.ts"
 import * as KeepAlive from "./delivery/keepAlive.ts"
 import * as Lease from "./delivery/lease.ts"
 import * as Monitor from "./delivery/monitor.ts"
+import * as RampUp from "./delivery/rampUp.ts"
 import { checkRedisAtStart, missingPermissions } from "./delivery/redisStartupChecks.ts"
 import { ApiRecord } from "./delivery/state/apiRecord.ts"
 import type { CollectorRun, StreamState } from "./delivery/state/collectorRun.ts"
@@ -24,6 +25,7 @@ import { type ConsumedStream, consumedStreamsOf } from "./delivery/state/consume
 import { DeliveryGate } from "./delivery/state/deliveryGate.ts"
 import { OwnedEntries } from "./delivery/state/ownedEntries.ts"
 import { Permits } from "./delivery/state/permits.ts"
+import { Ramp } from "./delivery/state/ramp.ts"
 import { TrafficRules } from "./delivery/state/trafficRules.ts"
 import { saysIdleStop, stopRun } from "./delivery/stop.ts"
 import { claimStreams, foreignGroup, type StreamTaken } from "./delivery/streamOwner.ts"
@@ -33,6 +35,7 @@ import * as ConfigSync from "./gatewayConfig/configSync.ts"
 import * as Health from "./health/health.ts"
 import { CollectorInspection } from "./inspection.ts"
 import { auditOfService } from "./redis/audit.ts"
+import { monotonicMillis } from "./redis/monotonic.ts"
 import { RedisAvailability } from "./redis/redisAvailability.ts"
 import { noteFailure, retryUntilDoneOrRefused } from "./redis/retryRedis.ts"
 import { Heartbeats } from "./supervision/heartbeats.ts"
@@ -153,7 +156,7 @@ const openRun = Effect.fnUntraced(function* (
   ).pipe(Effect.mapError(refused))
   const workers = yield* FiberSet.make<void>()
   const fork = yield* FiberSet.runtime(workers)()
-  const permits = new Permits(options.deliveryConcurrency)
+  const permits = new Permits(options.deliveryConcurrency, gate.ramp)
   const owned = new OwnedEntries(consumedStreams)
   const run: CollectorRun = {
     options,
@@ -238,6 +241,7 @@ const runUntilNameLost = Effect.fnUntraced(function* (
   })
   yield* rules.first
   yield* createGroups(run)
+  run.gate.begin(yield* monotonicMillis)
   yield* Effect.logInfo("collecting").pipe(
     Effect.annotateLogs({ consumer: run.consumer.name, group: run.consumer.group })
   )
@@ -246,6 +250,7 @@ const runUntilNameLost = Effect.fnUntraced(function* (
       Effect.mapError(supervisor.watch(Consume.loopName(stream), Consume.consume(run, stream)), refused)
     ),
     supervisor.watch(DueDispatcher.loopName, DueDispatcher.dispatchDue(run)),
+    supervisor.watch(RampUp.loopName, RampUp.rampUp(run)),
     supervisor.watch(ClaimIdle.loopName, ClaimIdle.claimIdle(run)),
     supervisor.watch(Monitor.loopName, Monitor.monitor(run, lookAtKey)),
     supervisor.watch(Housekeeping.loopName, Housekeeping.keepHouse(run)),
@@ -264,6 +269,7 @@ const loopNames = (consumedStreams: ReadonlyArray<ConsumedStream>): ReadonlyArra
   runName,
   ...consumedStreams.map(Consume.loopName),
   DueDispatcher.loopName,
+  RampUp.loopName,
   ClaimIdle.loopName,
   Monitor.loopName,
   Housekeeping.loopName,
@@ -290,7 +296,7 @@ export const makeCollector = <R>(
     const consumedStreams = consumedStreamsOf(options)
     const availability = new RedisAvailability()
     const traffic = new TrafficRules()
-    const gate = new DeliveryGate(options.circuitBreaker, traffic)
+    const gate = new DeliveryGate(options.circuitBreaker, traffic, new Ramp(options.deliveryConcurrency))
     const streamStates = freshStreamStates(consumedStreams)
     const apiRecord = new ApiRecord(Duration.toMillis(options.healthInterval), options.rejectStatuses)
     const jobsApi = yield* JobsApi

@@ -27,6 +27,9 @@ const handOut = (redis: Redis["Service"], consumer: string, id: string, deliveri
 const countOf = (metric: Metric.Metric<number, Metric.CounterState<number>>) =>
   Effect.map(Metric.value(metric), ({ count }) => count)
 
+/** How long it takes from the start until all permits may be in use, in milliseconds. */
+const rampMs = 4_000
+
 /** An API that refuses everything after a while, so that the circuit opens and entries wait, owned, until it recovers. */
 const outage = () => {
   const api = new ScriptedApi()
@@ -42,6 +45,7 @@ describe("a consumer group that is gone", () => {
     const { api, recover } = outage()
     return withCollector(api, {}, (redis) =>
       Effect.gen(function* () {
+        yield* travel(rampMs)
         for (let i = 0; i < 40; i++) yield* addEvent(redis, `evt-${i}`)
         yield* travel(1_000)
         const owned = (yield* pendingIn(redis, transcribe)).length
@@ -207,6 +211,7 @@ describe("a clean stop", () => {
     const { api } = outage()
     return withCollector(api, { claimIdle }, (redis) =>
       Effect.gen(function* () {
+        yield* travel(rampMs)
         for (let i = 0; i < 30; i++) yield* addEvent(redis, `evt-${i}`)
         yield* travel(1_000)
         yield* (yield* JobCollector).stop

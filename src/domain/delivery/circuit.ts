@@ -35,7 +35,8 @@ export const closed: Closed = { _tag: "Closed", row: 0, failing: new Set(), fail
 
 const probeDelay = (probes: number): number => probeDelays[probes] ?? lastProbeDelay
 
-const looksLikeOutage = (result: AttemptResult): boolean =>
+/** Whether a result is of the kind that an outage of the API gives. */
+export const looksLikeOutage = (result: AttemptResult): boolean =>
   result._tag === "Failed" &&
   (result.status === undefined
     ? result.errorCode === "TIMEOUT" || result.errorCode === "NETWORK"

@@ -50,9 +50,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
   const { gate, owned, permits } = run
   const size = new ReadSize()
   const sources = run.consumedStreams.filter((candidate) => !isDlq(candidate)).length
-  const scarce = permits.total < 2 * sources
-  // One that waits with two permits and gets one entry knows that there was no more, and need not look again.
-  const idle = permits.total < 8 * sources ? 1 : 2
+  const isScarce = (): boolean => permits.most < 2 * sources
 
   const startOrHold = ({ fields, id }: StreamEntry, flows: boolean, now: number, readAtNanos: bigint): boolean => {
     // Handed out again because its group was created anew: it is being worked on.
@@ -63,7 +61,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
       run.start(entry, 1, deliver(run, entry, fields))
       return true
     }
-    // The circuit is open, or a pause began, while the read was under way: the entry waits without its permit.
+    // The circuit is open, a pause began or the ramp fell back while the read was under way: it waits without its permit.
     owned.hold(entry, gate.circuitOpen ? "first" : now)
     return false
   }
@@ -86,7 +84,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
         }
         const now = yield* monotonicMillis
         const readAtNanos = yield* Clock.monotonicTimeNanos
-        const flows = gate.flows(now)
+        const flows = gate.flows(now) && permits.inUse <= permits.most
         size.note(entries)
         let started = 0
         for (const entry of entries) if (startOrHold(entry, flows, now, readAtNanos)) started += 1
@@ -98,10 +96,20 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
   }
 
   // With few permits an idle reader must not wait with one of them in hand: it looks in now and then.
-  const readPatiently = (most: number) =>
-    scarce ? Effect.andThen(Effect.sleep(pollMs), readOnce(most, false)) : readOnce(most, true)
+  const patiently = (most: number): Effect.Effect<boolean, EventStreamsError> => {
+    const look = Effect.andThen(Effect.sleep(pollMs), readOnce(most, false))
+    const wait = readOnce(most, true)
+    return Effect.suspend(() => (isScarce() ? look : wait))
+  }
+  const withOne = patiently(1)
+  // One that waits with two permits and gets one entry knows that there was no more, and need not look again.
+  const withTwo = patiently(2)
 
-  return { all: readOnce(Number.MAX_SAFE_INTEGER, false), wait: readPatiently(idle), one: readPatiently(1) }
+  return {
+    all: readOnce(Number.MAX_SAFE_INTEGER, false),
+    wait: Effect.suspend(() => (permits.most < 8 * sources ? withOne : withTwo)),
+    one: withOne
+  }
 }
 
 /** Reads new DLQ entries and holds them until they are due; holding takes no permit. */

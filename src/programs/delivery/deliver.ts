@@ -1,6 +1,7 @@
 /** The work on one entry: decode and validate, deliver, decide, settle. */
 import { type Clock, type Context, Duration, Effect, Metric, Result } from "effect"
 import type { Accepted, AttemptResult, Failed } from "../../domain/delivery/attempt.ts"
+import { looksLikeOutage } from "../../domain/delivery/circuit.ts"
 import { type Decision, decide, isRejected } from "../../domain/delivery/decide.ts"
 import { decodeDlqEntry, lastStreamOf, tooFarAhead } from "../../domain/delivery/dlq.ts"
 import type { FailedAttempt } from "../../domain/delivery/history.ts"
@@ -230,6 +231,8 @@ const attempt = (
     const attemptsBefore = eventAttempts.retry?.attempt ?? 0
     const startedAt = monotonicMillisOf(clock)
     const { path, body, eventId } = request
+    const { ramp } = run.gate
+    const { round } = ramp
     const attemptNumber = attemptsBefore + 1
     const traceparent =
       span === undefined ? passOn(run, request, attemptNumber, clock.currentTimeMillisUnsafe()) : undefined
@@ -249,6 +252,7 @@ const attempt = (
       const { rejectStatuses } = run.options
       const rejected = isRejected(result, rejectStatuses)
       const change = run.gate.record({ eventId, result, rejected, now: endedAt })
+      if (looksLikeOutage(result)) ramp.failed(round, endedAt)
       run.apiRecord.note(result, endedAt)
       notePause(run, result, endedAt)
       const decision = decide({ attemptsBefore, result, circuitOpen: run.gate.circuitOpen, now, rejectStatuses })

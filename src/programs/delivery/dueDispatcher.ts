@@ -44,8 +44,8 @@ const next = (run: RunDeliveries, now: number): Next => {
   return { _tag: "Wait", until: Math.min(dueAt ?? Number.POSITIVE_INFINITY, now + probePatience) }
 }
 
-/** A suspect works alone: it takes every permit there is. */
-const permitsFor = ({ permits }: RunDeliveries, entry: OwnedEntry): number => (isSuspect(entry) ? permits.total : 1)
+/** Whether an entry works alone, with every permit there is. */
+const worksAlone = (plan: Next): boolean => plan._tag === "Start" && isSuspect(plan.entry)
 
 /** Starts the entry that is due first once it has its permits: made once, run for every entry. */
 const makeStart = (run: CollectorRun): Effect.Effect<void> => {
@@ -54,19 +54,18 @@ const makeStart = (run: CollectorRun): Effect.Effect<void> => {
   const takePermits = waiting(
     Effect.interruptible(
       Effect.clockWith((clock) => {
-        const plan = next(run, monotonicMillisOf(clock))
-        const count = plan._tag === "Start" ? permitsFor(run, plan.entry) : 1
-        return permits.take(count, count)
+        const alone = worksAlone(next(run, monotonicMillisOf(clock)))
+        return Effect.map(alone ? permits.takeAll : permits.take(1), (granted) => ({ alone, granted }))
       })
     )
   )
   return Effect.uninterruptible(
     Effect.gen(function* () {
-      const granted = yield* takePermits
+      const { alone, granted } = yield* takePermits
       const now = yield* monotonicMillis
       // Much may have changed while it waited for its turn.
       const still = next(run, now)
-      if (still._tag === "Wait" || permitsFor(run, still.entry) !== granted) return permits.release(granted)
+      if (still._tag === "Wait" || worksAlone(still) !== alone) return permits.release(granted)
       const entry = owned.pop()
       if (entry === undefined) return permits.release(granted)
       if (still.probe) gate.probed(now)

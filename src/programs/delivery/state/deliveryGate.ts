@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import { type Attempt, afterAttempt, afterProbe, type Circuit, closed } from "../../../domain/delivery/circuit.ts"
 import { type ChangeSignal, Waiter } from "../../redis/changeSignal.ts"
 import { monotonicMillisOf } from "../../redis/monotonic.ts"
+import type { Ramp } from "./ramp.ts"
 import type { TrafficRules } from "./trafficRules.ts"
 
 const any = Effect.succeed("any" as const)
@@ -14,16 +15,21 @@ const one = Effect.succeed("one" as const)
 export class DeliveryGate {
   /** The traffic rules' own as well: who waits for the gate waits for them. */
   readonly changed: ChangeSignal
+  /** How deliveries rise where they begin again. */
+  readonly ramp: Ramp
   private readonly breaker: boolean
   private readonly traffic: TrafficRules
   private circuit: Circuit = closed
   private pausedUntil = Number.NEGATIVE_INFINITY
+  /** The end of the pause that the ramp last took notice of. */
+  private rampAfter = Number.NEGATIVE_INFINITY
   /** A probe is due and nothing waits: the readers may fetch one entry. */
   private probeWanted = false
 
-  constructor(breaker: boolean, traffic: TrafficRules) {
+  constructor(breaker: boolean, traffic: TrafficRules, ramp: Ramp) {
     this.breaker = breaker
     this.traffic = traffic
+    this.ramp = ramp
     this.changed = traffic.changed
   }
 
@@ -56,6 +62,18 @@ export class DeliveryGate {
     return !this.circuitOpen && now >= this.pauseEnds
   }
 
+  /** Deliveries begin, few at first: at `now`, or when the pause ends. */
+  begin(now: number): void {
+    this.ramp.begin(Math.max(now, this.pauseEnds))
+  }
+
+  /** Keeps the ramp in step with the pauses: it begins where one ends, by itself or because it was lifted. */
+  followPauses(now: number): void {
+    const before = this.rampAfter
+    this.rampAfter = this.pauseEnds
+    if (this.rampAfter !== before && Math.max(this.rampAfter, before) > now) this.begin(now)
+  }
+
   /** Takes in an attempt's result: "opened" or "closed" where it changed the circuit. */
   record(attempt: Attempt): "opened" | "closed" | undefined {
     if (!this.breaker) return undefined
@@ -63,6 +81,7 @@ export class DeliveryGate {
     this.circuit = afterAttempt(before, attempt)
     if (before._tag === this.circuit._tag) return undefined
     this.probeWanted = false
+    if (!this.circuitOpen) this.begin(attempt.now)
     this.changed.notify()
     return this.circuitOpen ? "opened" : "closed"
   }

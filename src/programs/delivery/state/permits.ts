@@ -1,67 +1,89 @@
 import { Effect } from "effect"
+import type { Ramp } from "./ramp.ts"
 
 interface Waiter {
-  readonly least: number
   readonly most: number
+  /** Whether it needs every permit there is. */
+  readonly alone: boolean
   granted: number
   wake: () => void
 }
 
 /**
  * Delivery permits, handed out first come, first served: no stream can starve another, nor the retries that are due.
- * Only who needs several at once goes before the others, or idle readers would make it wait for each of their reads.
+ * Only who needs all of them goes before the others, or idle readers would make it wait for each of their reads.
  * (Effect's semaphore takes an exact number; a reader wants whatever is free, at least one.)
  */
 export class Permits {
   readonly total: number
-  private available: number
+  private readonly ramp: Ramp
+  private used = 0
   private readonly queue: Array<Waiter> = []
 
-  constructor(total: number) {
+  constructor(total: number, ramp: Ramp) {
     this.total = total
-    this.available = total
+    this.ramp = ramp
   }
 
   get inUse(): number {
-    return this.total - this.available
+    return this.used
+  }
+
+  /** How many may be in use at present. */
+  get most(): number {
+    return Math.min(this.total, this.ramp.most)
   }
 
   /** Takes up to `most` where nobody waits for any: how many it took, 0 for none. */
   tryTake(most: number): number {
-    return this.queue.length === 0 ? this.grab(most) : 0
+    return this.queue.length === 0 ? this.grab(most, false) : 0
   }
 
-  /** Waits for its turn and at least `least` free permits, then takes up to `most`: how many it took. */
-  take(most: number, least = 1): Effect.Effect<number> {
+  /** Waits for its turn and a free permit, then takes up to `most`: how many it took. */
+  take(most: number): Effect.Effect<number> {
+    return this.wait(most, false)
+  }
+
+  /**
+   * Waits until none is in use, then takes every one: who works alone does so whatever the ramp allows, since it makes no
+   * more than one request.
+   */
+  readonly takeAll: Effect.Effect<number> = Effect.suspend(() => this.wait(this.total, true))
+
+  release(count: number): void {
+    this.used -= count
+    this.serve()
+  }
+
+  /** Hands out what is free to those who wait: to be called where more may be in use than before. */
+  serve(): void {
+    for (let first = this.queue[0]; first !== undefined; first = this.queue[0]) {
+      first.granted = this.grab(first.most, first.alone)
+      if (first.granted === 0) return
+      this.queue.shift()
+      first.wake()
+    }
+  }
+
+  private wait(most: number, alone: boolean): Effect.Effect<number> {
     return Effect.suspend(() => {
-      if (this.queue.length === 0 && this.available >= least) return Effect.succeed(this.grab(most))
-      const waiter: Waiter = { least, most, granted: 0, wake: () => {} }
+      const granted = this.queue.length === 0 ? this.grab(most, alone) : 0
+      if (granted > 0) return Effect.succeed(granted)
+      const waiter: Waiter = { most, alone, granted: 0, wake: () => {} }
       return Effect.callback<number>((resume) => {
         waiter.wake = () => resume(Effect.sync(() => waiter.granted))
-        if (least > 1) this.queue.unshift(waiter)
+        if (alone) this.queue.unshift(waiter)
         else this.queue.push(waiter)
         this.serve()
       }).pipe(Effect.onInterrupt(() => Effect.sync(() => this.forget(waiter))))
     })
   }
 
-  release(count: number): void {
-    this.available += count
-    this.serve()
-  }
-
-  private grab(most: number): number {
-    const taken = Math.min(most, this.available)
-    this.available -= taken
+  private grab(most: number, alone: boolean): number {
+    const free = alone ? (this.used === 0 ? this.total : 0) : Math.max(0, this.most - this.used)
+    const taken = Math.min(most, free)
+    this.used += taken
     return taken
-  }
-
-  private serve(): void {
-    for (let first = this.queue[0]; first !== undefined && this.available >= first.least; first = this.queue[0]) {
-      this.queue.shift()
-      first.granted = this.grab(first.most)
-      first.wake()
-    }
   }
 
   private forget(waiter: Waiter): void {
