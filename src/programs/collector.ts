@@ -16,6 +16,7 @@ import { ensureGroup } from "./delivery/groups.ts"
 import * as Housekeeping from "./delivery/housekeeping.ts"
 import * as KeepAlive from "./delivery/keepAlive.ts"
 import * as Lease from "./delivery/lease.ts"
+import * as LimitRate from "./delivery/limitRate.ts"
 import * as Monitor from "./delivery/monitor.ts"
 import * as RampUp from "./delivery/rampUp.ts"
 import { checkRedisAtStart, missingPermissions } from "./delivery/redisStartupChecks.ts"
@@ -185,7 +186,8 @@ const openRun = Effect.fnUntraced(function* (
             return supervisor.defect("deliver", cause)
           }),
           Effect.onExit(() => {
-            permits.release(granted)
+            permits.release(granted, entry.requested ? 0 : 1)
+            entry.requested = false
             return Effect.void
           })
         )
@@ -251,6 +253,7 @@ const runUntilNameLost = Effect.fnUntraced(function* (
     ),
     supervisor.watch(DueDispatcher.loopName, DueDispatcher.dispatchDue(run)),
     supervisor.watch(RampUp.loopName, RampUp.rampUp(run)),
+    supervisor.watch(LimitRate.loopName, LimitRate.limitRate(run)),
     supervisor.watch(ClaimIdle.loopName, ClaimIdle.claimIdle(run)),
     supervisor.watch(Monitor.loopName, Monitor.monitor(run, lookAtKey)),
     supervisor.watch(Housekeeping.loopName, Housekeeping.keepHouse(run)),
@@ -270,6 +273,7 @@ const loopNames = (consumedStreams: ReadonlyArray<ConsumedStream>): ReadonlyArra
   ...consumedStreams.map(Consume.loopName),
   DueDispatcher.loopName,
   RampUp.loopName,
+  LimitRate.loopName,
   ClaimIdle.loopName,
   Monitor.loopName,
   Housekeeping.loopName,

@@ -8,6 +8,7 @@
  * | `{<stream>}:owner` | string, 90 s | beside a DLQ or abandoned stream: the consumer group that it belongs to |
  * | `{<stream>}:start:<group>` | string | the id that the group was created at: what lies before it was never read by it |
  * | `{<stream>}:rules:<group>` | string | beside the first set's transcribe stream: the traffic rules (domain/traffic/rules.ts) |
+ * | `{<stream>}:rate:<group>` | string, lapses when full | beside the first set's transcribe stream: the tokens that deliveries share (script `reserve`) |
  * | `{<stream>}:audit` | stream, some 10,000 entries | beside it as well: who changed what (domain/audit/auditRecord.ts) |
  * | `{<stream>}:replayed` | set, 30 days | ids of entries that a replay put back: their time bounds are not checked again, their mark (domain/delivery/replayed.ts) is believed |
  *
@@ -16,6 +17,7 @@
  */
 import { Context, type Effect, type Scope } from "effect"
 import type { FlatFields } from "../domain/events/entry.ts"
+import type { Rate } from "../domain/traffic/rate.ts"
 import type { EventStreamsError } from "./EventStreamsError.ts"
 
 /** A consumer of a group: who reads, and in whose name entries are pending. */
@@ -257,6 +259,16 @@ export class EventStreams extends Context.Service<
       before: string | undefined,
       after: string
     ) => Effect.Effect<boolean, EventStreamsError>
+    /**
+     * Takes a batch of the tokens that a group's deliveries share, of a bucket that holds one batch at most: in how many
+     * milliseconds it may be spent.
+     */
+    readonly reserveTokens: (
+      stream: string,
+      group: string,
+      batch: number,
+      rate: Rate
+    ) => Effect.Effect<number, EventStreamsError>
     /** Adds to the audit beside a stream, which forgets its oldest entries. */
     readonly addToAudit: (stream: string, fields: FlatFields) => Effect.Effect<void, EventStreamsError>
   }
@@ -265,6 +277,9 @@ export class EventStreams extends Context.Service<
 /** The key of a consumer name's lease, beside a stream. */
 export const leaseKey = (stream: string, { group, name }: Consumer): string =>
   companionKey(stream, `lease:${group}:${name}`)
+
+/** The key of the tokens that a group's deliveries share, beside a stream. */
+export const rateKey = (stream: string, group: string): string => companionKey(stream, `rate:${group}`)
 
 /** The key of a group's traffic rules, beside a stream. */
 export const rulesKey = (stream: string, group: string): string => companionKey(stream, `rules:${group}`)

@@ -337,6 +337,34 @@ return 1
   "allow-oom"
 )
 
+/**
+ * Takes tokens that a group's deliveries share, in advance where none are left: who takes them then waits until they have
+ * come in, so that no replica asks twice for the same, and those that ask come one after the other. The time is that of Redis, the
+ * one clock that all replicas share; set back, it adds nothing for a moment, set forward no more than a full bucket. It
+ * may do so in a Redis that is past its memory limit, as {@link lease} may.
+ *
+ * KEYS: bucket. ARGV: how many tokens, microseconds from one to the next, how many there are at most. Returns in how many
+ * microseconds the last of them has come in. (The bucket holds millionths of a token and the time in microseconds.)
+ */
+export const reserve = script(
+  "reserve",
+  `
+local time = redis.call('TIME')
+local now, most = time[1] * 1000000 + time[2], ARGV[3] * 1000000
+local level, at = string.match(redis.call('GET', KEYS[1]) or '', '^(-?%d+) (%d+)$')
+if level then
+  level = math.min(most, tonumber(level) + math.floor(math.max(0, now - at) * 1000000 / ARGV[2]))
+else
+  level = most
+end
+level = level - ARGV[1] * 1000000
+local full = math.ceil((most - level) * ARGV[2] / 1000000000) + 1000
+redis.call('SET', KEYS[1], string.format('%.0f %.0f', level, now), 'PX', string.format('%.0f', full))
+return math.max(0, math.ceil(-level * ARGV[2] / 1000000))
+`,
+  "allow-oom"
+)
+
 /** Every script, by name. */
 export const all: ReadonlyArray<Script> = [
   move,
@@ -352,5 +380,6 @@ export const all: ReadonlyArray<Script> = [
   putBack,
   trim,
   permissions,
-  swap
+  swap,
+  reserve
 ]

@@ -2,7 +2,7 @@
  * What a Redis user must be allowed to do, command by command, for the service to run: asked for at the start, by `check`,
  * and held against the ACL files in `deploy/redis`.
  */
-import { auditKey, type Consumer, companionKey, leaseKey, type Permission, rulesKey } from "./EventStreams.ts"
+import { auditKey, type Consumer, companionKey, leaseKey, type Permission, rateKey, rulesKey } from "./EventStreams.ts"
 
 const on = (key: string, ...lines: ReadonlyArray<string>): ReadonlyArray<Permission> =>
   lines.map((line) => ({ key, words: line.split(" ").map((word) => (word === "KEY" ? key : word)) }))
@@ -60,6 +60,7 @@ export const servicePermissions = (streams: PermittedStreams): ReadonlyArray<Per
   ]),
   ...on(leaseKey(streams.first, streams.consumer), "GET KEY", "SET KEY t PX 1", "DEL KEY"),
   ...on(rulesKey(streams.first, streams.consumer.group), "GET KEY", "SET KEY rules"),
+  ...on(rateKey(streams.first, streams.consumer.group), "GET KEY", "SET KEY tokens PX 1", "TIME"),
   ...on(auditKey(streams.first), "XADD KEY MAXLEN ~ 1 * f v")
 ]
 

@@ -26,7 +26,8 @@ const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   "put-back": call(Scripts.putBack, ["s", "replayed"], ["60", "n", "1"]),
   trim: call(Scripts.trim, ["t"], [""]),
   permissions: call(Scripts.permissions, [], ["2", "GET", "lease"]),
-  swap: call(Scripts.swap, ["rules"], ["old", "new"])
+  swap: call(Scripts.swap, ["rules"], ["old", "new"]),
+  reserve: call(Scripts.reserve, ["tokens"], ["10", "10000", "10"])
 }
 
 /** Keeping alive changes an idle time only, and asking changes nothing. */
@@ -59,7 +60,8 @@ const state = Effect.gen(function* () {
     replayed: yield* Effect.forEach(["x", ...entries.map(([id]) => id)], (id) => send(`SISMEMBER replayed ${id}`)),
     kept: Number(yield* send("PTTL replayed")) > 0,
     lease: [yield* send("GET lease"), Number(yield* send("PTTL lease")) > 0],
-    rules: yield* send("GET rules")
+    rules: yield* send("GET rules"),
+    tokens: yield* send("GET tokens")
   }
 })
 

@@ -367,6 +367,36 @@ export const scriptsContract = (it: Vitest.MethodsNonLive<Redis>): void => {
     )
   )
 
+  it.effect("reserve: a full bucket at first, then each batch after the one before it, whoever asks", () =>
+    Effect.gen(function* () {
+      yield* empty
+      // A token every 10 s, so that what comes in meanwhile is next to nothing: what is asked takes whole tens of seconds.
+      const tens = (tokens: number, most = 10) =>
+        Effect.map(send<number>(call(Scripts.reserve, ["b"], [`${tokens}`, "10000000", `${most}`])), (micros) => {
+          assert.isTrue(Number.isInteger(micros))
+          return Math.ceil(micros / 10_000_000)
+        })
+      assert.strictEqual(yield* tens(10), 0)
+      assert.strictEqual(yield* tens(10), 10)
+      assert.strictEqual(yield* tens(5), 15)
+      const lapses = Number(yield* send("PTTL b"))
+      assert.isAbove(lapses, 240_000)
+      assert.isAtMost(lapses, 251_000)
+      // What stands there is of an hour ago, or of an hour ahead: a clock that was set.
+      const [level = "", at = ""] = String(yield* send("GET b")).split(" ")
+      yield* send(["SET", "b", `${level} ${Number(at) - 3_600_000_000}`])
+      assert.strictEqual(yield* tens(11), 1)
+      yield* send(["SET", "b", `0 ${Number(at) + 3_600_000_000}`])
+      assert.strictEqual(yield* tens(1), 1)
+      assert.strictEqual(yield* tens(1), 2)
+      yield* send(["SET", "b", "nonsense"])
+      assert.strictEqual(yield* tens(10), 0)
+      yield* send("DEL b")
+      yield* send("XADD b * f v")
+      yield* steps([call(Scripts.reserve, ["b"], ["1", "1000", "1"]), WRONG_TYPE])
+    })
+  )
+
   it.effect("EVAL: refuses wrong numbers of keys", () =>
     steps(
       ["EVAL x", refused("ERR wrong number of arguments for 'eval' command")],

@@ -66,6 +66,8 @@ describe("the options of a composing app", () => {
       { deliveryConcurrency: 0, dlqHold: 1.5, maxDeliveries: Number.NaN },
       ["deliveryConcurrency", "dlqHold", "maxDeliveries"]
     ],
+    [{ deliveryRate: { count: 0, perMs: 1_000 } }, ["deliveryRate"]],
+    [{ deliveryRate: { count: 5, perMs: 500 } }, ["deliveryRate"]],
     [{ claimIdle: Duration.zero, healthInterval: Duration.infinity }, ["claimIdle", "healthInterval"]],
     [{ sourceRetention: Duration.zero }, ["sourceRetention"]],
     [{ streams: [] }, ["streams"]],

@@ -2,6 +2,7 @@ import { Duration } from "effect"
 import type { EventKind } from "../events/eventKind.ts"
 import type { ConfigSyncOptions } from "../gatewayConfig/options.ts"
 import type { SignatureScheme } from "../signing/signatureSchemes.ts"
+import type { Rate } from "../traffic/rate.ts"
 
 /**
  * One set of streams: keys in Redis. Each consumed stream of a set sends its failed events to the set's own DLQ. Several
@@ -60,6 +61,11 @@ export interface CollectorOptions {
   readonly groupStartId: string
   /** The most requests in flight, at least 1; default 64. `DELIVERY_CONCURRENCY`. */
   readonly deliveryConcurrency: number
+  /**
+   * The most requests in a time, of all replicas of the group together: `{ count: 200, perMs: 1_000 }`; over a second, a
+   * minute or an hour; default none. The traffic rule `limit` can lower it. `DELIVERY_RATE`.
+   */
+  readonly deliveryRate: Rate | undefined
   /** The most DLQ entries held in memory until they are due (ids and times only); default 10,000. `DLQ_HOLD`. */
   readonly dlqHold: number
   /**
@@ -106,6 +112,7 @@ export const defaultOptions: Omit<CollectorOptions, "apiBaseUrl"> = {
   streams: [defaultStreams],
   groupStartId: "$",
   deliveryConcurrency: 64,
+  deliveryRate: undefined,
   dlqHold: 10_000,
   claimIdle: Duration.seconds(60),
   maxDeliveries: 10,

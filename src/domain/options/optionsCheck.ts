@@ -3,6 +3,7 @@ import { Duration, Schema } from "effect"
 import { firstRefusal, httpUrlProblem, isName, isStartId, lastRefusal } from "../events/validators.ts"
 import { SERVICE_ID } from "../signing/signature.ts"
 import { SIGNATURE_SCHEMES } from "../signing/signatureSchemes.ts"
+import { isRate, mostPerSpan } from "../traffic/rate.ts"
 import type { CollectorOptions } from "./options.ts"
 
 /** What is wrong with one option: what it must be. */
@@ -62,10 +63,12 @@ const streamRulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
   ]
 }
 
+const rateOptionRule = `{ count, perMs }: a whole number from 1 to ${mostPerSpan} in 1,000, 60,000 or 3,600,000 ms`
+
 const reserved = ["transcribe", "process", "dlq"]
 
 const rulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
-  const { configSync, eventMaxAge, eventMaxSkew, rejectStatuses, serviceId, sourceRetention } = options
+  const { configSync, deliveryRate, eventMaxAge, eventMaxSkew, rejectStatuses, serviceId, sourceRetention } = options
   const labels = options.kinds.map((kind) => kind.name)
   return [
     ["apiBaseUrl", httpUrlProblem(options.apiBaseUrl)],
@@ -91,6 +94,7 @@ const rulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
     ],
     ...counts.map((option): Ruling => [option, count(options[option])]),
     ...spans.map((option): Ruling => [option, span(options[option])]),
+    ["deliveryRate", deliveryRate === undefined ? undefined : must(isRate(deliveryRate), rateOptionRule)],
     ["eventMaxAge", must(Duration.toMillis(eventMaxAge) > 0, "a duration above 0; infinite for no bound")],
     ["eventMaxSkew", must(Duration.toMillis(eventMaxSkew) >= 0, "a duration of at least 0; infinite for no bound")],
     [

@@ -21,6 +21,16 @@ export const rateRule =
 
 export const mostPerSpan = 1_000_000
 
+/** Whether it is a rate as a text may name one. */
+export const isRate = ({ count, perMs }: Rate): boolean =>
+  Number.isSafeInteger(count) && count >= 1 && count <= mostPerSpan && rateSpansMs.includes(perMs)
+
+/** The lower of two rates, where both are set. */
+export const lowerRate = (a: Rate | undefined, b: Rate | undefined): Rate | undefined => {
+  if (a === undefined || b === undefined) return a ?? b
+  return a.count * b.perMs <= b.count * a.perMs ? a : b
+}
+
 /** The rate that a text names; undefined if it is none. */
 export const rateOf = (text: string): Rate | undefined => {
   const [, digits = "", unit = ""] = /^\s*(\d{1,7})\s*(?:per\b|\/)\s*([a-z]+)\s*$/i.exec(text) ?? []

@@ -7,6 +7,7 @@ import {
   EventStreams,
   leaseKey,
   type Move,
+  rateKey,
   rulesKey,
   type StreamEntry,
   type Taken
@@ -361,6 +362,11 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
       rules: (stream, group) => Effect.map(send("GET", rulesKey(stream, group)), textOf),
       swapRules: (stream, group, before, after) =>
         yes(run(Scripts.swap, [rulesKey(stream, group)], [before ?? "", after])),
+      reserveTokens: (stream, group, batch, { count, perMs }) => {
+        const microsEach = (perMs * 1_000) / count
+        const args = [batch, microsEach, batch].map(String)
+        return Effect.map(number(run(Scripts.reserve, [rateKey(stream, group)], args)), (micros) => micros / 1_000)
+      },
       addToAudit: (stream, fields) =>
         Effect.asVoid(send("XADD", auditKey(stream), "MAXLEN", "~", String(auditLength), "*", ...fields))
     })

@@ -20,6 +20,7 @@ import {
   name,
   oneOf,
   onOff,
+  rateOrNone,
   startId,
   statuses,
   wordOrDuration
@@ -202,6 +203,7 @@ export const eventTimes = all({
 /** How events are worked on and how long things may take. */
 export const delivery = all({
   deliveryConcurrency: withDefault("DELIVERY_CONCURRENCY", integer(1, 10_000), defaultOptions.deliveryConcurrency),
+  deliveryRate: withDefault("DELIVERY_RATE", rateOrNone, defaultOptions.deliveryRate),
   dlqHold: withDefault("DLQ_HOLD", integer(1, 10_000_000), defaultOptions.dlqHold),
   claimIdle: withDefault("CLAIM_IDLE", duration, defaultOptions.claimIdle),
   maxDeliveries: withDefault("MAX_DELIVERIES", integer(1, 1_000_000), defaultOptions.maxDeliveries),

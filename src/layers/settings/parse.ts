@@ -2,6 +2,7 @@ import { type Duration, Result } from "effect"
 import { firstRefusal, httpUrlProblem, isName, isStartId, lastRefusal } from "../../domain/events/validators.ts"
 import { durationOf } from "../../domain/options/duration.ts"
 import { cut, printableJson } from "../../domain/text/printable.ts"
+import { type Rate, rateOf, rateRule } from "../../domain/traffic/rate.ts"
 import type { Parse } from "./setting.ts"
 
 /**
@@ -49,6 +50,10 @@ const DURATION = 'a duration above 0 with its unit, such as "60 seconds" or "500
 
 /** An Effect duration string, finite and above 0. */
 export const duration: Parse<Duration.Duration> = ensure(durationOf, DURATION)
+
+/** A rate, or none. */
+export const rateOrNone: Parse<Rate | undefined> = (text) =>
+  text === "none" ? Result.succeed(undefined) : ensure(rateOf, `none or ${rateRule}`)(text)
 
 /** One of some words, or a duration. */
 export const wordOrDuration = <const W extends string>(...words: ReadonlyArray<W>): Parse<W | Duration.Duration> =>

@@ -50,7 +50,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
   const { gate, owned, permits } = run
   const size = new ReadSize()
   const sources = run.consumedStreams.filter((candidate) => !isDlq(candidate)).length
-  const isScarce = (): boolean => permits.most < 2 * sources
+  const isScarce = (): boolean => permits.mostAtOnce < 2 * sources
 
   const startOrHold = ({ fields, id }: StreamEntry, flows: boolean, now: number, readAtNanos: bigint): boolean => {
     // Handed out again because its group was created anew: it is being worked on.
@@ -76,10 +76,10 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
         const read = receiving(run, stream, reading)
         // A read that does not wait is seen to its end, so that a stop leaves nothing handed out unread.
         const entries = yield* Effect.onError(block ? Effect.interruptible(read) : read, () =>
-          Effect.sync(() => permits.release(granted))
+          Effect.sync(() => permits.release(granted, granted))
         )
         if (entries.length === 0) {
-          permits.release(granted)
+          permits.release(granted, granted)
           return false
         }
         const now = yield* monotonicMillis
@@ -88,7 +88,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
         size.note(entries)
         let started = 0
         for (const entry of entries) if (startOrHold(entry, flows, now, readAtNanos)) started += 1
-        permits.release(granted - started)
+        permits.release(granted - started, granted - started)
         yield* received(run, stream, entries)
         return entries.length >= granted
       })
@@ -107,7 +107,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
 
   return {
     all: readOnce(Number.MAX_SAFE_INTEGER, false),
-    wait: Effect.suspend(() => (permits.most < 8 * sources ? withOne : withTwo)),
+    wait: Effect.suspend(() => (permits.mostAtOnce < 8 * sources ? withOne : withTwo)),
     one: withOne
   }
 }

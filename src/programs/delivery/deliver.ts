@@ -238,6 +238,7 @@ const attempt = (
       span === undefined ? passOn(run, request, attemptNumber, clock.currentTimeMillisUnsafe()) : undefined
     noteRequest(span, request, attemptNumber)
     run.apiRecord.inFlight += 1
+    entry.requested = true
     const delivery = Effect.onExit(
       run.api.deliver({ path, body, idempotencyKey: eventId, attempt: attemptNumber, traceparent }),
       () => {

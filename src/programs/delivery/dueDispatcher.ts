@@ -65,9 +65,9 @@ const makeStart = (run: CollectorRun): Effect.Effect<void> => {
       const now = yield* monotonicMillis
       // Much may have changed while it waited for its turn.
       const still = next(run, now)
-      if (still._tag === "Wait" || worksAlone(still) !== alone) return permits.release(granted)
+      if (still._tag === "Wait" || worksAlone(still) !== alone) return permits.release(granted, 1)
       const entry = owned.pop()
-      if (entry === undefined) return permits.release(granted)
+      if (entry === undefined) return permits.release(granted, 1)
       if (still.probe) gate.probed(now)
       run.start(entry, granted, takeUpAndDeliver(run, entry))
     })

@@ -29,6 +29,7 @@ describe("rules", () => {
     ["CONSUMER_NAME", [" "], /name without whitespace/],
     ["GROUP_START_ID", ["-", ">", "1-2-3", "x", "18446744073709551616"], /id of a stream entry/],
     ["DELIVERY_CONCURRENCY", ["0", "-1", "1.5", "1e3", "10001", " 1", "many"], /whole number from 1 to/],
+    ["DELIVERY_RATE", ["0/s", "100", "off", "5 per fortnight"], /none or a whole number from 1 to/],
     ["DLQ_HOLD", ["0"], /whole number from 1 to/],
     ["CLAIM_IDLE", ["60"], /duration/],
     ["MAX_DELIVERIES", ["0"], /whole number from 1 to/],

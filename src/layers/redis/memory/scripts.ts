@@ -198,6 +198,19 @@ const swap: Twin = (call, [key = ""], [before = "", after = ""]) => {
   return 1
 }
 
+const reserve: Twin = (call, [key = ""], argv) => {
+  const [tokens = 0, micros = 0, capacity = 0] = argv.map(Number)
+  const [seconds = 0, microseconds = 0] = list(call("TIME")).map(Number)
+  const now = seconds * 1_000_000 + microseconds
+  const most = capacity * 1_000_000
+  const [, kept, at] = /^(-?\d+) (\d+)$/.exec(text(call("GET", key) ?? "")) ?? []
+  const come = Math.floor((Math.max(0, now - Number(at)) * 1_000_000) / micros)
+  const level = (kept === undefined ? most : Math.min(most, Number(kept) + come)) - tokens * 1_000_000
+  const full = Math.ceil(((most - level) * micros) / 1_000_000_000) + 1_000
+  call("SET", key, `${level} ${now}`, "PX", `${full}`)
+  return Math.max(0, Math.ceil((-level * micros) / 1_000_000))
+}
+
 const twins: Readonly<Record<string, Twin>> = {
   move,
   finish,
@@ -212,7 +225,8 @@ const twins: Readonly<Record<string, Twin>> = {
   "put-back": putBack,
   trim,
   permissions,
-  swap
+  swap,
+  reserve
 }
 
 /** Runs one of the project's scripts: the script's text, the number of keys, keys, arguments. */

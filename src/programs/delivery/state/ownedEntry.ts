@@ -34,6 +34,8 @@ export interface OwnedEntry {
    * consumer took it over, or its loss was counted.
    */
   ownership: "owned" | "deleted" | "dropped"
+  /** Whether the work on it made a request: a token that was not spent goes to another. */
+  requested: boolean
   /** How often Redis refused a step of the work on it. */
   refusals: number
   /** What its failed attempt came to, while Redis refuses to write that: it is not attempted again for it. */
@@ -63,6 +65,7 @@ export const freshEntry = (stream: ConsumedStream, id: string, readAtNanos: bigi
   deliveries: 1,
   countHandOut: false,
   ownership: "owned",
+  requested: false,
   refusals: 0,
   decided: undefined
 })
@@ -81,6 +84,7 @@ export const recoveredEntry = (
   deliveries,
   countHandOut: true,
   ownership: "owned",
+  requested: false,
   refusals: 0,
   decided: undefined
 })
