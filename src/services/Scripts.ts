@@ -350,8 +350,8 @@ export const reserve = script(
   "reserve",
   `
 local time = redis.call('TIME')
-local now, most = time[1] * 1000000 + time[2], ARGV[3] * 1000000
 local level, at = string.match(redis.call('GET', KEYS[1]) or '', '^(-?%d+) (%d+)$')
+local now, most = time[1] * 1000000 + time[2], ARGV[3] * 1000000
 if level then
   level = math.min(most, tonumber(level) + math.floor(math.max(0, now - at) * 1000000 / ARGV[2]))
 else

@@ -13,7 +13,7 @@ import { ScriptedApi, success, testPrivateKey, travel } from "../support/time-ma
 const rulesKey = `{${transcribe}}:rules:${group}`
 const perSecond = (count: number) => ({ count, perMs: 1_000 })
 
-/** A replica until its scope ends: gone from one moment to the next where `dies` says so. */
+/** A replica until the test is over, or until it leaves. */
 const replica = (api: ScriptedApi, consumerName: string, options: Partial<JobCollectorOptions> = {}) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
@@ -27,11 +27,14 @@ const replica = (api: ScriptedApi, consumerName: string, options: Partial<JobCol
       configSync: undefined
     }).pipe(Layer.provide([api.layer, NativeSigner.layer(testPrivateKey), Logger.layer([])]))
     yield* Scope.provide(Layer.build(Layer.fresh(layer)), scope)
-    return Effect.forkDetach(Scope.close(scope, Exit.void))
+    return { leave: Effect.forkDetach(Scope.close(scope, Exit.void)) }
   })
 
 const world = <A, E>(test: Effect.Effect<A, E, Redis | Scope.Scope>) =>
-  test.pipe(Effect.scoped, Effect.provide(MemoryRedis.layer), Effect.provide(patientClock))
+  test.pipe(
+    Effect.scoped,
+    Effect.provide(Layer.merge(MemoryRedis.layer.pipe(Layer.provide(patientClock)), patientClock))
+  )
 
 const addEvents = (count: number, name = "e") =>
   Redis.use((redis) => Effect.forEach(Array.from({ length: count }), (_, i) => addEvent(redis, `${name}-${i}`)))
@@ -61,7 +64,7 @@ describe("a rate", () => {
       Effect.gen(function* () {
         yield* addEvents(4_000)
         yield* replica(api, "a", { deliveryRate })
-        const leave = yield* replica(api, "b", { deliveryRate })
+        const { leave } = yield* replica(api, "b", { deliveryRate })
         yield* travel(10_000, 10)
         yield* replica(api, "c", { deliveryRate })
         yield* travel(10_000, 10)
