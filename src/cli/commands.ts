@@ -1,14 +1,15 @@
 /** The commands: what the help says of each, and where it is. One is loaded when it is called, so that help and keys come at once. */
 import { Command } from "effect/cli"
 
-/** A command of a name: whole where it is called, else what the list of all shows of it. */
+/** A command of a name: whole where it is called, else what the list of all shows of it, in one line. */
 const entry = <const Name extends string, Input, ContextInput, E, R>(
   name: Name,
   does: string,
-  load: () => Promise<Command.Command<Name, Input, ContextInput, E, R>>
+  load: () => Promise<Command.Command<Name, Input, ContextInput, E, R>>,
+  more = ""
 ) => ({
   name,
-  whole: async () => Command.withDescription(await load(), does),
+  whole: async () => Command.withDescription(await load(), `${does}${more}`),
   listed: Command.make(name).pipe(Command.withDescription(does))
 })
 
@@ -16,23 +17,25 @@ const commands = [
   entry("run", "Run the service until it receives SIGTERM or SIGINT", async () => (await import("./run.ts")).run),
   entry(
     "check",
-    "Check whether the service can do its work and say what to fix; changes nothing",
-    async () => (await import("./check.ts")).check
+    "Check whether the service can do its work, and say what to fix",
+    async () => (await import("./check.ts")).check,
+    "; changes nothing"
   ),
   entry(
     "keygen",
-    "Make a new Ed25519 key pair; register the public key with the API and keep the private key secret",
-    async () => (await import("./keygen.ts")).keygen
+    "Make a new Ed25519 key pair",
+    async () => (await import("./keygen.ts")).keygen,
+    "; register the public key with the API and keep the private key secret"
   ),
   entry(
     "dlq",
-    "Inspect the dead letter queue: failed events waiting for a retry",
-    async () => (await import("./dlq.ts")).dlq
+    "Events that wait for a retry: see them, retry them now, drop them",
+    async () => (await import("./dlq/index.ts")).dlq
   ),
   entry(
     "abandoned",
-    "Inspect, replay or delete events that were abandoned",
-    async () => (await import("./abandoned.ts")).abandoned
+    "Events that were given up: see them, replay them, drop them",
+    async () => (await import("./abandoned/index.ts")).abandoned
   ),
   entry(
     "pause",
@@ -57,13 +60,15 @@ const commands = [
   entry("config", "See and steer the gateway's configuration files", async () => (await import("./config.ts")).config),
   entry(
     "lint",
-    "Check a producer's events by the rules of the service, naming line, field and rule",
-    async () => (await import("./lint.ts")).lint
+    "Check a producer's events by the rules of the service",
+    async () => (await import("./lint.ts")).lint,
+    ", naming line, field and rule"
   ),
   entry(
     "verify-api",
-    "Check an API against the contract, one line a rule, by signed requests that make jobs of their own; needs the private key and SERVICE_ID of a service that the API trusts",
-    async () => (await import("./verifyApi.ts")).verifyApi
+    "Check an API against the contract, one line a rule",
+    async () => (await import("./verifyApi.ts")).verifyApi,
+    ", by signed requests that make jobs of their own; needs the private key and SERVICE_ID of a service that the API trusts"
   )
 ]
 

@@ -1,16 +1,13 @@
-/** What the operator's commands on Redis share: settings, connection, and the flags that select entries. */
-import { Clock, Context, Duration, Effect, Layer, Option, Schedule, Schema } from "effect"
-import { Flag } from "effect/cli"
+/** What the operator's commands on Redis share: settings and connection. */
+import { Context, Effect, Layer, Schedule, Schema } from "effect"
 import type { StreamSet } from "../domain/options/options.ts"
 import { printable } from "../domain/text/printable.ts"
 import * as EventStreamsLayer from "../layers/redis/EventStreams.ts"
 import * as IoRedis from "../layers/redis/ioredis/IoRedis.ts"
 import * as Environment from "../layers/settings/Environment.ts"
-import type { Bounds } from "../programs/operator/redrive.ts"
 import { EventStreams } from "../services/EventStreams.ts"
 import { EventStreamsError } from "../services/EventStreamsError.ts"
 import type { Redis, RedisError } from "../services/Redis.ts"
-import { CountFlag, DurationFlag, TextFlag } from "./flags.ts"
 import { printAside } from "./output.ts"
 
 /** Redis cannot be asked, or refuses. */
@@ -78,56 +75,3 @@ export const operating = <A, E, R>(command: (operated: Operated) => Effect.Effec
       error instanceof EventStreamsError ? new RedisUnusable({ problem: error.message }) : error
     )
   )
-
-export const dryRun = Flag.Boolean("dry-run").pipe(
-  Flag.withDescription("Show what would be done without doing it"),
-  Flag.withDefault(false)
-)
-
-const age = (name: string, description: string) =>
-  DurationFlag(name, description).pipe(Flag.optional, Flag.map(Option.getOrUndefined))
-
-/** Filters by origin and age. */
-export const filters = {
-  stream: TextFlag("stream", "Only events from this stream: transcribe, process, dlq or a stream's key"),
-  olderThan: age("older-than", 'Only entries older than this, such as 2h or "2 hours"'),
-  newerThan: age("newer-than", 'Only entries newer than this, such as 30m or "30 minutes"')
-}
-
-export const limit = CountFlag("limit", "Maximum number of entries to show").pipe(
-  Flag.withDefault(Number.MAX_SAFE_INTEGER)
-)
-
-export interface Filters {
-  readonly stream: string | undefined
-  readonly olderThan: Duration.Duration | undefined
-  readonly newerThan: Duration.Duration | undefined
-}
-
-/** Ages as bounds of ids: an entry's id tells when it came to its stream. */
-export const boundsOf = ({ newerThan, olderThan }: Filters): Effect.Effect<Bounds> =>
-  Effect.map(Clock.currentTimeMillis, (now) => ({
-    from: newerThan === undefined ? undefined : Math.max(0, now - Duration.toMillis(newerThan)),
-    to: olderThan === undefined ? undefined : Math.max(0, now - Duration.toMillis(olderThan))
-  }))
-
-const roles = ["transcribe", "process", "dlq"] as const
-
-/**
- * The keys that `--stream` names, by role or by key; undefined where it is not given. A key of no role must be a stream
- * that exists: a host app's own kinds have theirs.
- */
-export const originsOf = Effect.fnUntraced(function* ({ sets, streams }: Operated, wanted: string | undefined) {
-  if (wanted === undefined) return undefined
-  const role = roles.find((name) => name === wanted)
-  if (role !== undefined) return new Set(sets.map((set) => set[role]))
-  const known = sets.flatMap((set) => roles.map((name) => [name, set[name]] as const))
-  if (known.some(([, key]) => key === wanted)) return new Set([wanted])
-  const isStream = yield* streams.streamInfo(wanted).pipe(
-    Effect.map((info) => info !== undefined),
-    Effect.catchReason("EventStreamsError", "WrongType", () => Effect.succeed(false))
-  )
-  if (isStream) return new Set([wanted])
-  const names = known.map(([name, key]) => `${name} (${key})`).join(", ")
-  return yield* new Misused({ problem: `--stream ${printable(wanted)}: there is no such stream; there are ${names}` })
-})

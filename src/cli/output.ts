@@ -1,6 +1,7 @@
 /** All that commands print: whatever others wrote in it, it is printable, and a line stays one line. */
-import { Console, type Effect } from "effect"
+import { Console, Effect } from "effect"
 import { cut, printable, printableJson } from "../domain/text/printable.ts"
+import { Screen } from "./screen.ts"
 
 /** Lines on stdout, each printable by itself. */
 export const printLines = (lines: ReadonlyArray<string>): Effect.Effect<void> =>
@@ -9,10 +10,13 @@ export const printLines = (lines: ReadonlyArray<string>): Effect.Effect<void> =>
 export const printLine = (line: string): Effect.Effect<void> => printLines([line])
 
 /** One line of a list, cut to the terminal's width where there is one. */
-export const printRow = (line: string): Effect.Effect<void> => {
-  const shown = printable(line)
-  return Console.log(process.stdout.isTTY === true ? cut(shown, process.stdout.columns) : shown)
-}
+export const printRow = (line: string): Effect.Effect<void> =>
+  Effect.flatMap(Screen, ({ columns }) =>
+    Console.log(columns === undefined ? printable(line) : cut(printable(line), columns))
+  )
+
+/** Lines whose text is printable already, and that carry styles of our own. */
+export const printStyled = (lines: ReadonlyArray<string>): Effect.Effect<void> => Console.log(lines.join("\n"))
 
 /** A value as JSON: on one line, or indented for people. */
 export const printJson = (value: unknown, indent?: number): Effect.Effect<void> =>
@@ -20,6 +24,10 @@ export const printJson = (value: unknown, indent?: number): Effect.Effect<void> 
 
 /** A line on stderr, beside the data. */
 export const printAside = (line: string): Effect.Effect<void> => Console.error(printable(line))
+
+/** A line on stderr, on a terminal, in place of the one before; an empty one clears it. */
+export const rewriteAside = (line: string): Effect.Effect<void> =>
+  Effect.sync(() => void process.stderr.write(`\r\u001b[K${printable(line)}`))
 
 const grouped = new Intl.NumberFormat("en-US")
 

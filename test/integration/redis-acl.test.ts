@@ -86,14 +86,14 @@ describe("the ACL files", () => {
         const ran = await commandLine(looker, ...args)
         expect(ran.err.join("\n"), args.join(" ")).not.toMatch(/NOPERM|permission/)
       }
-      const replayed = await commandLine(operator, "abandoned", "replay")
+      const replayed = await commandLine(operator, "abandoned", "replay", "--all", "--yes")
       expect(replayed.err.join("\n")).not.toMatch(/NOPERM|permission/)
       expect(replayed.ok).toBe(true)
       await waitUntil(
         "the replayed event is abandoned again",
         async () => (await admin.xlen(stream("abandoned"))) === 1
       )
-      expect((await commandLine(operator, "abandoned", "drop", "--all")).ok).toBe(true)
+      expect((await commandLine(operator, "abandoned", "drop", "--all", "--yes")).ok).toBe(true)
       expect(await admin.xlen(stream("abandoned"))).toBe(0)
       expect(await collector.end("SIGTERM")).toBe(0)
     } finally {
@@ -108,7 +108,7 @@ describe("the ACL files", () => {
     await expect(producer.xadd(stream("dlq"), "*", "f", "v")).rejects.toThrow(/NOPERM/)
     producer.disconnect()
     await admin.xadd(stream("abandoned"), "1-1", "event", "{}")
-    const dropped = await commandLine({ REDIS_URL: urlOf("operator-read") }, "abandoned", "drop", "--all")
+    const dropped = await commandLine({ REDIS_URL: urlOf("operator-read") }, "abandoned", "drop", "--all", "--yes")
     expect(dropped.ok).toBe(false)
     expect(await admin.xlen(stream("abandoned"))).toBe(1)
   })

@@ -8,7 +8,8 @@ import { compareIds } from "../../domain/events/streamId.ts"
 import type { StreamSet } from "../../domain/options/options.ts"
 import type { EventStreams, Holding } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
-import { abandonedItem, type Bounds, dlqItem, scan } from "./redrive.ts"
+import { abandonedItem, dlqItem } from "./redrive.ts"
+import { type Bounds, scan } from "./scan.ts"
 
 /**
  * What Redis says of an entry in a source stream:

@@ -1,5 +1,5 @@
-/** What waits in the DLQ or was abandoned: looked through page by page, put back, or deleted (contract sections 1 and 5). */
-import { Clock, Effect, Option, Result, Stream } from "effect"
+/** What waits in the DLQ or was abandoned: as it is put back or deleted (contract sections 1 and 5). */
+import { Clock, Effect, Result, Stream } from "effect"
 import {
   type Abandoned,
   decodeAbandonedEntry,
@@ -10,59 +10,11 @@ import {
 import { earlier, type History } from "../../domain/delivery/history.ts"
 import { marked } from "../../domain/delivery/replayed.ts"
 import { eventIdOf, type FlatFields } from "../../domain/events/entry.ts"
-import { compareIds } from "../../domain/events/streamId.ts"
 import type { StreamSet } from "../../domain/options/options.ts"
 import type { EventStreams, StreamEntry } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
-import { ReadSize } from "../redis/readSize.ts"
 
 type Streams = EventStreams["Service"]
-
-const page = 200
-
-/** The ids beyond which no other can lie. */
-const ends = { "oldest first": "18446744073709551615-18446744073709551615", "newest first": "0-1" }
-
-/** Bounds of a scan, both inclusive: ids, or epoch milliseconds of which every id counts. */
-export interface Bounds {
-  readonly from?: number | undefined
-  readonly to?: number | undefined
-}
-
-/**
- * The entries of a stream that stand there now, in order or the newest first; what is added meanwhile is left out. No more
- * than a page is held at a time.
- */
-export const scan = (
-  streams: Streams,
-  key: string,
-  { from, to }: Bounds = {},
-  order: "oldest first" | "newest first" = "oldest first"
-): Stream.Stream<StreamEntry, EventStreamsError> =>
-  Stream.unwrap(
-    Effect.map(streams.streamInfo(key), (info) => {
-      if (info === undefined) return Stream.empty
-      const bounded = to === undefined ? undefined : `${to}-18446744073709551615`
-      const first = from === undefined ? "-" : `${from}-0`
-      const last =
-        bounded === undefined || compareIds(info.lastGeneratedId, bounded) < 0 ? info.lastGeneratedId : bounded
-      const [start, read] =
-        order === "oldest first"
-          ? [first, (at: string, count: number) => streams.range(key, at, last, count)]
-          : [last, (at: string, count: number) => streams.latest(key, count, { from: first, to: at })]
-      const size = new ReadSize()
-      return Stream.paginate(start, (at) => {
-        const count = size.of(page)
-        return Effect.map(read(at, count), (entries) => {
-          size.note(entries)
-          const end = entries.at(-1)
-          // Redis refuses an exclusive bound beyond the largest id, or below the smallest.
-          const isEnd = end === undefined || entries.length < count || end.id === ends[order]
-          return [entries, isEnd ? Option.none() : Option.some(`(${end.id}`)] as const
-        })
-      })
-    })
-  )
 
 /** An entry of the abandoned stream; `abandoned` is undefined where it does not decode. */
 export interface AbandonedItem {
@@ -116,6 +68,10 @@ export interface Progress {
   readonly foreignOrigin: number
   /** The first such stream. */
   readonly firstForeign: string | undefined
+  /** Of a retry, left alone: due by now, and so perhaps being worked on. */
+  readonly alreadyDue: number
+  /** Of a retry, left alone: acknowledged, its event has gone on. */
+  readonly settled: number
 }
 
 export const noProgress: Progress = {
@@ -123,8 +79,12 @@ export const noProgress: Progress = {
   gone: 0,
   unreadable: 0,
   foreignOrigin: 0,
-  firstForeign: undefined
+  firstForeign: undefined,
+  alreadyDue: 0,
+  settled: 0
 }
+
+export const oneMore = (progress: Progress): Progress => ({ ...progress, done: progress.done + 1 })
 
 /** Texts that a script may unpack are some 8,000 (Lua's stack): an event of half as many is invalid eight times over. */
 const mostTexts = 4_000

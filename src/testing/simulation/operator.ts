@@ -2,7 +2,7 @@
 import { ConfigProvider, Console, Effect, Exit, FileSystem, Layer, Path, Stdio, Terminal } from "effect"
 import { Command } from "effect/cli"
 import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
-import { abandoned } from "../../cli/abandoned.ts"
+import { abandoned } from "../../cli/abandoned/index.ts"
 import { Misused, RedisUnusable, ServerRedis } from "../../cli/operator.ts"
 import { Redis } from "../../services/Redis.ts"
 import type { Chance } from "../world/chance.ts"
@@ -146,8 +146,8 @@ export class Operator implements Checker {
   private run(visit: OperatorVisit, wanted: string | undefined, attempt: number): void {
     const { scenario, world } = this.scene
     const said: Said = { out: [], err: [] }
-    const which = wanted !== undefined ? [wanted] : visit.what === "all" ? [] : ["--reason", visit.what]
-    const args = ["replay", "--json", "--rate", String(visit.rate), ...which]
+    const which = wanted !== undefined ? [wanted] : visit.what === "all" ? ["--all"] : ["--reason", visit.what]
+    const args = ["replay", "--yes", "--json", "--rate", String(visit.rate), ...which]
     const mishap = attempt === 1 ? visit.mishap : undefined
     const run: Run = {
       visit,
