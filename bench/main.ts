@@ -1,8 +1,11 @@
 /**
  * `npm run bench`: CPU time per delivered event of the process that delivers, and events per second, of (a) a loop written
- * by hand without any safety, (b) a BullMQ worker with the same handler, (c) this service. One private redis-server, one
- * receiving server, each in a process of its own; every variant in a fresh process each round, warmed up first for as long
- * as it takes V8 to have compiled what runs often.
+ * by hand without any safety, (b) a BullMQ worker with the same handler, (c) this service. Each has a redis-server of its
+ * own and all have one receiving server, in processes of their own; every variant is a fresh process each round, warmed up
+ * first for as long as it takes V8 to have compiled what runs often.
+ *
+ * The variants are measured by turns, and a ratio is the median of the turns': on a machine that does other work as well,
+ * long runs one after the other have told of a fifth more where there was no more.
  *
  *     npm run bench -- [--events 20000] [--rounds 3] [--concurrency 64] [--warmup 40000] [--only a,b,c]
  *     npm run bench -- --memory [--events 1000000]
@@ -13,10 +16,13 @@ import { availableParallelism } from "node:os"
 import { RedisServer } from "../test/support/redis-server.ts"
 import { scriptFlags } from "../test/support/script-flags.ts"
 import { bullmqFeed, type Feed, streamFeed } from "./feeds.ts"
-import { type Measured, type Receiver, startReceiver, startVariant } from "./harness.ts"
+import { type Receiver, startReceiver, startVariant, type Variant } from "./harness.ts"
 import { measureMemory } from "./memory.ts"
 import type { VariantConfig } from "./protocol.ts"
 import { measureSignatures } from "./signatures.ts"
+
+/** Each variant has a redis-server of its own. */
+type ServerlessConfig = Omit<VariantConfig, "redisPort">
 
 interface Contestant {
   readonly key: string
@@ -34,7 +40,7 @@ const service: Contestant = { key: "c", name: "this service", script: "variants/
 
 const help = `npm run bench -- [flags]: CPU time per delivered event and events per second, against a hand-written loop and BullMQ.
 
-  --events <n>        events in a round (20000; 1000000 with --memory)
+  --events <n>        events of each variant in a round (20000; 1000000 with --memory)
   --rounds <n>        rounds of every variant (3)
   --concurrency <n>   deliveries in flight (64)
   --warmup <n>        events before the first round (40000)
@@ -59,40 +65,84 @@ const median = (numbers: ReadonlyArray<number>): number => {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-const measure = async (contestant: Contestant, config: VariantConfig, receiver: Receiver, events: number) => {
-  const feed = await contestant.feed(config)
-  const variant = await startVariant(contestant.script, config, feed, receiver)
-  await variant.run(Number(flags.warmup))
-  const measured = await variant.run(events)
-  await variant.stop()
-  await feed.close()
-  return measured
+interface Running {
+  readonly redis: RedisServer
+  readonly feed: Feed
+  readonly variant: Variant
 }
 
-const compare = async (config: VariantConfig, receiver: Receiver) => {
+const startContestant = async (
+  { feed: feedOf, script }: Contestant,
+  config: ServerlessConfig,
+  receiver: Receiver
+): Promise<Running> => {
+  const redis = await RedisServer.start(["--appendonly", "no"])
+  const own = { ...config, redisPort: redis.port }
+  const feed = await feedOf(own)
+  const variant = await startVariant(script, own, feed, receiver)
+  await variant.run(Number(flags.warmup))
+  return { redis, feed, variant }
+}
+
+/** Short enough that whatever else runs on the machine disturbs all variants of a turn alike. */
+const eventsOfTurn = 2_000
+
+interface Turn {
+  /** In microseconds per event. */
+  readonly cpu: number
+  /** Events per second. */
+  readonly rate: number
+}
+
+/** Starts each contestant and measures all of them, turn by turn: what each contestant's turns came to. */
+const measureRound = async (
+  contestants: ReadonlyArray<Contestant>,
+  config: ServerlessConfig,
+  receiver: Receiver,
+  events: number
+): Promise<ReadonlyArray<ReadonlyArray<Turn>>> => {
+  const running: Array<Running> = []
+  for (const contestant of contestants) running.push(await startContestant(contestant, config, receiver))
+  const measured = running.map(({ variant }) => ({ variant, turns: [] as Array<Turn> }))
+  for (let left = events; left > 0; left -= eventsOfTurn) {
+    const count = Math.min(eventsOfTurn, left)
+    for (const { variant, turns } of measured) {
+      const { cpuMicros, seconds } = await variant.run(count)
+      turns.push({ cpu: cpuMicros / count, rate: count / seconds })
+    }
+    measured.reverse()
+  }
+  for (const { feed, redis, variant } of running) {
+    await variant.stop()
+    await feed.close()
+    await redis.stop()
+  }
+  return running.map(({ variant }) => measured.find((one) => one.variant === variant)?.turns ?? [])
+}
+
+const compare = async (config: ServerlessConfig, receiver: Receiver) => {
   const events = Number(flags.events ?? 20_000)
   const contestants = [hand, bullmq, service].filter(({ key }) => flags.only.split(",").includes(key))
-  const measured = new Map(contestants.map(({ key }) => [key, [] as Measured[]]))
+  const measured = contestants.map(({ key, name }) => ({ key, name, turns: [] as Array<Turn> }))
   for (let round = 1; round <= Number(flags.rounds); round++) {
-    for (const contestant of contestants) {
-      const one = await measure(contestant, config, receiver, events)
-      measured.get(contestant.key)?.push(one)
-      const [cpu, rate] = [one.cpuMicros / events, events / one.seconds]
-      console.log(`round ${round}  ${contestant.name.padEnd(18)} ${cpu.toFixed(1)} µs  ${rate.toFixed(0)}/s`)
+    const turns = await measureRound(contestants, config, receiver, events)
+    for (const [i, one] of measured.entries()) {
+      const ofRound = turns[i] ?? []
+      one.turns.push(...ofRound)
+      const [cpu, rate] = [median(ofRound.map((turn) => turn.cpu)), median(ofRound.map((turn) => turn.rate))]
+      console.log(`round ${round}  ${one.name.padEnd(18)} ${cpu.toFixed(1)} µs  ${rate.toFixed(0)}/s`)
     }
   }
-  const rows = contestants.map(({ key, name }) => {
-    const cpu = (measured.get(key) ?? []).map((one) => one.cpuMicros / events)
-    const rate = median((measured.get(key) ?? []).map((one) => events / one.seconds))
-    return { name: `(${key}) ${name}`, cpu: median(cpu), least: Math.min(...cpu), rate }
-  })
-  const [base] = rows
+  const base = measured[0]?.turns ?? []
   const cells = (...texts: ReadonlyArray<string>) => texts.map((text) => text.padStart(14)).join("")
   console.log(`\n${events} events, ${flags.rounds} rounds, concurrency ${config.concurrency}; CPU in µs per event\n`)
-  console.log(" ".repeat(22) + cells("CPU, median", "ratio", "CPU, least", "ratio", "events/s"))
-  for (const { name, cpu, least, rate } of rows) {
-    const ratios = [cpu / (base?.cpu ?? cpu), least / (base?.least ?? least)].map((ratio) => ratio.toFixed(2))
-    console.log(name.padEnd(22) + cells(cpu.toFixed(1), ratios[0]!, least.toFixed(1), ratios[1]!, rate.toFixed(0)))
+  console.log(" ".repeat(22) + cells("CPU, median", "CPU, least", "ratio, median", "events/s"))
+  for (const { key, name, turns } of measured) {
+    const cpu = turns.map((turn) => turn.cpu)
+    const ratio = median(cpu.map((own, i) => own / (base[i]?.cpu ?? own)))
+    const rate = median(turns.map((turn) => turn.rate))
+    const figures = [median(cpu).toFixed(1), Math.min(...cpu).toFixed(1), ratio.toFixed(2), rate.toFixed(0)]
+    console.log(`(${key}) ${name}`.padEnd(22) + cells(...figures))
   }
 }
 
@@ -102,10 +152,8 @@ if (flags.signatures) {
   await measureSignatures(privateKey)
   process.exit()
 }
-const redis = await RedisServer.start(["--appendonly", "no"])
 const receiver = await startReceiver()
-const config: VariantConfig = {
-  redisPort: redis.port,
+const config: ServerlessConfig = {
   apiUrl: receiver.url,
   stream: "modelsgateway:events:transcribe",
   group: "job-collector-group",
@@ -114,11 +162,13 @@ const config: VariantConfig = {
 }
 try {
   if (flags.memory) {
-    await measureMemory(service.script, config, await service.feed(config), receiver, Number(flags.events ?? 1_000_000))
+    const redis = await RedisServer.start(["--appendonly", "no"])
+    const own = { ...config, redisPort: redis.port }
+    await measureMemory(service.script, own, await service.feed(own), receiver, Number(flags.events ?? 1_000_000))
+    await redis.stop()
   } else {
     await compare(config, receiver)
   }
 } finally {
   receiver.stop()
-  await redis.stop()
 }
