@@ -82,7 +82,8 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
     ...model,
     "programs/gatewayConfig/",
     "programs/health/",
-    "programs/redis/"
+    "programs/redis/",
+    "programs/traffic/"
   ],
   "programs/redis": model,
   "programs/traffic": [...model, "programs/delivery/", "programs/redis/", "programs/supervision/"],

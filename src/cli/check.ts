@@ -10,12 +10,14 @@ import { hostName } from "../layers/node/Host.ts"
 import * as NodeProcesses from "../layers/node/NodeProcesses.ts"
 import * as Environment from "../layers/settings/Environment.ts"
 import * as NativeSigner from "../layers/signing/NativeSigner.ts"
+import { checkTraffic } from "../programs/operator/checkTraffic.ts"
 import * as Doctor from "../programs/operator/doctor.ts"
 import { checkRights } from "../programs/operator/redisRights.ts"
 import { EventStreams } from "../services/EventStreams.ts"
 import { Gateway } from "../services/Gateway.ts"
 import { JobsApi } from "../services/JobsApi.ts"
 import { Signer } from "../services/Signer.ts"
+import { firstStream } from "./audited.ts"
 import { json } from "./flags.ts"
 import { awaitAnswer, memoryProblem, redisLayer, redisSettings } from "./operator.ts"
 import { plural, printJson, printLines } from "./output.ts"
@@ -99,6 +101,11 @@ const redisFindings = Effect.gen(function* () {
     return [
       ...server,
       ...rights,
+      ...(yield* checkTraffic({
+        streams: service,
+        stream: firstStream({ sets: streams.streams }),
+        group: streams.consumerGroup
+      })),
       ...(yield* Doctor.checkGroups(service, streams.streams, streams.consumerGroup, settings.consumer.groupStartId))
     ]
   }).pipe(

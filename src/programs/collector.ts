@@ -347,6 +347,7 @@ export const makeCollector = <R>(
       streamStates,
       availability,
       gate,
+      traffic,
       apiRecord,
       heartbeats,
       run: () => current,

@@ -4,6 +4,7 @@
  */
 import { Effect, Metric, type Scope } from "effect"
 import { retryDelays } from "../domain/delivery/retry.ts"
+import { type RuleKind, ruleKinds } from "../domain/traffic/rules.ts"
 
 const prefix = "job_collector_"
 
@@ -95,6 +96,7 @@ export const circuitOpenings = counters<CircuitScope>(
   "How often a circuit opened, by what it is of",
   "scope"
 )
+export const rules = gauges<RuleKind>("rules", "Traffic rules in force, by kind", "kind")
 export const deliveryConcurrency = gauge(
   "delivery_concurrency",
   "Requests that may be under way (DELIVERY_CONCURRENCY)"
@@ -239,6 +241,7 @@ export const initialize = (streams: ReadonlyArray<StreamLabel>, fibers: Readonly
   ]
   const gauges: ReadonlyArray<Metric.Metric<number, unknown>> = [
     ...streams.flatMap((stream) => [streamLength(stream), streamGroupPending(stream), oldestPending(stream)]),
+    ...ruleKinds.map(rules),
     inFlight,
     held,
     circuitOpen,

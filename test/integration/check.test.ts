@@ -8,7 +8,7 @@ import { privateKey, publicKey } from "../support/collector-http.ts"
 import { commandLine } from "../support/command-line.ts"
 import { ReceivingApi } from "../support/receiving-api.ts"
 import { freePort, RedisServer } from "../support/redis-server.ts"
-import { transcribe } from "../support/streams.ts"
+import { group, transcribe } from "../support/streams.ts"
 
 describe("check", () => {
   let redis: RedisServer
@@ -162,6 +162,30 @@ describe("check", () => {
     chmodSync(folder, 0o755)
     chmodSync(key, 0o600)
     expect(failing((await commandLine({ ...others, ED25519_PRIVATE_KEY_FILE: key }, "check")).out)).toEqual([])
+  })
+
+  it("warns of the traffic rules in force, and is red where they cannot be read", async () => {
+    const key = `{${transcribe}}:rules:${group}`
+    const set = await commandLine(healthy(), "park", "user_id=u-1", "--as", "anna")
+    expect(set.err).toEqual([])
+    const traffic = (out: ReadonlyArray<string>) => out.filter((line) => line.includes(" traffic rules: "))
+    const { ok, out } = await commandLine(healthy(), "check")
+    expect([ok, traffic(out)]).toEqual([
+      true,
+      [
+        expect.stringMatching(
+          /^⚠ traffic rules: park user_id=u-1 until it is lifted, set by anna → job-collector rules/
+        )
+      ]
+    ])
+    await client.set(key, "garbage")
+    const garbage = await commandLine(healthy(), "check")
+    expect([garbage.ok, traffic(garbage.out)]).toEqual([
+      false,
+      [expect.stringMatching(/^✗ traffic rules: they cannot be read: .* → set a rule anew, or delete their key$/)]
+    ])
+    await client.del(key)
+    expect(traffic((await commandLine(healthy(), "check")).out)).toEqual(["✓ traffic rules: none is set"])
   })
 
   it("gives JSON, and no secret whatever the setup", async () => {

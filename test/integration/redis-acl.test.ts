@@ -81,10 +81,16 @@ describe("the ACL files", () => {
         ["abandoned", "list"],
         ["abandoned", "show", entry?.[0] ?? ""],
         ["dlq", "list"],
-        ["why", "bad"]
+        ["why", "bad"],
+        ["rules"],
+        ["audit", "list"]
       ]) {
         const ran = await commandLine(looker, ...args)
         expect(ran.err.join("\n"), args.join(" ")).not.toMatch(/NOPERM|permission/)
+      }
+      for (const args of [["pause", "1h"], ["resume"], ["limit", "5/s"], ["limit", "off"], ["audit", "list"]]) {
+        const ran = await commandLine(operator, ...args)
+        expect([ran.ok, ran.err], args.join(" ")).toEqual([true, []])
       }
       const replayed = await commandLine(operator, "abandoned", "replay", "--all", "--yes")
       expect(replayed.err.join("\n")).not.toMatch(/NOPERM|permission/)
@@ -111,6 +117,10 @@ describe("the ACL files", () => {
     const dropped = await commandLine({ REDIS_URL: urlOf("operator-read") }, "abandoned", "drop", "--all", "--yes")
     expect(dropped.ok).toBe(false)
     expect(await admin.xlen(stream("abandoned"))).toBe(1)
+    for (const args of [["pause"], ["park", "user_id=u-1"]]) {
+      const ran = await commandLine({ REDIS_URL: urlOf("operator-read") }, ...args)
+      expect([ran.ok, ran.err.join("\n")], args.join(" ")).toEqual([false, expect.stringMatching(/NOPERM|permission/)])
+    }
   })
 
   it("without one command are not enough: run ends with exit 1 and check is red, both naming command and key", async () => {

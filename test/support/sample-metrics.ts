@@ -36,6 +36,7 @@ const tick = Effect.gen(function* () {
   yield* Metric.update(Metrics.creditsDeducted, 200)
   yield* Metric.update(Metrics.creditMismatches, 1)
   yield* Metric.update(Metrics.ownershipLost, 1)
+  for (const kind of ["pause", "limit", "park"] as const) yield* Metric.update(Metrics.rules(kind), 1)
   yield* Metric.update(Metrics.inFlight, 7)
   yield* Metric.update(Metrics.held, 2)
   yield* Metric.update(Metrics.circuitOpen, 0)

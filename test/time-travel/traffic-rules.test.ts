@@ -1,6 +1,7 @@
 /** Traffic rules: obeyed within two seconds, by every replica, after a restart, until they end (contract section 6). */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Logger, Metric, Scope } from "effect"
+import { PrometheusMetrics } from "effect/observability"
 import { auditRecordOf } from "../../src/domain/audit/auditRecord.ts"
 import { type Rule, type Subject, storedRules } from "../../src/domain/traffic/rules.ts"
 import { JobCollector, type JobCollectorOptions } from "../../src/JobCollector.ts"
@@ -263,13 +264,14 @@ describe("the rules' state", () => {
       assert.isUndefined(rules.parked(field, value, now))
     }
     assert.strictEqual(rules.nextEnd, 1_000)
-    assert.deepStrictEqual([rules.count("limit", 0), rules.count("limit", 1_000), rules.count("pause", 0)], [2, 1, 0])
+    assert.deepStrictEqual([rules.count("limit"), rules.count("park"), rules.count("pause")], [2, 1, 0])
     const { ended } = rules.update([limit(5)], 1_500, 1_500)
     assert.deepStrictEqual(
       ended.map(({ rule }) => rule),
       [limit(9, 1_000), park]
     )
     assert.isFalse(rules.parksAny)
+    assert.deepStrictEqual([rules.count("limit"), rules.count("park")], [1, 0])
   })
 })
 
@@ -374,6 +376,78 @@ describe("what stands in the rules' key", () => {
       })
     )
   )
+})
+
+describe("a rule in force", () => {
+  it.effect("is in health at once, with its end, in the metrics and in one log line of each replica", () => {
+    const api = new ScriptedApi()
+    const logs = listening()
+    return world(
+      Effect.gen(function* () {
+        const registry = new Map()
+        const watched = Effect.provideService(Metric.MetricRegistry, registry)
+        const context = yield* Layer.build(
+          JobCollector.layer({ apiBaseUrl: "http://api.test", healthInterval: Duration.hours(1) }).pipe(
+            Layer.provide([api.layer, NativeSigner.layer(testPrivateKey), logs.layer])
+          )
+        ).pipe(watched)
+        const { health } = Context.get(context, JobCollector)
+        const kinds = Effect.map(watched(PrometheusMetrics.format()), (text) =>
+          text.split("\n").filter((line) => line.startsWith("job_collector_rules{"))
+        )
+        const traffic = Effect.map(health.report, ({ checks }): Record<string, unknown> => checks.traffic)
+        yield* travel(1_000)
+        assert.deepStrictEqual(yield* traffic, {
+          status: "ok",
+          problem: undefined,
+          in_force: 0,
+          rules: []
+        })
+        yield* set({ kind: "park", field: "user_id", value: "u-1" })
+        yield* travel(1_000)
+        yield* set(pause, 60_000)
+        yield* travel(1_000)
+        assert.deepStrictEqual(yield* traffic, {
+          status: "degraded",
+          problem: "park user_id=u-1 until it is lifted, and 1 more: see job-collector rules",
+          in_force: 2,
+          rules: [
+            { rule: "park user_id=u-1", until: undefined, by: "anna", why: undefined },
+            { rule: "pause", until: "1970-01-01T00:01:02.000Z", by: "anna", why: undefined }
+          ]
+        })
+        assert.strictEqual((yield* health.report).status, "degraded")
+        assert.isTrue((yield* health.ready).ready)
+        assert.deepStrictEqual((yield* kinds).toSorted(), [
+          'job_collector_rules{kind="limit"} 0',
+          'job_collector_rules{kind="park"} 1',
+          'job_collector_rules{kind="pause"} 1'
+        ])
+        yield* travel(60_000)
+        yield* lift({ kind: "park", field: "user_id", value: "u-1" })
+        yield* travel(1_000)
+        assert.strictEqual((yield* traffic).status, "ok")
+        assert.isTrue((yield* kinds).every((line) => line.endsWith(" 0")))
+        const told = (name: string) => logs.of(name).map(({ ended, rule }) => [rule, ended])
+        assert.deepStrictEqual(told("rule.set"), [
+          ["park user_id=u-1", undefined],
+          ["pause", undefined]
+        ])
+        assert.deepStrictEqual(told("rule.ended"), [
+          ["pause", "expired"],
+          ["park user_id=u-1", "lifted"]
+        ])
+        assert.deepStrictEqual(
+          logs.of("health.changed").map(({ checks, status }) => [status, checks]),
+          [
+            ["ok", undefined],
+            ["degraded", "traffic=degraded"],
+            ["ok", undefined]
+          ]
+        )
+      })
+    )
+  })
 })
 
 describe("the audit", () => {

@@ -14,6 +14,7 @@ export interface Check {
 export interface Checks {
   readonly redis: Check
   readonly api: Check
+  readonly traffic: Check
   readonly signing_key: Check
   readonly consumer_groups: Check
   readonly config_sync: Check

@@ -50,6 +50,7 @@ export type Pause = typeof Pause.Type
 export type Limit = typeof Limit.Type
 export type Park = typeof Park.Type
 export type RuleKind = Rule["kind"]
+export const ruleKinds = ["pause", "limit", "park"] as const satisfies ReadonlyArray<RuleKind>
 
 export type Rules = ReadonlyArray<Rule>
 

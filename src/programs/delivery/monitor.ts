@@ -1,6 +1,7 @@
 /** Looks at the streams and at Redis from outside: their figures, and unread entries that trimming ate. */
 import { Clock, Duration, Effect, Metric, type Scope, ScopedRef } from "effect"
 import { compareIds, timeOfId } from "../../domain/events/streamId.ts"
+import { ruleKinds } from "../../domain/traffic/rules.ts"
 import type { GroupInfo, StreamInfo } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
@@ -136,6 +137,7 @@ export const observeRun = (run: CollectorRun): Effect.Effect<void, never, Scope.
       Metrics.observe(Metrics.inFlight, () => run.apiRecord.inFlight),
       Metrics.observe(Metrics.held, () => run.owned.held),
       Metrics.observe(Metrics.circuitOpen, () => (run.gate.circuitOpen ? 1 : 0)),
+      ...ruleKinds.map((kind) => Metrics.observe(Metrics.rules(kind), () => run.traffic.count(kind))),
       Metrics.observe(Metrics.redisUp, () => (run.availability.up ? 1 : 0))
     ],
     { discard: true }

@@ -12,6 +12,7 @@ import {
   troubles
 } from "../../domain/options/health.ts"
 import type { CollectorOptions } from "../../domain/options/options.ts"
+import { ruleName } from "../../domain/traffic/rules.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import type { JobsApi } from "../../services/JobsApi.ts"
 import * as Metrics from "../../services/Metrics.ts"
@@ -20,6 +21,7 @@ import type { ApiRecord } from "../delivery/state/apiRecord.ts"
 import type { CollectorRun, StreamState } from "../delivery/state/collectorRun.ts"
 import type { ConsumedStream } from "../delivery/state/consumedStream.ts"
 import type { DeliveryGate } from "../delivery/state/deliveryGate.ts"
+import type { TrafficRules } from "../delivery/state/trafficRules.ts"
 import type { ConfigChecks } from "../gatewayConfig/configStatus.ts"
 import { Waiter } from "../redis/changeSignal.ts"
 import { monotonicMillis, monotonicMillisOf } from "../redis/monotonic.ts"
@@ -42,6 +44,7 @@ export interface HealthSources {
   readonly streamStates: ReadonlyMap<ConsumedStream, StreamState>
   readonly availability: RedisAvailability
   readonly gate: DeliveryGate
+  readonly traffic: TrafficRules
   readonly apiRecord: ApiRecord
   readonly heartbeats: Heartbeats
   readonly run: () => CollectorRun | undefined
@@ -131,6 +134,31 @@ const apiCheck = ({ apiRecord, gate, options }: HealthSources, clock: Clock.Cloc
   }
 }
 
+/** Rules that are shown; where there are more, their number says so. */
+const mostShown = 10
+
+const lastsText = (until: number | undefined) =>
+  until === undefined ? "until it is lifted" : `until ${instant(until)}`
+
+/** The rules in force: all of it is meant, and yet not how it usually is. */
+const trafficCheck = ({ traffic }: HealthSources, now: number): Check => {
+  const active = traffic.active(now)
+  const rules = active.slice(0, mostShown).map(({ rule }) => ({
+    rule: ruleName(rule),
+    until: iso(rule.until),
+    by: rule.by,
+    why: rule.why
+  }))
+  const [first, ...others] = active
+  const more = others.length === 0 ? "" : `, and ${others.length} more: see job-collector rules`
+  return {
+    status: first === undefined ? "ok" : "degraded",
+    problem: first === undefined ? undefined : `${ruleName(first.rule)} ${lastsText(first.rule.until)}${more}`,
+    in_force: active.length,
+    rules
+  }
+}
+
 /** Makes the answers, and the loop that probes. */
 export const makeHealth = (
   sources: HealthSources
@@ -193,6 +221,7 @@ export const makeHealth = (
     return {
       redis: redisCheck(monotonicMillisOf(clock)),
       api: apiCheck(sources, clock),
+      traffic: trafficCheck(sources, monotonicMillisOf(clock)),
       signing_key: key,
       consumer_groups: consumerGroups(sources),
       config_sync,

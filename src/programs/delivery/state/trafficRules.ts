@@ -69,8 +69,9 @@ export class TrafficRules {
     return this.obeyed.filter(({ ends }) => now < ends)
   }
 
-  count(kind: RuleKind, now: number): number {
-    return this.active(now).filter(({ rule }) => rule.kind === kind).length
+  /** How many of a kind are in force, as of the last update. */
+  count(kind: RuleKind): number {
+    return this.obeyed.filter(({ rule }) => rule.kind === kind).length
   }
 
   /** Until when deliveries are paused: infinite for good, in the past where they are not. */
