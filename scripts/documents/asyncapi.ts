@@ -3,6 +3,7 @@ import { Abandoned, Retry } from "../../src/domain/delivery/dlq.ts"
 import { History } from "../../src/domain/delivery/history.ts"
 import { defaultStreams } from "../../src/domain/options/options.ts"
 import { eventSchemas, type Json, plain } from "./events.ts"
+import { abandonedExamples, dlqExamples, sourceExamples } from "./examples.ts"
 
 /** A schema within the document: its own id would make its references point elsewhere. */
 const inner = (file: string): Json => {
@@ -18,17 +19,18 @@ const jsonText = (contentSchema: Json): Json => ({
 
 const strings = { type: "object", additionalProperties: { type: "string" } }
 
-const message = (title: string, summary: string, payload: Json): Json => ({
+const message = (title: string, description: string, payload: Json, examples: ReadonlyArray<Json>): Json => ({
   title,
-  summary,
+  description,
   contentType: "application/x-redis-stream-entry",
-  payload
+  payload,
+  examples
 })
 
 const source = (kind: "transcribe" | "process"): Json =>
   message(
     `A ${kind} event`,
-    "An entry's flat fields, all strings; or `data` as the only field, with the JSON object of the event.",
+    "An entry of flat fields, all of them strings (numbers and objects as JSON); or of the one field `data`, the event as a JSON object.",
     {
       anyOf: [
         inner(`${kind}.flat.schema.json`),
@@ -39,7 +41,8 @@ const source = (kind: "transcribe" | "process"): Json =>
           maxProperties: 1
         }
       ]
-    }
+    },
+    sourceExamples(kind)
   )
 
 const channel = (key: string, variable: string, description: string, name: string): Json => ({
@@ -85,26 +88,37 @@ export const asyncapi: Json = {
     messages: {
       transcribe: source("transcribe"),
       process: source("process"),
-      dlq: message("An event that waits for a retry", "`event` has the original entry's fields, unchanged.", {
-        type: "object",
-        properties: { retry: jsonText(plain(Retry)), event: jsonText(strings) },
-        required: ["retry", "event"]
-      }),
-      abandoned: message("An event that was given up", "`event` has the original entry's fields.", {
-        type: "object",
-        properties: {
-          abandoned: jsonText(plain(Abandoned)),
-          event: jsonText(strings),
-          history: jsonText(plain(History)),
-          replayed: jsonText(plain(History)),
-          truncated: jsonText({
-            type: "object",
-            properties: { bytes: { type: "integer" }, sha256: { type: "string" } },
-            required: ["bytes", "sha256"]
-          })
+      dlq: message(
+        "An event that waits for a retry",
+        "`retry` says what was tried and when the next attempt is due; `event` has the original entry's fields, unchanged. Both are JSON.",
+        {
+          type: "object",
+          properties: { retry: jsonText(plain(Retry)), event: jsonText(strings) },
+          required: ["retry", "event"]
         },
-        required: ["abandoned", "event"]
-      })
+        dlqExamples
+      ),
+      abandoned: message(
+        "An event that was given up",
+        "`abandoned` says why, `history` has each attempt, `replayed` those made before a replay, `event` the original entry's fields; of an event that was too large it has the " +
+          "beginning, and `truncated` the whole's size and digest. All are JSON. `job-collector abandoned` lists, replays and drops them.",
+        {
+          type: "object",
+          properties: {
+            abandoned: jsonText(plain(Abandoned)),
+            event: jsonText(strings),
+            history: jsonText(plain(History)),
+            replayed: jsonText(plain(History)),
+            truncated: jsonText({
+              type: "object",
+              properties: { bytes: { type: "integer" }, sha256: { type: "string" } },
+              required: ["bytes", "sha256"]
+            })
+          },
+          required: ["abandoned", "event"]
+        },
+        abandonedExamples
+      )
     }
   }
 }

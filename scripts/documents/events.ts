@@ -11,11 +11,13 @@ const dialect = "https://json-schema.org/draft/2020-12/schema"
 const descriptions: Readonly<Record<string, string>> = {
   event_id: "Unique over both kinds. The API deduplicates by it.",
   user_id: "Who is charged.",
+  device_id: "Where it happened.",
+  session_id: "In which of the user's sessions it happened.",
   started_at: "ISO 8601 with an offset or Z, or integer epoch milliseconds. Not after completed_at.",
   completed_at:
     "ISO 8601 with an offset or Z, or integer epoch milliseconds. At most EVENT_MAX_SKEW after now and EVENT_MAX_AGE before.",
-  audio_seconds: "0 to 86,400.",
-  model: "Of what the event is about.",
+  audio_seconds: "The length of what was transcribed: 0 to 86,400. The job's credits follow from it.",
+  model: "Which model did the work.",
   result: "Text, or a JSON object. A flat one that starts with { must be a JSON object.",
   prompt_tokens: "A safe integer of at least 0.",
   completion_tokens: "A safe integer of at least 0.",

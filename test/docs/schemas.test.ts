@@ -39,6 +39,26 @@ const component = (name: string): ValidateFunction => {
   return validator.compile({ $ref: `openapi#/components/schemas/${name}` })
 }
 
+/** The schemas of what fields hold as JSON, by the field's name, wherever they stand in a payload. */
+const contentSchemas = (payload: object): ReadonlyMap<string, object> => {
+  const found = new Map<string, object>()
+  JSON.stringify(payload, (name, value) => {
+    if (value?.contentSchema !== undefined) found.set(name, value.contentSchema)
+    return value
+  })
+  return found
+}
+
+interface Content {
+  readonly schema: unknown
+  readonly example?: unknown
+  readonly examples?: Record<string, { readonly value: unknown }>
+}
+interface Operation {
+  readonly requestBody?: { readonly content?: Record<string, Content> }
+  readonly responses: Record<string, { readonly content?: Record<string, Content> }>
+}
+
 describe("the descriptions in schemas/", () => {
   for (const [name, document] of Object.entries(documents)) {
     it(`${name} is what the code makes (npm run documents writes it)`, () => {
@@ -52,12 +72,21 @@ describe("the descriptions in schemas/", () => {
     assert.isTrue(valid, JSON.stringify(errors))
     assert.strictEqual(validator.version, "3.1")
     const operation = openapi.paths["/api/jobs/add"].post
-    const isRequest = component("JobRequest")
-    assert.isTrue(
-      isRequest(operation.requestBody.content["application/json"].example),
-      JSON.stringify(isRequest.errors)
-    )
-    assert.isTrue(component("JobAnswer")(operation.responses["200"].content["application/json"].example))
+    const examplesOf = (content: Content) =>
+      content.examples === undefined ? [content.example] : Object.values(content.examples).map(({ value }) => value)
+    const contents = Object.values(openapi.paths)
+      .flatMap((path) => Object.values(path as Record<string, Operation>))
+      .flatMap(({ requestBody, responses }) => [requestBody, ...Object.values(responses)])
+      .flatMap((one) => one?.content?.["application/json"] ?? [])
+    assert.isAbove(contents.length, 10)
+    for (const content of contents) {
+      const validator = ajv()
+      validator.addSchema(openapi, "openapi")
+      const schema = JSON.parse(JSON.stringify(content.schema).replaceAll('"#/', '"openapi#/'))
+      for (const example of examplesOf(content)) {
+        assert.isTrue(validator.validate(schema, example), `${JSON.stringify(example)}: ${validator.errorsText()}`)
+      }
+    }
     assert.include(operation.responses["409"].description, "success")
   })
 
@@ -66,6 +95,23 @@ describe("the descriptions in schemas/", () => {
       specs.schemas["3.0.0"] as object
     )
     assert.isTrue(validate(published("asyncapi.json")), JSON.stringify(validate.errors?.slice(0, 3)))
+    for (const message of Object.values(published("asyncapi.json").components.messages)) {
+      const { examples, payload } = message as {
+        readonly examples: ReadonlyArray<{ payload: object }>
+        payload: object
+      }
+      assert.isAbove(examples.length, 0)
+      for (const example of examples) {
+        const validator = ajv()
+        assert.isTrue(validator.validate(payload, example.payload), validator.errorsText())
+        // What stands in a field as JSON is held to the schema of its content.
+        for (const [name, text] of Object.entries(example.payload)) {
+          const content = contentSchemas(payload).get(name)
+          if (content === undefined) continue
+          assert.isTrue(validator.validate(content, JSON.parse(text)), `${name}: ${validator.errorsText()}`)
+        }
+      }
+    }
     const broken = { ...published("asyncapi.json"), channels: { transcribe: { addresses: 1 } } }
     assert.isFalse(validate(broken))
   })
