@@ -10,6 +10,7 @@
  *     npm run bench -- [--events 20000] [--rounds 3] [--concurrency 64] [--warmup 40000] [--only a,b,c]
  *     npm run bench -- --memory [--events 1000000]
  *     npm run bench -- --signatures
+ *     npm run bench -- --start [--runs 9] [--idle 30] [--events 20000]
  */
 import { randomBytes } from "node:crypto"
 import { availableParallelism } from "node:os"
@@ -17,9 +18,11 @@ import { RedisServer } from "../test/support/redis-server.ts"
 import { scriptFlags } from "../test/support/script-flags.ts"
 import { bullmqFeed, type Feed, streamFeed } from "./feeds.ts"
 import { type Receiver, startReceiver, startVariant, type Variant } from "./harness.ts"
+import { median } from "./median.ts"
 import { measureMemory } from "./memory.ts"
 import type { VariantConfig } from "./protocol.ts"
 import { measureSignatures } from "./signatures.ts"
+import { measureStart } from "./start.ts"
 
 /** Each variant has a redis-server of its own. */
 type ServerlessConfig = Omit<VariantConfig, "redisPort">
@@ -47,6 +50,9 @@ const help = `npm run bench -- [flags]: CPU time per delivered event and events 
   --only <a,b,c>      a: hand-written loop, b: BullMQ worker, c: this service (a,b,c)
   --memory            the service's memory over a long run instead
   --signatures        what each signature scheme costs a request, and the verifier, instead
+  --start             how fast the command starts, and what the service takes while idle and after --events, instead
+  --runs <n>          starts of each kind (9)
+  --idle <seconds>    how long it is watched while idle (30)
 `
 
 const flags = scriptFlags(help, {
@@ -56,14 +62,11 @@ const flags = scriptFlags(help, {
   warmup: { type: "string", default: "40000" },
   only: { type: "string", default: "a,b,c" },
   memory: { type: "boolean", default: false },
-  signatures: { type: "boolean", default: false }
+  signatures: { type: "boolean", default: false },
+  start: { type: "boolean", default: false },
+  runs: { type: "string", default: "9" },
+  idle: { type: "string", default: "30" }
 })
-
-const median = (numbers: ReadonlyArray<number>): number => {
-  const sorted = numbers.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
-}
 
 interface Running {
   readonly redis: RedisServer
@@ -161,10 +164,15 @@ const config: ServerlessConfig = {
   privateKey
 }
 try {
-  if (flags.memory) {
+  if (flags.memory || flags.start) {
     const redis = await RedisServer.start(["--appendonly", "no"])
     const own = { ...config, redisPort: redis.port }
-    await measureMemory(service.script, own, await service.feed(own), receiver, Number(flags.events ?? 1_000_000))
+    if (flags.start) {
+      const [runs, idleSeconds, events] = [Number(flags.runs), Number(flags.idle), Number(flags.events ?? 20_000)]
+      await measureStart(own, receiver, { runs, idleSeconds, events })
+    } else {
+      await measureMemory(service.script, own, await service.feed(own), receiver, Number(flags.events ?? 1_000_000))
+    }
     await redis.stop()
   } else {
     await compare(config, receiver)
