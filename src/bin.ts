@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // Says so plainly on a Node.js that is too old, before loading anything that would fail there less plainly.
 import { keepCompiledCode } from "./layers/node/CompileCache.ts"
-import { limitYoungSpace, slowGrowth } from "./layers/node/HeapGrowth.ts"
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
 
@@ -13,10 +12,7 @@ if (major > 22 || (major === 22 && minor >= 19)) {
   // Node's own answer is a debugger that listens: whoever may connect to it has the private key.
   process.on("SIGUSR1", () => {})
   keepCompiledCode()
-  const isService = process.argv[2] === "run"
-  if (isService) slowGrowth()
   await import("./main.ts")
-  if (isService) limitYoungSpace()
   process.off("SIGTERM", endAtOnce).off("SIGINT", endAtOnce)
 } else {
   process.stderr.write(`job-collector needs Node.js >= 22.19; this is ${process.versions.node}\n`)

@@ -11,7 +11,10 @@ export type { Ed25519 } from "./domain/signing/ed25519.ts"
 // The collector.
 export { JobCollector, type JobCollectorOptions } from "./JobCollector.ts"
 export { layer as layerNodeGateway } from "./layers/gateway/NodeGateway.ts"
-export { layer as layerLeanHttpClient, type Options as LeanHttpClientOptions } from "./layers/http/LeanHttpClient.ts"
+export {
+  layer as layerLeanHttpClient,
+  type Options as LeanHttpClientOptions
+} from "./layers/http/LeanHttpClientLayer.ts"
 export { layer as layerNodeProcesses } from "./layers/node/NodeProcesses.ts"
 export { type IoRedisOptions, layer as layerIoRedis } from "./layers/redis/ioredis/IoRedis.ts"
 export { layer as layerMemoryRedis } from "./layers/redis/memory/MemoryRedis.ts"

@@ -1,4 +1,5 @@
 /** The commands: what the help says of each, and where it is. One is loaded when it is called, so that help and keys come at once. */
+import { Effect } from "effect"
 import { Command } from "effect/cli"
 
 /** A command of a name: whole where it is called, else what the list of all shows of it, in one line. */
@@ -13,8 +14,21 @@ const entry = <const Name extends string, Input, ContextInput, E, R>(
   listed: Command.make(name).pipe(Command.withDescription(does))
 })
 
+/** The largest of them is loaded when it runs, not for its help either, and with the heap held down. */
+const run = Command.make(
+  "run",
+  {},
+  Effect.fnUntraced(function* () {
+    const heap = yield* Effect.promise(() => import("../layers/node/HeapGrowth.ts"))
+    heap.slowGrowth()
+    const service = yield* Effect.promise(() => import("./run.ts"))
+    heap.limitYoungSpace()
+    return yield* service.run
+  })
+)
+
 const commands = [
-  entry("run", "Run the service until it receives SIGTERM or SIGINT", async () => (await import("./run.ts")).run),
+  entry("run", "Run the service until it receives SIGTERM or SIGINT", async () => run),
   entry(
     "check",
     "Check whether the service can do its work, and say what to fix",

@@ -1,11 +1,11 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Deferred, Duration, Effect, Layer, type LogLevel, Option, Schema } from "effect"
-import { Command, GlobalFlag } from "effect/cli"
+import { GlobalFlag } from "effect/cli"
 import { HttpMiddleware, HttpRouter, HttpServer } from "effect/http"
 import { JobCollector } from "../JobCollector.ts"
 import * as NodeGateway from "../layers/gateway/NodeGateway.ts"
-import * as LeanHttpClient from "../layers/http/LeanHttpClient.ts"
+import * as LeanHttpClient from "../layers/http/LeanHttpClientLayer.ts"
 import { createPatientServer } from "../layers/http/PatientServer.ts"
 import { hostName, version } from "../layers/node/Host.ts"
 import * as NodeProcesses from "../layers/node/NodeProcesses.ts"
@@ -133,20 +133,16 @@ const observability = ({ collector, logging, telemetry }: Settings, level: Optio
   }).pipe(Layer.provideMerge(Logging.layer({ ...logging, level: Option.getOrElse(level, () => logging.level) })))
 
 /** `job-collector run`: the service. */
-export const run = Command.make(
-  "run",
-  {},
-  Effect.fnUntraced(function* () {
-    const { settings, warnings } = yield* settingsOf
-    const warn = Effect.forEach(
-      warnings,
-      (warning) => Effect.logWarning("settings.warning").pipe(Effect.annotateLogs({ problem: warning })),
-      { discard: true }
-    )
-    const level = yield* GlobalFlag.LogLevel
-    yield* outputMayFail
-    // A terminal that goes away is no reason to end; that files are looked at is followSecrets.ts's.
-    process.on("SIGHUP", () => {})
-    return yield* Effect.andThen(warn, serve(settings)).pipe(Effect.provide(observability(settings, level)))
-  })
-)
+export const run = Effect.gen(function* () {
+  const { settings, warnings } = yield* settingsOf
+  const warn = Effect.forEach(
+    warnings,
+    (warning) => Effect.logWarning("settings.warning").pipe(Effect.annotateLogs({ problem: warning })),
+    { discard: true }
+  )
+  const level = yield* GlobalFlag.LogLevel
+  yield* outputMayFail
+  // A terminal that goes away is no reason to end; that files are looked at is followSecrets.ts's.
+  process.on("SIGHUP", () => {})
+  return yield* Effect.andThen(warn, serve(settings)).pipe(Effect.provide(observability(settings, level)))
+})

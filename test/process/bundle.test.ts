@@ -40,8 +40,8 @@ describe("the command as a bundle", () => {
     assert.isAbove(main.size, 1)
     const size = [...main].reduce((sum, file) => sum + text(file).length, 0)
     assert.isBelow(size, 800_000)
-    const withRun = loadedWith("dist/command/run.js")
-    assert.isTrue([...withRun].some((file) => text(file).includes("node_modules/undici/")))
+    const lazily = modules.filter((file) => !main.has(file))
+    assert.isTrue(lazily.some((file) => text(file).includes("node_modules/undici/")))
     for (const file of main) assert.notMatch(text(file), /node_modules\/(?:undici|ioredis|ws)\//, file)
     for (const file of modules) assert.notMatch(text(file), /node_modules\/ws\//, file)
   })
@@ -105,6 +105,15 @@ describe("the command as a bundle", () => {
     assert.deepStrictEqual(named, [...contained].sort())
     const { packages } = JSON.parse(text("package-lock.json"))
     for (const name of named) assert.notStrictEqual(packages[`node_modules/${name}`].dev, true, name)
+  })
+
+  it("neither is a driver with the library before it is used", () => {
+    const loaded = [...loadedWith("dist/index.js")]
+    assert.include(loaded, "dist/programs/collector.js")
+    const drivers = loaded
+      .flatMap(importsOf)
+      .filter((from) => /^(?:ioredis|undici|@effect\/platform-node)\b/.test(from))
+    assert.deepStrictEqual(drivers, [])
   })
 
   it("its folder has no file that is not part of it", () => {

@@ -380,26 +380,7 @@ const makeAgents = ({ connectTimeout, connections, proxyUrl, tlsCa, tlsClient }:
   return { kept: agent(1), fresh: agent(0) }
 }
 
-/**
- * The client, with connections of its own that close with the layer. Kept-alive connections are reused, one request at a
- * time; idle ones are closed after 4 seconds or when the server says. One that dies under a request before any answer came, after
- * it had answered others, costs nothing where the request may be repeated: it is sent once more, on a fresh connection.
- *
- * Fails with `HttpClientError`: `TransportError` (no response; the cause has undici's or the system's `code`),
- * `DecodeError` (a response whose body did not come whole, or {@link BodyTooLarge}), `InvalidUrlError`.
- *
- * @example
- * ```ts
- * import { Effect } from "effect"
- * import { HttpClient } from "effect/http"
- * import { layerLeanHttpClient } from "job-collector"
- *
- * export const health = HttpClient.get("http://127.0.0.1:9464/health").pipe(
- *   Effect.flatMap((response) => response.json),
- *   Effect.provide(layerLeanHttpClient({ connectTimeout: "2 seconds" }))
- * )
- * ```
- */
+/** See `LeanHttpClientLayer.ts`. */
 export const layer = (options: Options = {}): Layer.Layer<HttpClient.HttpClient> =>
   Layer.effect(
     HttpClient.HttpClient,

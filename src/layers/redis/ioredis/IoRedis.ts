@@ -12,23 +12,14 @@
 import { Effect, Layer } from "effect"
 import { make } from "effect/persistence/Redis"
 import { Redis, RedisError } from "../../../services/Redis.ts"
-import { clusterRouter } from "./cluster.ts"
-import { type Line, type Router, standaloneRouter } from "./router.ts"
-import { sentinelRouter } from "./sentinel.ts"
-import { type IoRedisOptions, type Settings, settingsOf } from "./settings.ts"
+import type { Line } from "./router.ts"
+import { type IoRedisOptions, settingsOf } from "./settings.ts"
 import { argumentsOfText } from "./text.ts"
 
 export type { IoRedisOptions } from "./settings.ts"
 
 /** Private connections there may be at a time: more than a process has readers. */
 const MAX_RESERVED = 1_024
-
-const routerOf = (settings: Settings): Router => {
-  const { cluster, sentinels } = settings
-  if (cluster !== undefined) return clusterRouter(settings, cluster)
-  if (sentinels !== undefined) return sentinelRouter(settings, sentinels.nodes, sentinels.name)
-  return standaloneRouter(settings)
-}
 
 const sendOver =
   (line: Line) =>
@@ -63,6 +54,8 @@ export const layer = (options: IoRedisOptions): Layer.Layer<Redis, RedisError> =
       const settings = yield* Effect.fromResult(settingsOf(options)).pipe(
         Effect.mapError((problem) => new RedisError({ cause: new Error(problem) }))
       )
+      // ioredis is loaded with what uses it.
+      const { routerOf } = yield* Effect.promise(() => import("./routers.ts"))
       const router = yield* Effect.acquireRelease(
         Effect.sync(() => routerOf(settings)),
         (open) => Effect.sync(() => open.close())
