@@ -15,7 +15,7 @@ const imports = (file: string, pattern: RegExp) =>
   [...readFileSync(join(root, file), "utf8").matchAll(pattern)].map(([, from = ""]) => from)
 
 /** What a module has loaded before it runs. */
-export const importsOf = (file: string) => imports(file, /^(?:import|export)\b[^;'"]*["']([^"']+)["'];$/gm)
+export const importsOf = (file: string) => imports(file, /^(?:import|export)\b[^;='"]*["']([^"']+)["'];$/gm)
 
 /** What it loads while it runs. */
 export const lazyImportsOf = (file: string) => imports(file, /\bimport\(["']([^"']+)["']\)/g)
