@@ -58,6 +58,9 @@ export const isPending = (redis: RedisNetwork, stream: string, group: string, id
 const pendingOf = (redis: RedisNetwork, stream: string, group: string, ids: ReadonlyArray<string>) =>
   ids.filter((id) => isPending(redis, stream, group, id))
 
+/** The audit is no stream of events. */
+const isAudit = (stream = ""): boolean => stream.endsWith(":audit")
+
 /** Reads commands one after the other; `before` sees each before it runs. */
 export class Reader {
   private readonly redis: RedisNetwork
@@ -78,7 +81,7 @@ export class Reader {
 
   after({ args, name, process, reply }: Executed): void {
     if (reply === undefined) return
-    if (name === "XADD" && process !== undefined) {
+    if (name === "XADD" && process !== undefined && !isAudit(args[0])) {
       const at = args.indexOf("*")
       this.tell({ _tag: "Added", stream: args[0] ?? "", id: String(reply), fields: args.slice(at + 1) }, process)
     } else if (name === "XACK") {
