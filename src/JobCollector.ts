@@ -43,8 +43,25 @@ const collectorOf = (options: CollectorOptions): Layer.Layer<JobCollector, never
 }
 
 /**
- * A collector that runs for as long as its layer's scope: the service itself is a {@link Collector}, with `health`, `stop`
- * and `join`.
+ * A collector that runs for as long as its layer's scope: the service itself is a {@link Collector}, with `health`, `stop`,
+ * `join`, and the traffic of every replica: `pause`, `resume`, `limit`, `park`, `unpark` and `rules`.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { JobCollector } from "job-collector"
+ *
+ * // No delivery begins while `migrate` runs, by any replica; for half an hour at most.
+ * export const pausedFor = <A, E, R>(migrate: Effect.Effect<A, E, R>) =>
+ *   Effect.flatMap(JobCollector, ({ pause, resume }) =>
+ *     Effect.acquireUseRelease(
+ *       pause({ duration: "30 minutes", why: "migration" }),
+ *       // Every replica has heard of it within two seconds.
+ *       () => Effect.delay(migrate, "2 seconds"),
+ *       () => Effect.ignore(resume())
+ *     )
+ *   )
+ * ```
  */
 export class JobCollector extends Context.Service<JobCollector, Collector>()("job-collector/JobCollector") {
   /**

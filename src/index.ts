@@ -8,6 +8,7 @@ export type { CollectorOptions, SourceRetention, StreamSet } from "./domain/opti
 export { defaultOptions, defaultStreams } from "./domain/options/options.ts"
 export { type OptionProblem, OptionsError } from "./domain/options/optionsCheck.ts"
 export type { Ed25519 } from "./domain/signing/ed25519.ts"
+export type { Rule as TrafficRule } from "./domain/traffic/rules.ts"
 // The collector.
 export { JobCollector, type JobCollectorOptions } from "./JobCollector.ts"
 export { layer as layerNodeGateway } from "./layers/gateway/NodeGateway.ts"
@@ -28,6 +29,8 @@ export { layer as layerRequestVerifier, type RequestVerifierOptions } from "./la
 export type { SignerOptions } from "./layers/signing/signer.ts"
 export type { Collector, CollectorError } from "./programs/collector.ts"
 export type { Health } from "./programs/health/health.ts"
+export type { LiftOptions, RuleOptions, TrafficControl } from "./programs/traffic/trafficControl.ts"
+export { TrafficControlError } from "./programs/traffic/trafficControl.ts"
 // The services it needs, and a layer or two for each.
 export { Gateway, GatewayError } from "./services/Gateway.ts"
 export { Processes } from "./services/Processes.ts"

@@ -43,6 +43,7 @@ import { Heartbeats } from "./supervision/heartbeats.ts"
 import { step } from "./supervision/loop.ts"
 import { makeSupervisor, problemOf, type Supervisor, type TooManyDefects } from "./supervision/supervise.ts"
 import * as FollowRules from "./traffic/followRules.ts"
+import { makeTrafficControl, type TrafficControl } from "./traffic/trafficControl.ts"
 
 /** Redis refuses the credentials: waiting will not help. */
 export class RedisRefused extends Schema.TaggedError<RedisRefused>()("RedisRefused", { problem: Schema.String }) {
@@ -64,7 +65,7 @@ export class CollectorDied extends Schema.TaggedError<CollectorDied>()("Collecto
 export type CollectorError = RedisRefused | StreamTaken | TooManyDefects | CollectorDied
 
 /** A running collector. */
-export interface Collector {
+export interface Collector extends TrafficControl {
   /** How it is, as contract section 8 has it: for endpoints, and for a host app that wants to know. */
   readonly health: Health.Health
   /** True from the moment a stop begins. */
@@ -408,6 +409,10 @@ export const makeCollector = <R>(
     // In one step: a scope that closes just then stops what was started.
     const fiber = yield* Effect.acquireRelease(Effect.forkDetach(running), stopOf)
     return {
+      ...makeTrafficControl(
+        { streams, stream: Lease.leaseStream(consumedStreams), group: options.consumerGroup },
+        options.consumerName
+      ),
       health,
       stopping: () => stopping,
       stop: stopOf(fiber),

@@ -12,7 +12,13 @@ describe("the collector as a host app sees it", () => {
           stopping: true,
           stop: true,
           unfinished: true,
-          join: true
+          join: true,
+          pause: true,
+          resume: true,
+          limit: true,
+          park: true,
+          unpark: true,
+          rules: true
         }
         const collector = yield* JobCollector
         assert.hasAllKeys(collector, Object.keys(shown))

@@ -45,6 +45,7 @@ const Park = Schema.Struct({
 })
 
 const Rule = Schema.Union([Pause, Limit, Park])
+/** A traffic rule: its `kind`, who set it, when and why, and until when it holds. Times are epoch milliseconds. */
 export type Rule = typeof Rule.Type
 export type Pause = typeof Pause.Type
 export type Limit = typeof Limit.Type

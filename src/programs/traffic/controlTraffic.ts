@@ -110,7 +110,9 @@ export const setRule = Effect.fnUntraced(function* (controlled: Controlled, sett
     target: auditTarget(setting),
     why
   })
-  return { rules: activeRules(after, now), touched: [rule], replaced, unaudited } satisfies Changed
+  return { rules: activeRules(after, now), set: rule, touched: [rule], replaced, unaudited } satisfies Changed & {
+    readonly set: Rule
+  }
 })
 
 const lifting = { pause: "resume", limit: "limit", park: "unpark" } as const
