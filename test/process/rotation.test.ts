@@ -71,7 +71,7 @@ describe("rotated under load", () => {
       const last = signedBy(second.public)
       await waitUntil("the second key is the only one trusted", () => signedBy(second.public) >= last + 20)
       await waitUntil("the metrics name the second key", async () => {
-        const builds = /^job_collector_build_info\{.*$/gm.exec((await collector.text("/metrics")) ?? "") ?? []
+        const builds = ((await collector.text("/metrics")) ?? "").match(/^job_collector_build_info\{.*$/gm) ?? []
         return builds.length === 1 && builds[0]?.includes(`key_id="${idOf(second.public)}"`) === true
       })
       rotated = true
