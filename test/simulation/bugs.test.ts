@@ -53,6 +53,7 @@ const found = [
   ["centuries-believed", 7, "retry-delay"],
   ["odd-status-is-success", 7, "acknowledged-undone"],
   ["breaker-off", 22, "attempt-burnt"],
+  ["limit-per-replica", 22, "rate"],
   ["unbounded", 1, "concurrency"]
 ] as const
 

@@ -411,5 +411,14 @@ export const bugs: ReadonlyArray<Bug> = [
     })
   },
   { name: "breaker-off", wrong: "counts the attempts that an outage makes fail", settings: { circuitBreaker: false } },
+  {
+    name: "limit-per-replica",
+    wrong: "keeps to the rate for itself, whatever the other replicas send",
+    overrides: ({ name: replica }) => ({
+      redis: sendingInstead((send, name, [lua = "", keys = "", key = "", ...args]) =>
+        scriptOf(name, [lua]) === "reserve" ? send(name, lua, keys, `${key}:${replica}`, ...args) : undefined
+      )
+    })
+  },
   { name: "unbounded", wrong: "works on more than it should at a time", settings: { deliveryConcurrency: 200 } }
 ]

@@ -1,6 +1,7 @@
 /** A scenario as data: the replicas' settings, the traffic, what is to go wrong, and what an operator does about it. */
 import type { Duration } from "effect"
 import type { StreamSet } from "../../domain/options/options.ts"
+import type { Rate } from "../../domain/traffic/rate.ts"
 import type { Fault } from "../world/faults.ts"
 import type { NetworkConditions } from "../world/http.ts"
 
@@ -65,6 +66,7 @@ export interface Scenario {
   readonly streams: StreamSet
   readonly settings: {
     readonly deliveryConcurrency: number
+    readonly deliveryRate: Rate | undefined
     readonly dlqHold: number
     readonly claimIdle: Duration.Duration
     readonly maxDeliveries: number

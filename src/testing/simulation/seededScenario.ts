@@ -114,7 +114,7 @@ const busyFaults = (chance: Chance): number => 4_000 + chance.exponential(30_000
 
 /** The scenario of a seed at a pace: replicas, settings, traffic and faults of `durationMs` milliseconds, as {@link simulate} lives through it. */
 export const scenarioOf = (seed: number, durationMs: number, pace: Pace = "busy"): Scenario =>
-  pace === "busy" ? busyScenario(seed, durationMs) : trickleScenario(seed, durationMs)
+  pace === "busy" ? perhapsLimited(busyScenario(seed, durationMs)) : trickleScenario(seed, durationMs)
 
 /** One replica with an event every few minutes, a fault every few hours, and everything that goes by the clock. */
 const trickleScenario = (seed: number, durationMs: number): Scenario => {
@@ -135,6 +135,7 @@ const trickleScenario = (seed: number, durationMs: number): Scenario => {
     settings: {
       ...busy.settings,
       deliveryConcurrency: 64,
+      deliveryRate: undefined,
       claimIdle: Duration.minutes(10),
       healthInterval: Duration.minutes(5)
     },
@@ -144,6 +145,13 @@ const trickleScenario = (seed: number, durationMs: number): Scenario => {
     usualConditions: { statuses: { 500: 0.15 } },
     faults
   }
+}
+
+/** Limits every fifth to somewhat more than comes in, so that what a fault held up is done in the end. */
+const perhapsLimited = (scenario: Scenario): Scenario => {
+  if (!new Chance(`rate ${scenario.seed}`).yes(0.2)) return scenario
+  const count = Math.max(2, Math.ceil(1.3 * scenario.traffic.perSecond))
+  return { ...scenario, settings: { ...scenario.settings, deliveryRate: { count, perMs: 1_000 } } }
 }
 
 const busyScenario = (seed: number, durationMs: number): Scenario => {
@@ -165,6 +173,7 @@ const busyScenario = (seed: number, durationMs: number): Scenario => {
     streams,
     settings: {
       deliveryConcurrency: chance.pick([1, 2, 4, 8, 16, 64, 64]),
+      deliveryRate: undefined,
       dlqHold: chance.pick([5, 50, 10_000, 10_000]),
       claimIdle: Duration.seconds(chance.pick([5, 15, 30, 60, 60])),
       maxDeliveries: chance.pick([5, 10, 10]),

@@ -20,6 +20,7 @@ import { ownership } from "./checkers/ownership.ts"
 import { poison } from "./checkers/poison.ts"
 import { requests } from "./checkers/requests.ts"
 import { schedule } from "./checkers/schedule.ts"
+import { traffic } from "./checkers/traffic.ts"
 import { EventRecords, jsonOf } from "./eventRecords.ts"
 import { SimulatedJobsApi } from "./jobsApi.ts"
 import { Operator } from "./operator.ts"
@@ -251,9 +252,19 @@ export const simulate = (options: SimulateOptions): Verdict => {
   const scene: Scene = { world, scenario, records, api, report }
   const operator = new Operator(scene)
   const checkers: ReadonlyArray<Checker> = [
-    ...[conservation, schedule, history, requests, ownership, poison, circuit, bounds, configuration, life].map(
-      (make) => make(scene)
-    ),
+    ...[
+      conservation,
+      schedule,
+      history,
+      requests,
+      ownership,
+      poison,
+      circuit,
+      bounds,
+      traffic,
+      configuration,
+      life
+    ].map((make) => make(scene)),
     operator
   ]
   observe(scene, checkers, () => {

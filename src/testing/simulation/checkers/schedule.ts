@@ -23,6 +23,7 @@ export const schedule = ({ records, report, scenario, world }: Scene): Checker =
     undisturbed &&
     !scenario.hostile.api &&
     scenario.settings.deliveryConcurrency >= 16 &&
+    scenario.settings.deliveryRate === undefined &&
     scenario.settings.dlqHold >= 1_000 &&
     scenario.usualConditions.retryAfter === undefined &&
     scenario.traffic.burstChance === 0

@@ -1,0 +1,77 @@
+/** A rate holds over all replicas together, and where deliveries begin again they do so gently. */
+import type { SimulatedRequest } from "../../world/http.ts"
+import type { Process } from "../../world/process.ts"
+import type { Checker, Scene } from "./checker.ts"
+
+/** Over how long requests are counted against the rate, in milliseconds. */
+const windowMs = 10_000
+/** How many requests more than the rate says are none too many, for each process of the window. */
+const unspent = 10
+
+/** How many may be in flight in the first, second, third and fourth second after a pause; then all may be. */
+const steps = [4, 8, 16, 32]
+/** A request's permit may be older than a step by what reading its entry took, in milliseconds. */
+const onItsWayMs = 50
+
+interface Flight {
+  count: number
+  /** When its ramp began or will begin, in milliseconds after the world's start. */
+  rampAt: number
+  /** When it was sent the last `Retry-After`, by its end. */
+  pausedUntil: number
+}
+
+const isDelivery = ({ headers }: SimulatedRequest): boolean => headers["idempotency-key"] !== undefined
+
+export const traffic = ({ report, scenario, world }: Scene): Checker => {
+  const rate = scenario.settings.deliveryRate
+  const flights = new WeakMap<Process, Flight>()
+  /** The requests of the window, and who made them. */
+  let sent: Array<{ readonly at: number; readonly process: Process }> = []
+
+  const of = (process: Process): Flight => {
+    const known = flights.get(process) ?? { count: 0, rampAt: world.elapsed, pausedUntil: 0 }
+    flights.set(process, known)
+    return known
+  }
+
+  const holdsRate = (process: Process) => {
+    if (rate === undefined) return
+    const now = world.elapsed
+    sent.push({ at: now, process })
+    sent = sent.filter(({ at }) => at > now - windowMs)
+    const processes = new Set(sent.map(({ process }) => process)).size
+    const most = (1.1 * rate.count * windowMs) / rate.perMs + unspent * processes
+    if (sent.length > most) report("rate", `${sent.length} requests of ${processes} processes in ${windowMs} ms`)
+  }
+
+  const isGentle = (process: Process, { count, rampAt }: Flight) => {
+    const since = world.elapsed - rampAt
+    const most = since < -onItsWayMs ? undefined : steps[Math.max(0, Math.floor((since + onItsWayMs) / 1_000))]
+    if (most !== undefined && count > most) {
+      report("ramp", `${process.name} has ${count} requests in flight ${since} ms after it began again`)
+    }
+  }
+
+  return {
+    // A process is known from its first command on, which comes before its ramp begins.
+    onCommand: of,
+    onSent: ({ process, request }) => {
+      if (!isDelivery(request)) return
+      const flight = of(process)
+      flight.count += 1
+      holdsRate(process)
+      isGentle(process, flight)
+    },
+    onEnd: ({ process, request }, status, _body, headers) => {
+      if (!isDelivery(request)) return
+      const flight = of(process)
+      flight.count -= 1
+      const asked = Math.min(300, Number(headers["retry-after"] ?? 0)) * 1_000
+      if (status !== 429 || !(asked > 0)) return
+      if (world.elapsed + asked <= flight.pausedUntil) return
+      flight.pausedUntil = world.elapsed + asked
+      flight.rampAt = flight.pausedUntil
+    }
+  }
+}
