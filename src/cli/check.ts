@@ -96,7 +96,8 @@ const redisFindings = Effect.gen(function* () {
       ...streams,
       kinds: [],
       consumerName: collector?.consumerName ?? host,
-      sourceRetention: collector?.sourceRetention ?? "none"
+      sourceRetention: collector?.sourceRetention ?? "none",
+      outcomeRetention: collector?.outcomeRetention ?? "none"
     })
     return [
       ...server,

@@ -10,12 +10,19 @@ import { DurationFlag, json } from "./flags.ts"
 import { Misused, operating } from "./operator.ts"
 import { plural, printJson, printLines } from "./output.ts"
 
-const held = (chapter: Chapter): string =>
-  chapter.place === "abandoned" || chapter.holding === undefined
+const held = (chapter: Exclude<Chapter, { readonly place: "outcome" | "abandoned" }>): string =>
+  chapter.holding === undefined
     ? ""
     : `, held by ${chapter.holding.consumer}, idle ${chapter.holding.idle} ms, handed out ${plural(chapter.holding.deliveries, "time")}`
 
 const lineOf = (chapter: Chapter): string => {
+  if (chapter.place === "outcome") {
+    const { at, attempts, credits, id, job_id, stream } = chapter.outcome
+    return (
+      `${stream} ${id}: delivered ${instant(at)} at attempt ${attempts} as job ${job_id}, ` +
+      `${credits === null ? "credits unknown" : `${credits} credits`}`
+    )
+  }
   const { id, stream } = chapter
   switch (chapter.place) {
     case "source": {
@@ -42,6 +49,8 @@ const lineOf = (chapter: Chapter): string => {
 /** The attempts that a place tells of. */
 const attemptsOf = (chapter: Chapter): ReadonlyArray<string> => {
   switch (chapter.place) {
+    case "outcome":
+      return []
     case "source":
       return attemptLines([], chapter.earlier)
     case "dlq":

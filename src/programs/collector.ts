@@ -158,6 +158,8 @@ const openRun = Effect.fnUntraced(function* (
   ).pipe(Effect.mapError(refused))
   const workers = yield* FiberSet.make<void>()
   const fork = yield* FiberSet.runtime(workers)()
+  const { outcomeRetention } = options
+  const outcomesKeptMs = outcomeRetention === "none" ? undefined : Math.ceil(Duration.toMillis(outcomeRetention))
   const permits = new Permits(options.deliveryConcurrency, gate.ramp)
   const owned = new OwnedEntries(consumedStreams)
   const run: CollectorRun = {
@@ -177,7 +179,8 @@ const openRun = Effect.fnUntraced(function* (
     availability,
     lease,
     turns: Semaphore.makeUnsafe(1),
-    acknowledge: makeAcknowledge({ streams, consumer, availability, fork }),
+    acknowledge: makeAcknowledge({ streams, consumer, availability, fork, outcomesKeptMs }),
+    outcomesKeptMs,
     start: (entry, granted, work) => {
       fork(
         work.pipe(

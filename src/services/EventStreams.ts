@@ -10,6 +10,7 @@
  * | `{<stream>}:rules:<group>` | string | beside the first set's transcribe stream: the traffic rules (domain/traffic/rules.ts) |
  * | `{<stream>}:rate:<group>` | string, lapses when full | beside the first set's transcribe stream: the tokens that deliveries share (script `reserve`) |
  * | `{<stream>}:audit` | stream, some 10,000 entries | beside it as well: who changed what (domain/audit/auditRecord.ts) |
+ * | `{<stream>}:outcome:<event_id>` | string, `OUTCOME_RETENTION` | beside the stream (source or DLQ) where the event was acknowledged: how it ended (domain/delivery/outcome.ts) |
  * | `{<stream>}:replayed` | set, 30 days | ids of entries that a replay put back: their time bounds are not checked again, their mark (domain/delivery/replayed.ts) is believed |
  *
  * `{<stream>}` is the stream's own name where it carries a hash tag, else the name in braces, so that a key always
@@ -100,6 +101,13 @@ export interface Move {
   readonly fields: FlatFields
 }
 
+/** A delivered event's entry, and the outcome that is kept of it. */
+export interface Ended {
+  readonly id: string
+  readonly eventId: string
+  readonly outcome: string
+}
+
 /** What became of taking up an owned entry. */
 export type Taken =
   | { readonly _tag: "NotOwned" }
@@ -130,6 +138,16 @@ export class EventStreams extends Context.Service<
       group: string,
       ids: ReadonlyArray<string>
     ) => Effect.Effect<number, EventStreamsError>
+    /** As `acknowledge`, or with `remove` as `finish`, and keeps the outcomes for `ttlMs`, in the same step. */
+    readonly conclude: (
+      stream: string,
+      group: string,
+      ended: ReadonlyArray<Ended>,
+      remove: boolean,
+      ttlMs: number
+    ) => Effect.Effect<number, EventStreamsError>
+    /** The outcome of an event that was acknowledged in a stream, as it was kept. */
+    readonly outcome: (stream: string, eventId: string) => Effect.Effect<string | undefined, EventStreamsError>
     /** XACK and XDEL in one step: how many were pending. */
     readonly finish: (
       stream: string,
@@ -286,6 +304,9 @@ export const rulesKey = (stream: string, group: string): string => companionKey(
 
 /** The key of the audit, beside a stream. */
 export const auditKey = (stream: string): string => companionKey(stream, "audit")
+
+/** The key of an event's outcome, beside the stream in which it was acknowledged. */
+export const outcomeKey = (stream: string, eventId: string): string => companionKey(stream, `outcome:${eventId}`)
 
 /** A key that belongs to a stream and shares its hash slot. */
 export const companionKey = (stream: string, suffix: string): string =>

@@ -76,6 +76,31 @@ return n
 )
 
 /**
+ * Acknowledges entries whoever owns them and keeps the outcomes of their events for a while. Where any of its commands is
+ * refused nothing has changed.
+ *
+ * KEYS: stream, the key of each entry's outcome. ARGV: group, "1" to delete the entries else "0", how long outcomes are
+ * kept in ms, then pairs of id and outcome. Returns how many were still pending.
+ */
+export const conclude = script(
+  "conclude",
+  `
+local no = denied('SET', KEYS[2], 'v', 'PX', ARGV[3]) or denied('XACK', KEYS[1], ARGV[1], ARGV[4])
+if not no and ARGV[2] == '1' then no = denied('XDEL', KEYS[1], ARGV[4]) end
+if no then return no end
+redis.call('XRANGE', KEYS[1], '0-0', '0-0')
+local ids = {}
+for i = 2, #KEYS do
+  redis.call('SET', KEYS[i], ARGV[2 * i + 1], 'PX', ARGV[3])
+  ids[i - 1] = ARGV[2 * i]
+end
+local n = redis.call('XACK', KEYS[1], ARGV[1], unpack(ids))
+if ARGV[2] == '1' then redis.call('XDEL', KEYS[1], unpack(ids)) end
+return n
+`
+)
+
+/**
  * Keep-alive: sets the idle time of entries back to 0, only of those this consumer owns. The delivery count stays.
  *
  * KEYS: stream. ARGV: group, consumer, ids. Returns two lists: ids this consumer does not own (any more), and ids whose
@@ -369,6 +394,7 @@ return math.max(0, math.ceil(-level * ARGV[2] / 1000000))
 export const all: ReadonlyArray<Script> = [
   move,
   finish,
+  conclude,
   renew,
   adopt,
   take,

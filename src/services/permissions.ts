@@ -2,7 +2,16 @@
  * What a Redis user must be allowed to do, command by command, for the service to run: asked for at the start, by `check`,
  * and held against the ACL files in `deploy/redis`.
  */
-import { auditKey, type Consumer, companionKey, leaseKey, type Permission, rateKey, rulesKey } from "./EventStreams.ts"
+import {
+  auditKey,
+  type Consumer,
+  companionKey,
+  leaseKey,
+  outcomeKey,
+  type Permission,
+  rateKey,
+  rulesKey
+} from "./EventStreams.ts"
 
 const on = (key: string, ...lines: ReadonlyArray<string>): ReadonlyArray<Permission> =>
   lines.map((line) => ({ key, words: line.split(" ").map((word) => (word === "KEY" ? key : word)) }))
@@ -48,12 +57,17 @@ export interface PermittedStreams {
   readonly consumer: Consumer
   /** Whether the source streams are trimmed. */
   readonly trims: boolean
+  /** Whether outcomes are kept. */
+  readonly outcomes: boolean
 }
 
 /** Every command of a running service. */
 export const servicePermissions = (streams: PermittedStreams): ReadonlyArray<Permission> => [
   ...streams.sources.flatMap((key) => source(key, streams.trims)),
   ...streams.dlqs.flatMap(dlq),
+  ...(streams.outcomes
+    ? [...streams.sources, ...streams.dlqs].flatMap((key) => on(outcomeKey(key, "e"), "SET KEY v PX 1"))
+    : []),
   ...streams.abandoned.flatMap((key) => [
     ...owned(key),
     ...on(key, "XADD KEY * f v", "XREVRANGE KEY + -", "XINFO STREAM KEY", "XINFO GROUPS KEY", "XINFO CONSUMERS KEY g")

@@ -15,6 +15,7 @@ export interface RefusingServer {
 const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   move: call(Scripts.move, ["s", "d"], ["g", "a", "1-1", "1", "x", "1"]),
   finish: call(Scripts.finish, ["s"], ["g", "1-1"]),
+  conclude: call(Scripts.conclude, ["s", "outcome"], ["g", "1", "60000", "1-1", "done"]),
   renew: call(Scripts.renew, ["s"], ["g", "a", "1-1"]),
   adopt: call(Scripts.adopt, ["s"], ["g", "a", "3-1", "1"]),
   take: call(Scripts.take, ["s"], ["g", "a", "1-1", "2"]),
@@ -60,6 +61,7 @@ const state = Effect.gen(function* () {
     replayed: yield* Effect.forEach(["x", ...entries.map(([id]) => id)], (id) => send(`SISMEMBER replayed ${id}`)),
     kept: Number(yield* send("PTTL replayed")) > 0,
     lease: [yield* send("GET lease"), Number(yield* send("PTTL lease")) > 0],
+    outcome: yield* send("GET outcome"),
     rules: yield* send("GET rules"),
     tokens: yield* send("GET tokens")
   }

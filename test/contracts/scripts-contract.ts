@@ -212,6 +212,38 @@ export const scriptsContract = (it: Vitest.MethodsNonLive<Redis>): void => {
     })
   )
 
+  it.effect("conclude: acknowledges entries and keeps their outcomes for a while", () =>
+    Effect.gen(function* () {
+      yield* handedOut(3)
+      const conclude = (remove: string, keys: ReadonlyArray<string>, ...pairs: ReadonlyArray<string>) =>
+        call(Scripts.conclude, ["s", ...keys], ["g", remove, "60000", ...pairs])
+      yield* steps(
+        [conclude("0", ["o1", "o2"], "1-1", "first", "2-1", "second"), 2],
+        ["XLEN s", 3],
+        ["GET o1", "first"],
+        ["GET o2", "second"],
+        ["PTTL o2", (left) => assert.isTrue(Number(left) > 50_000)],
+        // Whoever owns them, and once more where the answer was lost.
+        [conclude("1", ["o2", "o3"], "2-1", "again", "3-1", "third"), 1],
+        ["XRANGE s - +", [entry(1)]],
+        ["GET o2", "again"],
+        ["GET o3", "third"],
+        ["XPENDING s g", (reply) => assert.strictEqual(Array.isArray(reply) ? reply[0] : undefined, 0)]
+      )
+    })
+  )
+
+  it.effect("conclude: an error on the way changes nothing", () =>
+    Effect.gen(function* () {
+      yield* empty
+      yield* steps(
+        ["SET text v", "OK"],
+        [call(Scripts.conclude, ["text", "o1"], ["g", "0", "60000", "1-1", "first"]), WRONG_TYPE],
+        ["EXISTS o1", 0]
+      )
+    })
+  )
+
   it.effect("replay: puts an abandoned event back at the end and remembers it", () =>
     Effect.gen(function* () {
       yield* empty

@@ -70,6 +70,8 @@ describe("the options of a composing app", () => {
     [{ deliveryRate: { count: 5, perMs: 500 } }, ["deliveryRate"]],
     [{ claimIdle: Duration.zero, healthInterval: Duration.infinity }, ["claimIdle", "healthInterval"]],
     [{ sourceRetention: Duration.zero }, ["sourceRetention"]],
+    [{ outcomeRetention: Duration.zero }, ["outcomeRetention"]],
+    [{ outcomeRetention: Duration.infinity }, ["outcomeRetention"]],
     [{ streams: [] }, ["streams"]],
     [
       { streams: [defaultStreams, defaultStreams] },

@@ -52,6 +52,7 @@ describe("the ACL files", () => {
     API_BASE_URL: api.url,
     GROUP_START_ID: "0",
     SOURCE_RETENTION: "acknowledged",
+    OUTCOME_RETENTION: "1 day",
     HEALTH_INTERVAL: "1 second"
   })
   const refusals = async () => {
@@ -82,6 +83,7 @@ describe("the ACL files", () => {
         ["abandoned", "show", entry?.[0] ?? ""],
         ["dlq", "list"],
         ["why", "bad"],
+        ["why", "good"],
         ["rules"],
         ["audit", "list"]
       ]) {

@@ -81,6 +81,11 @@ export interface CollectorOptions {
   readonly eventMaxSkew: Duration.Duration
   /** What trims the source streams; default `none`. A duration keeps acknowledged entries for as long. `SOURCE_RETENTION`. */
   readonly sourceRetention: SourceRetention
+  /**
+   * How long `why` can tell how a delivered event ended (job id, attempts, credits, time); default `none`: not at all. Each
+   * outcome takes some 300 bytes in Redis for as long. `OUTCOME_RETENTION`.
+   */
+  readonly outcomeRetention: "none" | Duration.Duration
   /** Whether an outage of the API stops deliveries instead of burning attempts; default true. `CIRCUIT_BREAKER`. */
   readonly circuitBreaker: boolean
   /** How long a stop waits for requests in flight; default 25 seconds. `SHUTDOWN_TIMEOUT`. */
@@ -119,6 +124,7 @@ export const defaultOptions: Omit<CollectorOptions, "apiBaseUrl"> = {
   eventMaxAge: Duration.days(7),
   eventMaxSkew: Duration.minutes(5),
   sourceRetention: "none",
+  outcomeRetention: "none",
   circuitBreaker: true,
   shutdownTimeout: Duration.seconds(25),
   healthInterval: Duration.seconds(15),

@@ -68,7 +68,16 @@ const rateOptionRule = `{ count, perMs }: a whole number from 1 to ${mostPerSpan
 const reserved = ["transcribe", "process", "dlq"]
 
 const rulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
-  const { configSync, deliveryRate, eventMaxAge, eventMaxSkew, rejectStatuses, serviceId, sourceRetention } = options
+  const {
+    configSync,
+    deliveryRate,
+    eventMaxAge,
+    eventMaxSkew,
+    outcomeRetention,
+    rejectStatuses,
+    serviceId,
+    sourceRetention
+  } = options
   const labels = options.kinds.map((kind) => kind.name)
   return [
     ["apiBaseUrl", httpUrlProblem(options.apiBaseUrl)],
@@ -102,6 +111,12 @@ const rulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
       typeof sourceRetention === "string"
         ? must(["none", "acknowledged"].includes(sourceRetention), "none, acknowledged or a duration")
         : span(sourceRetention)
+    ],
+    [
+      "outcomeRetention",
+      typeof outcomeRetention === "string"
+        ? must(outcomeRetention === "none", "none or a duration")
+        : span(outcomeRetention)
     ],
     ["configSync.interval", configSync === undefined ? undefined : span(configSync.interval)],
     ["configSync.directory", must(configSync === undefined || configSync.directory.trim() !== "", "a folder's path")],

@@ -7,6 +7,7 @@ import {
   EventStreams,
   leaseKey,
   type Move,
+  outcomeKey,
   rateKey,
   rulesKey,
   type StreamEntry,
@@ -218,6 +219,15 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
         ),
       keepGroupStart: (stream, group, id) => Effect.asVoid(send("SET", startKey(stream, group), id)),
       groupStart: (stream, group) => Effect.map(send("GET", startKey(stream, group)), textOf),
+      conclude: (stream, group, ended, remove, ttlMs) =>
+        number(
+          run(
+            Scripts.conclude,
+            [stream, ...ended.map(({ eventId }) => outcomeKey(stream, eventId))],
+            [group, remove ? "1" : "0", String(ttlMs), ...ended.flatMap(({ id, outcome }) => [id, outcome])]
+          )
+        ),
+      outcome: (stream, eventId) => Effect.map(send("GET", outcomeKey(stream, eventId)), textOf),
       acknowledge: (stream, group, ids) => number(send("XACK", stream, group, ...ids)),
       finish: (stream, group, ids) => number(run(Scripts.finish, [stream], [group, ...ids])),
       move: (move) => {

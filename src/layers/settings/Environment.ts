@@ -18,6 +18,7 @@ export {
   delivery,
   eventTimes,
   lifecycle,
+  outcomes,
   privateKeyFile,
   requests,
   signing,

@@ -194,6 +194,11 @@ export const consumer = (hostName: string) =>
     )
   })
 
+/** `OUTCOME_RETENTION`. */
+export const outcomes = all({
+  outcomeRetention: withDefault("OUTCOME_RETENTION", wordOrDuration("none"), defaultOptions.outcomeRetention)
+})
+
 /** `EVENT_*`: how far an event's time may be from now. */
 export const eventTimes = all({
   eventMaxAge: withDefault("EVENT_MAX_AGE", duration, defaultOptions.eventMaxAge),
@@ -225,6 +230,7 @@ export const collector = (hostName: string) =>
       consumer: consumer(hostName),
       delivery,
       eventTimes,
+      outcomes,
       lifecycle,
       configSync,
       kinds: constant(defaultOptions.kinds)
@@ -235,6 +241,7 @@ export const collector = (hostName: string) =>
       ...groups.consumer,
       ...groups.delivery,
       ...groups.eventTimes,
+      ...groups.outcomes,
       ...groups.lifecycle,
       configSync: enabled ? sync : undefined,
       kinds: groups.kinds

@@ -1,7 +1,9 @@
 /** Acknowledgements of one stream that come due together go to Redis as one command. */
 import { Effect, Exit } from "effect"
+import { encodeOutcome, type Outcome } from "../../domain/delivery/outcome.ts"
 import type { Consumer, EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
+import { monotonicMillis } from "../redis/monotonic.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
 import { retryUntilDone } from "../redis/retryRedis.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
@@ -9,6 +11,7 @@ import type { OwnedEntry } from "./state/ownedEntry.ts"
 
 interface Waiting {
   readonly id: string
+  readonly outcome: Outcome | undefined
   readonly done: (exit: Exit.Exit<void>) => void
 }
 
@@ -28,14 +31,44 @@ export const makeAcknowledge = (context: {
   readonly consumer: Consumer
   readonly availability: RedisAvailability
   readonly fork: (effect: Effect.Effect<void>) => unknown
-}): ((entry: OwnedEntry) => Effect.Effect<void>) => {
+  readonly outcomesKeptMs: number | undefined
+}): ((entry: OwnedEntry, outcome: Outcome | undefined) => Effect.Effect<void>) => {
   const batches = new Map<ConsumedStream, Batch>()
-  const { consumer, fork, availability, streams } = context
+  const { consumer, fork, availability, outcomesKeptMs, streams } = context
 
-  const send = (stream: ConsumedStream, ids: ReadonlyArray<string>): Effect.Effect<number, EventStreamsError> =>
-    isDlq(stream)
+  const acknowledge = (
+    stream: ConsumedStream,
+    sent: ReadonlyArray<Waiting>
+  ): Effect.Effect<number, EventStreamsError> => {
+    const ids = sent.map(({ id }) => id)
+    return isDlq(stream)
       ? streams.finish(stream.key, consumer.group, ids)
       : streams.acknowledge(stream.key, consumer.group, ids)
+  }
+
+  const conclude = Effect.fnUntraced(function* (stream: ConsumedStream, sent: ReadonlyArray<Waiting>, keptMs: number) {
+    const ended = sent.flatMap(({ id, outcome }) =>
+      outcome === undefined ? [] : [{ id, eventId: outcome.event_id, outcome: encodeOutcome(outcome) }]
+    )
+    const step = `keep outcomes beside ${stream.key}`
+    // An outcome is worth less than the acknowledgement: where Redis refuses to keep it, the event is still done.
+    return yield* streams.conclude(stream.key, consumer.group, ended, isDlq(stream), keptMs).pipe(
+      Effect.tap(() => Effect.map(monotonicMillis, (now) => availability.noteRefusal(step, undefined, now))),
+      Effect.catchIf(
+        ({ isRefusal }) => isRefusal,
+        (refused) =>
+          Effect.flatMap(monotonicMillis, (now) => {
+            availability.noteRefusal(step, refused.message, now)
+            return acknowledge(stream, sent)
+          })
+      )
+    )
+  })
+
+  const send = (stream: ConsumedStream, sent: ReadonlyArray<Waiting>): Effect.Effect<number, EventStreamsError> =>
+    outcomesKeptMs === undefined || sent.some(({ outcome }) => outcome === undefined)
+      ? acknowledge(stream, sent)
+      : conclude(stream, sent, outcomesKeptMs)
 
   const start = (batch: Batch): void => {
     if (batch.flushing || batch.waiting.length === 0) return
@@ -49,8 +82,7 @@ export const makeAcknowledge = (context: {
     const flush = Effect.gen(function* () {
       while (waiting.length > 0) {
         sent = waiting.splice(0, mostIds)
-        const ids = sent.map(({ id }) => id)
-        yield* retryUntilDone(availability, "acknowledge", send(stream, ids))
+        yield* retryUntilDone(availability, "acknowledge", send(stream, sent))
         for (const { done } of sent) done(Exit.void)
         sent = []
       }
@@ -81,10 +113,10 @@ export const makeAcknowledge = (context: {
     return made
   }
 
-  return (entry) =>
+  return (entry, outcome) =>
     Effect.callback<void>((resume) => {
       const batch = batchOf(entry.stream)
-      batch.waiting.push({ id: entry.id, done: resume })
+      batch.waiting.push({ id: entry.id, outcome, done: resume })
       start(batch)
     })
 }

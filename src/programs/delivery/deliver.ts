@@ -5,6 +5,7 @@ import { looksLikeOutage } from "../../domain/delivery/circuit.ts"
 import { type Decision, decide, isRejected } from "../../domain/delivery/decide.ts"
 import { decodeDlqEntry, lastStreamOf, tooFarAhead } from "../../domain/delivery/dlq.ts"
 import type { FailedAttempt } from "../../domain/delivery/history.ts"
+import type { Outcome } from "../../domain/delivery/outcome.ts"
 import { type Replayed, takeMark } from "../../domain/delivery/replayed.ts"
 import { charactersOf, claimedEventId, type FlatFields, InvalidEvent } from "../../domain/events/entry.ts"
 import type { EventKind, PreparedRequest } from "../../domain/events/eventKind.ts"
@@ -192,6 +193,14 @@ const settleFailed = (
   )
 }
 
+const outcomeOf = (
+  { source: { id, stream } }: EventAttempts,
+  eventId: string,
+  { creditsDeducted, jobId }: Accepted,
+  attempts: number,
+  at: number
+): Outcome => ({ event_id: eventId, job_id: jobId, attempts, credits: creditsDeducted ?? null, at, stream, id })
+
 const attemptOf = (
   run: CollectorRun,
   { errorCode, errorMessage, status }: Failed,
@@ -260,8 +269,15 @@ const attempt = (
       noteOutcome(span, outcomes[decision._tag], result._tag === "Failed" ? result : undefined)
       const settled =
         decision._tag === "Delivered"
-          ? Effect.flatMap(finish(run, entry), () =>
-              noteSuccess(run, entry, eventAttempts, request, decision.result, now)
+          ? Effect.flatMap(
+              finish(
+                run,
+                entry,
+                run.outcomesKeptMs === undefined
+                  ? undefined
+                  : outcomeOf(eventAttempts, eventId, decision.result, attemptNumber, now)
+              ),
+              () => noteSuccess(run, entry, eventAttempts, request, decision.result, now)
             )
           : decision._tag === "Hold"
             ? holdAgain(run, entry, endedAt)

@@ -43,7 +43,10 @@ const adviseSlots = (consumedStreams: ReadonlyArray<ConsumedStream>): Effect.Eff
 /** What the user of a collector's connection may not do and must. */
 export const missingPermissions = (
   streams: EventStreams["Service"],
-  options: Pick<CollectorOptions, "kinds" | "streams" | "consumerGroup" | "consumerName" | "sourceRetention">
+  options: Pick<
+    CollectorOptions,
+    "kinds" | "streams" | "consumerGroup" | "consumerName" | "sourceRetention" | "outcomeRetention"
+  >
 ): Effect.Effect<ReadonlyArray<Permission>, EventStreamsError> => {
   const consumed = consumedStreamsOf(options)
   return streams.missingPermissions(
@@ -53,7 +56,8 @@ export const missingPermissions = (
       abandoned: options.streams.map(({ abandoned }) => abandoned),
       first: leaseStream(consumed),
       consumer: { group: options.consumerGroup, name: options.consumerName },
-      trims: options.sourceRetention !== "none"
+      trims: options.sourceRetention !== "none",
+      outcomes: options.outcomeRetention !== "none"
     })
   )
 }

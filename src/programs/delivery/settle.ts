@@ -3,6 +3,7 @@ import { Clock, Data, Effect, Metric } from "effect"
 import { Hex } from "effect/encoding"
 import { clip, encodeAbandonedEntry, encodeDlqEntry, type Retry } from "../../domain/delivery/dlq.ts"
 import { type FailedAttempt, type History, keptAttempt, withAttempt } from "../../domain/delivery/history.ts"
+import type { Outcome } from "../../domain/delivery/outcome.ts"
 import { type FlatFields, fieldsToObject, keptFields, piecesOf, type Truncated } from "../../domain/events/entry.ts"
 import type { Source } from "../../domain/events/eventKind.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
@@ -47,10 +48,16 @@ const nameIsOurs = (run: RunIdentity): Effect.Effect<void> =>
   })
 
 /** Acknowledges an entry whose event is done, whoever owns the entry by now. */
-export const finish = (run: RunIdentity & RunDeliveries, entry: OwnedEntry): Effect.Effect<void> =>
+export const finish = (
+  run: RunIdentity & RunDeliveries,
+  entry: OwnedEntry,
+  outcome: Outcome | undefined
+): Effect.Effect<void> =>
   Effect.suspend(() => {
     entry.state = settling
-    return Effect.map(acknowledging(run, entry, undefined, run.acknowledge(entry)), () => run.owned.remove(entry))
+    return Effect.map(acknowledging(run, entry, undefined, run.acknowledge(entry, outcome)), () =>
+      run.owned.remove(entry)
+    )
   })
 
 /** The entry's group is being created again. */

@@ -2,8 +2,10 @@
 import { Clock, Effect, Stream } from "effect"
 import type { Abandoned, Retry } from "../../domain/delivery/dlq.ts"
 import type { History } from "../../domain/delivery/history.ts"
+import { decodeOutcome, type Outcome } from "../../domain/delivery/outcome.ts"
 import { takeMark } from "../../domain/delivery/replayed.ts"
 import { eventIdOf } from "../../domain/events/entry.ts"
+import { instant } from "../../domain/events/instant.ts"
 import { compareIds } from "../../domain/events/streamId.ts"
 import type { StreamSet } from "../../domain/options/options.ts"
 import type { EventStreams, Holding } from "../../services/EventStreams.ts"
@@ -24,6 +26,7 @@ export type SourceState = "waiting" | "unread" | "pending" | "acknowledged" | "s
 
 /** What was found of an event in one place. */
 export type Chapter =
+  | Kept
   | {
       readonly place: "source"
       readonly stream: string
@@ -49,6 +52,14 @@ export type Chapter =
       readonly history: History
       readonly replayed: History
     }
+
+/** What was kept of an event's end. */
+interface Kept {
+  readonly place: "outcome"
+  /** Where it was acknowledged. */
+  readonly stream: string
+  readonly outcome: Outcome
+}
 
 export interface Story {
   readonly eventId: string
@@ -114,10 +125,21 @@ const inAbandoned = (streams: Streams, stream: string, eventId: string) =>
     )
   )
 
+const inOutcomes = (streams: Streams, { dlq, process, transcribe }: StreamSet, eventId: string) =>
+  Stream.fromIterable([transcribe, process, dlq]).pipe(
+    Stream.mapEffect((stream) =>
+      Effect.map(streams.outcome(stream, eventId), (text): ReadonlyArray<Chapter> => {
+        const outcome = text === undefined ? undefined : decodeOutcome(text)
+        return outcome === undefined ? [] : [{ place: "outcome", stream, outcome }]
+      })
+    ),
+    Stream.flatMap(Stream.fromIterable)
+  )
+
 const sourceVerdicts: Readonly<Record<Exclude<SourceState, "pending">, string>> = {
   waiting: "it is waiting to be read",
   unread: "it is not read: the consumer group does not exist yet, and will start at GROUP_START_ID",
-  acknowledged: "it was acknowledged; Redis keeps no outcome: it was delivered, or abandoned and since dropped",
+  acknowledged: "it was acknowledged; no outcome was kept: it was delivered, or abandoned and since dropped",
   skipped: "it was skipped: it lies before the start of the consumer group, which never read it",
   passed:
     "the consumer group is past it; Redis does not say whether it was acknowledged or skipped when the group was created"
@@ -132,6 +154,11 @@ const abandonedVerdict = (id: string, { error_code, error_message, reason }: Aba
     ? `${said}; a replay would fail the same way: the producer must send it again, corrected`
     : `${said}; \`abandoned replay ${id}\` puts it back`
 }
+
+const deliveredVerdict = ({ at, attempts, credits, job_id }: Outcome): string =>
+  `it was delivered ${instant(at)} at attempt ${attempts}: job ${job_id}, ${
+    credits === null ? "the API did not say how many credits" : `${credits} credits`
+  }`
 
 const seconds = (millis: number): string => `${Math.max(0, Math.ceil(millis / 1_000))} s`
 
@@ -150,6 +177,10 @@ const verdictOf = (chapters: ReadonlyArray<Chapter>, now: number): string => {
     const due = not_before > now ? `due in ${seconds(not_before - now)}` : `overdue by ${seconds(now - not_before)}`
     return `attempt ${attempt} failed with ${error_code}; the next one is ${due}`
   }
+  const [outcome] = chapters
+    .flatMap((chapter) => (chapter.place === "outcome" ? [chapter.outcome] : []))
+    .toSorted((a, b) => b.at - a.at)
+  if (outcome !== undefined && outcome.at >= (abandoned?.abandoned.abandoned_at ?? 0)) return deliveredVerdict(outcome)
   if (abandoned !== undefined) return abandonedVerdict(abandoned.id, abandoned.abandoned)
   return source === undefined
     ? "nothing is known of it: it was never sent, or is older than the search, or its entry was trimmed or deleted"
@@ -170,7 +201,8 @@ export const tell = Effect.fnUntraced(function* (
         inSource(streams, group, set.transcribe, eventId, bounds).pipe(
           Stream.concat(inSource(streams, group, set.process, eventId, bounds)),
           Stream.concat(inDlq(streams, group, set.dlq, eventId)),
-          Stream.concat(inAbandoned(streams, set.abandoned, eventId))
+          Stream.concat(inAbandoned(streams, set.abandoned, eventId)),
+          Stream.concat(inOutcomes(streams, set, eventId))
         )
     ),
     Stream.runCollect

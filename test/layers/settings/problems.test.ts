@@ -35,6 +35,7 @@ describe("rules", () => {
     ["MAX_DELIVERIES", ["0"], /whole number from 1 to/],
     ["EVENT_MAX_AGE", ["0 days"], /duration/],
     ["EVENT_MAX_SKEW", ["x"], /duration/],
+    ["OUTCOME_RETENTION", ["acknowledged", "0 days", "forever"], /none or a duration/],
     ["SOURCE_RETENTION", ["all", "0 days"], /none, acknowledged or a duration/],
     ["CIRCUIT_BREAKER", ["true", "ON"], /one of on, off/],
     ["CONFIG_SYNC", ["yes"], /one of on, off/],

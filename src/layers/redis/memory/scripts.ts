@@ -55,6 +55,18 @@ const finish: Twin = (call, [stream = ""], [group = "", ...ids]) => {
   return acknowledged
 }
 
+const conclude: Twin = (call, [stream = "", ...outcomes], [group = "", remove = "", ttl = "", ...pairs]) => {
+  demand(call, "SET", outcomes[0] ?? "", "v", "PX", ttl)
+  demand(call, "XACK", stream, group, pairs[0] ?? "")
+  if (remove === "1") demand(call, "XDEL", stream, pairs[0] ?? "")
+  call("XRANGE", stream, "0-0", "0-0")
+  for (const [at, key] of outcomes.entries()) call("SET", key, pairs[2 * at + 1] ?? "", "PX", ttl)
+  const ids = outcomes.map((_, at) => pairs[2 * at] ?? "")
+  const acknowledged = call("XACK", stream, group, ...ids)
+  if (remove === "1") call("XDEL", stream, ...ids)
+  return acknowledged
+}
+
 const renew: Twin = (call, [stream = ""], [group = "", consumer = "", ...ids]) => {
   const lost: Array<string> = []
   const deleted: Array<string> = []
@@ -214,6 +226,7 @@ const reserve: Twin = (call, [key = ""], argv) => {
 const twins: Readonly<Record<string, Twin>> = {
   move,
   finish,
+  conclude,
   renew,
   adopt,
   take,

@@ -1,4 +1,5 @@
 import type { Effect, Semaphore } from "effect"
+import type { Outcome } from "../../../domain/delivery/outcome.ts"
 import type { CollectorOptions } from "../../../domain/options/options.ts"
 import type { Consumer, EventStreams } from "../../../services/EventStreams.ts"
 import type { JobsApi } from "../../../services/JobsApi.ts"
@@ -79,8 +80,13 @@ export interface RunDeliveries {
   readonly traffic: TrafficRules
   readonly api: JobsApi["Service"]
   readonly apiRecord: ApiRecord
-  /** Acknowledges a finished entry, together with others of its stream that finish at the same time. */
-  readonly acknowledge: (entry: OwnedEntry) => Effect.Effect<void>
+  /**
+   * Acknowledges a finished entry, together with others of its stream that finish at the same time; with an outcome, that
+   * is kept as well.
+   */
+  readonly acknowledge: (entry: OwnedEntry, outcome: Outcome | undefined) => Effect.Effect<void>
+  /** How long outcomes are kept; undefined: not at all. */
+  readonly outcomesKeptMs: number | undefined
   /** Does the work on an entry in the background; its permits come back when that ends. */
   readonly start: (entry: OwnedEntry, permits: number, work: Effect.Effect<void>) => void
 }
