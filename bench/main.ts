@@ -7,7 +7,7 @@
  * The variants are measured by turns, and a ratio is the median of the turns': on a machine that does other work as well,
  * long runs one after the other have told of a fifth more where there was no more.
  *
- *     npm run bench -- [--events 20000] [--rounds 3] [--concurrency 64] [--warmup 40000] [--only a,b,c]
+ *     npm run bench -- [--events 20000] [--rounds 3] [--concurrency 64] [--warmup 40000] [--only a,b,c,d]
  *     npm run bench -- --memory [--events 1000000]
  *     npm run bench -- --signatures
  *     npm run bench -- --start [--runs 9] [--idle 30] [--events 20000]
@@ -25,7 +25,7 @@ import { measureSignatures } from "./signatures.ts"
 import { measureStart } from "./start.ts"
 
 /** Each variant has a redis-server of its own. */
-type ServerlessConfig = Omit<VariantConfig, "redisPort">
+type ServerlessConfig = Omit<VariantConfig, "redisPort" | "keepsOutcomes">
 
 interface Contestant {
   readonly key: string
@@ -40,6 +40,7 @@ const overQueue = (config: VariantConfig) => bullmqFeed(config.redisPort, config
 const hand: Contestant = { key: "a", name: "hand-written loop", script: "variants/hand.ts", feed: overStream }
 const bullmq: Contestant = { key: "b", name: "BullMQ worker", script: "variants/bullmq.ts", feed: overQueue }
 const service: Contestant = { key: "c", name: "this service", script: "variants/service.ts", feed: overStream }
+const outcomes: Contestant = { ...service, key: "d", name: "outcomes kept" }
 
 const help = `npm run bench -- [flags]: CPU time per delivered event and events per second, against a hand-written loop and BullMQ.
 
@@ -47,7 +48,7 @@ const help = `npm run bench -- [flags]: CPU time per delivered event and events 
   --rounds <n>        rounds of every variant (3)
   --concurrency <n>   deliveries in flight (64)
   --warmup <n>        events before the first round (40000)
-  --only <a,b,c>      a: hand-written loop, b: BullMQ worker, c: this service (a,b,c)
+  --only <a,b,c,d>    a: hand-written loop, b: BullMQ worker, c: this service, d: it with OUTCOME_RETENTION (a,b,c)
   --memory            the service's memory over a long run instead
   --signatures        what each signature scheme costs a request, and the verifier, instead
   --start             how fast the command starts, and what the service takes while idle and after --events, instead
@@ -75,14 +76,14 @@ interface Running {
 }
 
 const startContestant = async (
-  { feed: feedOf, script }: Contestant,
+  contestant: Contestant,
   config: ServerlessConfig,
   receiver: Receiver
 ): Promise<Running> => {
   const redis = await RedisServer.start(["--appendonly", "no"])
-  const own = { ...config, redisPort: redis.port }
-  const feed = await feedOf(own)
-  const variant = await startVariant(script, own, feed, receiver)
+  const own = { ...config, redisPort: redis.port, keepsOutcomes: contestant === outcomes }
+  const feed = await contestant.feed(own)
+  const variant = await startVariant(contestant.script, own, feed, receiver)
   await variant.run(Number(flags.warmup))
   return { redis, feed, variant }
 }
@@ -125,7 +126,7 @@ const measureRound = async (
 
 const compare = async (config: ServerlessConfig, receiver: Receiver) => {
   const events = Number(flags.events ?? 20_000)
-  const contestants = [hand, bullmq, service].filter(({ key }) => flags.only.split(",").includes(key))
+  const contestants = [hand, bullmq, service, outcomes].filter(({ key }) => flags.only.split(",").includes(key))
   const measured = contestants.map(({ key, name }) => ({ key, name, turns: [] as Array<Turn> }))
   for (let round = 1; round <= Number(flags.rounds); round++) {
     const turns = await measureRound(contestants, config, receiver, events)
@@ -166,7 +167,7 @@ const config: ServerlessConfig = {
 try {
   if (flags.memory || flags.start) {
     const redis = await RedisServer.start(["--appendonly", "no"])
-    const own = { ...config, redisPort: redis.port }
+    const own = { ...config, redisPort: redis.port, keepsOutcomes: false }
     if (flags.start) {
       const [runs, idleSeconds, events] = [Number(flags.runs), Number(flags.idle), Number(flags.events ?? 20_000)]
       await measureStart(own, receiver, { runs, idleSeconds, events })

@@ -9,6 +9,8 @@ export interface VariantConfig {
   readonly concurrency: number
   /** 32 bytes as hex, made for this run. */
   readonly privateKey: string
+  /** Whether the service keeps outcomes (`OUTCOME_RETENTION`). */
+  readonly keepsOutcomes: boolean
 }
 
 export type ToVariant = "mark" | "report"

@@ -1,5 +1,5 @@
 /** This service, composed as a host app composes it: everything that it promises is on. */
-import { Effect, Layer, Redacted, References } from "effect"
+import { Duration, Effect, Layer, Redacted, References } from "effect"
 import { JobCollector } from "../../src/JobCollector.ts"
 import * as LeanHttpClient from "../../src/layers/http/LeanHttpClient.ts"
 import * as IoRedis from "../../src/layers/redis/ioredis/IoRedis.ts"
@@ -15,7 +15,8 @@ await runVariant(async (config) => {
   const collector = JobCollector.layer({
     apiBaseUrl: config.apiUrl,
     deliveryConcurrency: config.concurrency,
-    consumerGroup: config.group
+    consumerGroup: config.group,
+    outcomeRetention: config.keepsOutcomes ? Duration.hours(1) : "none"
   }).pipe(Layer.provide([services, Layer.succeed(References.MinimumLogLevel, "Warn")]))
   Effect.runPromise(Effect.provide(JobCollector.join, collector)).catch((error) => {
     console.error(error)
