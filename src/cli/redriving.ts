@@ -7,7 +7,6 @@ import {
   filtersText,
   isFiltered,
   lengthOf,
-  type Selection,
   type Source,
   select,
   survey,
@@ -15,9 +14,10 @@ import {
 } from "../programs/operator/selection.ts"
 import type { EventStreamsError } from "../services/EventStreamsError.ts"
 import { confirm, events, mustBeMeant } from "./acting.ts"
+import { noteInAudit } from "./audited.ts"
 import { columnsOf } from "./entryListing.ts"
 import { type FilterFlags, filtersOf } from "./filters.ts"
-import { Misused } from "./operator.ts"
+import { Misused, type Operated } from "./operator.ts"
 import { counted, printAside, printJson, printLine } from "./output.ts"
 import { progressLine } from "./progress.ts"
 import { type Column, printTable } from "./table.ts"
@@ -33,6 +33,8 @@ export type ActFlags = FilterFlags & {
 }
 
 export interface Act<E, R> {
+  /** The command, as the audit has it. */
+  readonly action: string
   /** What is done, as a person is asked: `Replay`. */
   readonly verb: string
   /** What was done: `replayed`. */
@@ -47,8 +49,10 @@ export interface Act<E, R> {
     step: (progress: Progress) => Effect.Effect<void>
   ) => Effect.Effect<Progress, EventStreamsError | E, R>
   readonly columns: (now: number) => ReadonlyArray<Column<FailedEntry>>
-  /** Done once it is confirmed, before anything else. */
-  readonly before?: (selection: Selection, entries: ReturnType<typeof surveyedEntries>) => Effect.Effect<void, E, R>
+  /** Done once it is confirmed, before anything is changed. */
+  readonly before?: (entries: ReturnType<typeof surveyedEntries>, total: number) => Effect.Effect<void, E, R>
+  /** Done at the end, with what was done. */
+  readonly after?: (progress: Progress) => Effect.Effect<void, E, R>
 }
 
 const summaryOf = (done: string, progress: Progress): string =>
@@ -84,7 +88,7 @@ const undone = (
 /** Rows that a rehearsal shows. */
 const rehearsedRows = 100
 
-export const actOn = Effect.fnUntraced(function* <E, R>(act: Act<E, R>) {
+export const actOn = Effect.fnUntraced(function* <E = never, R = never>(operated: Operated, act: Act<E, R>) {
   const { columns, count, done, flags, named, source, verb, work } = act
   const filters = yield* filtersOf(flags, named)
   yield* mustBeMeant(flags, filters)
@@ -133,16 +137,25 @@ export const actOn = Effect.fnUntraced(function* <E, R>(act: Act<E, R>) {
   if (rehearsed.done === 0) return yield* conclude(rehearsed)
   const meant = flags.all ? "" : ` that match ${printable(filtersText(filters))}`
   yield* confirm(flags, `${verb} ${events(rehearsed.done)}${meant}?`)
-  yield* act.before?.(selection, surveyedEntries(source, selection, found)) ?? Effect.void
+  yield* act.before?.(surveyedEntries(source, selection, found), found.total) ?? Effect.void
   const progress = yield* progressLine(done, found.total)
   let last = noProgress
   const step = (now: Progress): Effect.Effect<void> => {
     last = now
     return progress.step(now.done + now.gone + now.unreadable + now.foreignOrigin + now.alreadyDue + now.settled)
   }
+  const note = (count: number) =>
+    noteInAudit(operated, flags, {
+      action: act.action,
+      filter: [
+        flags.all ? "--all" : filtersText(filters),
+        ...(flags.limit === undefined ? [] : [`--limit ${flags.limit}`])
+      ].join(" "),
+      count
+    })
   const stopped = Effect.suspend(() =>
     Effect.andThen(
-      progress.end,
+      Effect.andThen(progress.end, note(last.done)),
       printAside(
         `stopped: ${last.done} ${done}, none lost or duplicated; run the same command again to continue${
           named.length > 0 ? " (it reports what is already done as missing)" : ""
@@ -152,7 +165,9 @@ export const actOn = Effect.fnUntraced(function* <E, R>(act: Act<E, R>) {
   )
   const result = yield* Effect.onInterrupt(work(surveyedEntries(source, selection, found), step), () => stopped)
   yield* progress.end
+  yield* note(result.done)
   yield* conclude(result)
+  yield* act.after?.(result) ?? Effect.void
 })
 
 /** The columns of abandoned entries. */

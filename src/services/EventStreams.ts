@@ -114,6 +114,12 @@ export type Taken =
   | { readonly _tag: "Deleted" }
   | { readonly _tag: "Taken"; readonly deliveries: number; readonly fields: FlatFields }
 
+/**
+ * What became of taking an entry out of the DLQ: `gone` is not there, `settled` was acknowledged and only not deleted, `due` may
+ * be worked on.
+ */
+export type Withdrawn = "done" | "gone" | "settled" | "due"
+
 export class EventStreams extends Context.Service<
   EventStreams,
   {
@@ -266,6 +272,26 @@ export class EventStreams extends Context.Service<
       originStream: string,
       fields: FlatFields
     ) => Effect.Effect<string | undefined, EventStreamsError>
+    /**
+     * Takes an entry out of the DLQ, whoever holds it; with a copy that goes to its end instead, only where nobody may be
+     * working on it by `until` (epoch milliseconds, by Redis's clock).
+     */
+    readonly withdraw: (
+      dlq: string,
+      group: string,
+      id: string,
+      copy?: { readonly fields: FlatFields; readonly until: number }
+    ) => Effect.Effect<Withdrawn, EventStreamsError>
+    /** Adds an entry to a stream: its id. */
+    readonly add: (stream: string, fields: FlatFields) => Effect.Effect<string, EventStreamsError>
+    /** The pending entries of a group between two ids, both inclusive (`(` before an id excludes it), whoever holds them. */
+    readonly pendingIds: (
+      stream: string,
+      group: string,
+      from: string,
+      to: string,
+      count: number
+    ) => Effect.Effect<ReadonlyArray<string>, EventStreamsError>
     /** Whether a replay put this entry where it stands. */
     readonly isReplayed: (stream: string, id: string) => Effect.Effect<boolean, EventStreamsError>
     /** The traffic rules of a group, as they stand beside a stream. */

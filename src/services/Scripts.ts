@@ -26,8 +26,27 @@ local function denied(...)
 end
 `.trim()
 
+/** `halves(id)` and `less(a, b)`: ids compared as text, since Lua's numbers are doubles, which hold no id part beyond 2^53 exactly. */
+const lessFunction = `
+local function halves(id)
+  local ms, seq = string.match(id, '^(%d+)%-(%d+)$')
+  return ms or id, seq or '0'
+end
+local function smaller(a, b)
+  if #a ~= #b then return #a < #b end
+  return a < b
+end
+local function less(a, b)
+  local am, as = halves(a)
+  local bm, bs = halves(b)
+  if am ~= bm then return smaller(am, bm) end
+  return smaller(as, bs)
+end
+`.trim()
+
 const script = (name: string, body: string, flags?: "allow-oom"): Script => {
-  const prelude = body.includes("denied(") ? `${deniedFunction}\n` : ""
+  const prelude =
+    (body.includes("denied(") ? `${deniedFunction}\n` : "") + (body.includes("less(") ? `${lessFunction}\n` : "")
   const shebang = flags === undefined ? "" : `#!lua flags=${flags}\n`
   const lua = `${shebang}-- job-collector:${name}\n${prelude}${body.trim()}\n`
   names.set(lua, name)
@@ -273,6 +292,40 @@ return id
 )
 
 /**
+ * Takes an entry out of the DLQ, whoever holds it, and puts new fields at the DLQ's end where there are any. That is done only
+ * to an entry that nobody may be working on: one that was not read yet, or is held and not due for a while. (Who holds it
+ * asks for its fields when it is due, and learns then that it is no longer there.) Where any command is refused nothing has
+ * changed.
+ *
+ * KEYS: DLQ. ARGV: group, id; for a new copy also until when it may be made (Unix milliseconds, by Redis's clock), its fields.
+ * Returns `done`; or `gone`, `settled` (acknowledged: its event has gone on) or `due`, and nothing has changed.
+ */
+export const withdraw = script(
+  "withdraw",
+  `
+local group, id = ARGV[1], ARGV[2]
+if #redis.call('XRANGE', KEYS[1], id, id) == 0 then return 'gone' end
+local no = denied('XACK', KEYS[1], group, id) or denied('XDEL', KEYS[1], id)
+if not no and #ARGV > 3 then no = denied('XADD', KEYS[1], '*', 'f', 'v') end
+if no then return no end
+if #ARGV > 3 then
+  for _, flat in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+    local g = {}
+    for i = 1, #flat, 2 do g[flat[i]] = flat[i + 1] end
+    if g['name'] == group and not less(g['last-delivered-id'], id)
+      and #redis.call('XPENDING', KEYS[1], group, id, id, 1) == 0 then return 'settled' end
+  end
+  local time = redis.call('TIME')
+  if time[1] * 1000 + math.floor(time[2] / 1000) > tonumber(ARGV[3]) then return 'due' end
+  redis.call('XADD', KEYS[1], '*', unpack(ARGV, 4))
+end
+redis.call('XACK', KEYS[1], group, id)
+redis.call('XDEL', KEYS[1], id)
+return 'done'
+`
+)
+
+/**
  * Trims a stream to what some group still needs: entries below every group's oldest pending entry and not past any
  * group's last-delivered id, and (if given) below a floor id. Ids are compared as text and counted on by hand: Lua's
  * numbers are doubles, which hold no id part beyond 2^53 exactly.
@@ -282,20 +335,6 @@ return id
 export const trim = script(
   "trim",
   `
-local function halves(id)
-  local ms, seq = string.match(id, '^(%d+)%-(%d+)$')
-  return ms or id, seq or '0'
-end
-local function smaller(a, b)
-  if #a ~= #b then return #a < #b end
-  return a < b
-end
-local function less(a, b)
-  local am, as = halves(a)
-  local bm, bs = halves(b)
-  if am ~= bm then return smaller(am, bm) end
-  return smaller(as, bs)
-end
 local function plusOne(digits)
   local head, last, nines = string.match(digits, '^(%d-)([0-8]?)(9*)$')
   if last == '' then return '1' .. string.rep('0', #nines) end
@@ -404,6 +443,7 @@ export const all: ReadonlyArray<Script> = [
   retire,
   replay,
   putBack,
+  withdraw,
   trim,
   permissions,
   swap,

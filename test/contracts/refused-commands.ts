@@ -25,6 +25,7 @@ const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   retire: call(Scripts.retire, ["s"], ["g", "idle", "0"]),
   replay: call(Scripts.replay, ["abandoned", "s", "replayed"], ["1-1", "60", "n", "1"]),
   "put-back": call(Scripts.putBack, ["s", "replayed"], ["60", "n", "1"]),
+  withdraw: call(Scripts.withdraw, ["s"], ["g", "1-1", "99999999999999", "n", "2"]),
   trim: call(Scripts.trim, ["t"], [""]),
   permissions: call(Scripts.permissions, [], ["2", "GET", "lease"]),
   swap: call(Scripts.swap, ["rules"], ["old", "new"]),

@@ -279,6 +279,37 @@ export const scriptsContract = (it: Vitest.MethodsNonLive<Redis>): void => {
     })
   )
 
+  it.effect("withdraw: a copy takes the place of an entry that nobody may be working on", () =>
+    Effect.gen(function* () {
+      yield* handedOut(2)
+      yield* farFuture("s")
+      const withdraw = (id: string, ...copy: ReadonlyArray<string>) => call(Scripts.withdraw, ["s"], ["g", id, ...copy])
+      const late = "99999999999999"
+      yield* steps(
+        [withdraw("7-1", late, "n", "2"), "gone"],
+        [withdraw("7-1"), "gone"],
+        // By Redis's own clock it is too late.
+        [withdraw("1-1", "-1", "n", "2"), "due"],
+        ["XLEN s", 3],
+        [withdraw("1-1", late, "n", "2"), "done"],
+        ["XRANGE s 1-1 1-1", []],
+        ["XPENDING s g 1-1 1-1 1", []],
+        ["XRANGE s 9999999999999-1 +", [["9999999999999-1", ["n", "2"]]]],
+        // One that was not read yet.
+        [withdraw("9999999999999-1", late, "n", "3"), "done"],
+        ["XRANGE s 9999999999999-2 +", [["9999999999999-2", ["n", "3"]]]],
+        // Acknowledged and not deleted: its copy stands elsewhere.
+        ["XACK s g 2-1", 1],
+        [withdraw("2-1", late, "n", "2"), "settled"],
+        [withdraw("2-1"), "done"],
+        ["XRANGE s 2-1 2-1", []],
+        // A group that was never made has read nothing.
+        [call(Scripts.withdraw, ["s"], ["none", "9999999999999-2", late, "n", "4"]), "done"],
+        ["XRANGE s 9999999999999-3 +", [["9999999999999-3", ["n", "4"]]]]
+      )
+    })
+  )
+
   it.effect("put-back: puts an event at the end and remembers it", () =>
     Effect.gen(function* () {
       yield* empty

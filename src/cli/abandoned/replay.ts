@@ -44,7 +44,8 @@ export const replay = Command.make(
         const { sets, streams } = operated
         if (flags.toStream !== undefined) yield* mustBeRead(streams, flags.toStream)
         const fateOf = makeFateOf(sets, flags.toStream)
-        yield* actOn({
+        yield* actOn(operated, {
+          action: "abandoned replay",
           verb: "Replay",
           done: "replayed",
           source: abandonedSource(operated),

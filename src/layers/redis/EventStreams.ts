@@ -78,6 +78,7 @@ const readNumbers = readReply(Schema.Array(Schema.Finite), "EVAL permissions")
 const readInfo = readIf(isFlat, "XINFO")
 const readInfos = readIf(isFlats, "XINFO")
 const readId = readReply(Schema.NullOr(Schema.String), "EVAL replay")
+const readWithdrawn = readReply(Schema.Literals(["done", "gone", "settled", "due"]), "EVAL withdraw")
 const readFields = readIf(isTexts, "EVAL take")
 
 const presentEntries = (entries: Entries): ReadonlyArray<StreamEntry> =>
@@ -367,6 +368,19 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
           ),
           Effect.flatMap(readId),
           Effect.map((id) => id ?? undefined)
+        ),
+      withdraw: (dlq, group, id, copy) =>
+        run(
+          Scripts.withdraw,
+          [dlq],
+          [group, id, ...(copy === undefined ? [] : [String(copy.until), ...copy.fields])]
+        ).pipe(Effect.flatMap(readWithdrawn)),
+      add: xadd,
+      pendingIds: (stream, group, from, to, count) =>
+        send("XPENDING", stream, group, from, to, String(count)).pipe(
+          Effect.flatMap(readPending),
+          Effect.map((pending) => pending.map(([id]) => id)),
+          Effect.catchReason("EventStreamsError", "NoGroup", () => Effect.succeed([]))
         ),
       isReplayed: (stream, id) => yes(send("SISMEMBER", companionKey(stream, "replayed"), id)),
       rules: (stream, group) => Effect.map(send("GET", rulesKey(stream, group)), textOf),

@@ -11,8 +11,9 @@ import { earlier, type History } from "../../domain/delivery/history.ts"
 import { marked } from "../../domain/delivery/replayed.ts"
 import { eventIdOf, type FlatFields } from "../../domain/events/entry.ts"
 import type { StreamSet } from "../../domain/options/options.ts"
-import type { EventStreams, StreamEntry } from "../../services/EventStreams.ts"
+import type { EventStreams, StreamEntry, Withdrawn } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
+import type { FailedEntry } from "./failedEntry.ts"
 
 type Streams = EventStreams["Service"]
 
@@ -173,6 +174,91 @@ export const replay = <E>(
     )
     return progress
   })
+
+/** Counts what became of an entry of the DLQ that was to be taken out of it. */
+const withdrawn = (progress: Progress, outcome: Withdrawn): Progress => {
+  switch (outcome) {
+    case "done":
+      return oneMore(progress)
+    case "gone":
+      return { ...progress, gone: progress.gone + 1 }
+    case "settled":
+      return { ...progress, settled: progress.settled + 1 }
+    case "due":
+      return { ...progress, alreadyDue: progress.alreadyDue + 1 }
+  }
+}
+
+/**
+ * So long before it is due an entry is left to whoever holds it, in milliseconds: clocks of two machines differ, and by its own
+ * the holder may have begun.
+ */
+const dueSoonMs = 5_000
+
+/** What a retry at once would do with an entry of the DLQ. */
+export const retryFate = (entry: FailedEntry, now: number): "Retry" | "Unreadable" | "Due" => {
+  const { retry } = dlqItem(entry.stream, entry)
+  if (retry === undefined) return "Unreadable"
+  return retry.not_before <= now + dueSoonMs ? "Due" : "Retry"
+}
+
+/** An entry's fields with another time at which it is due, all else as it is. */
+const dueAt = ({ fields }: FailedEntry, time: number): FlatFields =>
+  fields.map((text, at) =>
+    at % 2 === 1 && fields[at - 1] === "retry" ? JSON.stringify({ ...JSON.parse(text), not_before: time }) : text
+  )
+
+/** Counts an entry of the DLQ as {@link retryNow} would. */
+export const rehearseRetry = (progress: Progress, entry: FailedEntry, now: number): Progress => {
+  const fate = retryFate(entry, now)
+  if (fate === "Unreadable") return { ...progress, unreadable: progress.unreadable + 1 }
+  return withdrawn(progress, fate === "Due" ? "due" : "done")
+}
+
+/** Makes entries of the DLQ due at once: a copy takes the place of each, unless somebody may be working on it. */
+export const retryNow = Effect.fnUntraced(function* <E>(
+  streams: Streams,
+  group: string,
+  entries: Stream.Stream<FailedEntry, E>,
+  onStep: (progress: Progress) => Effect.Effect<void>
+): Effect.fn.Return<Progress, E | EventStreamsError> {
+  let progress = noProgress
+  yield* Stream.runForEach(entries, (entry) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      if (retryFate(entry, now) !== "Retry") {
+        progress = rehearseRetry(progress, entry, now)
+        return onStep(progress)
+      }
+      const copy = { fields: dueAt(entry, now), until: (entry.said?.notBefore ?? now) - dueSoonMs }
+      return Effect.uninterruptible(
+        Effect.flatMap(streams.withdraw(entry.stream, group, entry.id, copy), (outcome) => {
+          progress = withdrawn(progress, outcome)
+          return onStep(progress)
+        })
+      )
+    })
+  )
+  return progress
+})
+
+/** Deletes entries of the DLQ for good. What is being delivered just now ends as it ends, and is not tried again. */
+export const dropRetries = Effect.fnUntraced(function* <E>(
+  streams: Streams,
+  group: string,
+  entries: Stream.Stream<Pick<FailedEntry, "stream" | "id">, E>,
+  onStep: (progress: Progress) => Effect.Effect<void>
+): Effect.fn.Return<Progress, E | EventStreamsError> {
+  let progress = noProgress
+  yield* Stream.runForEach(entries, ({ id, stream }) =>
+    Effect.uninterruptible(
+      Effect.flatMap(streams.withdraw(stream, group, id), (outcome) => {
+        progress = withdrawn(progress, outcome)
+        return onStep(progress)
+      })
+    )
+  )
+  return progress
+})
 
 /** Deletes abandoned entries for good, readable or not. */
 export const drop = <E>(

@@ -179,6 +179,26 @@ const after = (id: string): string => {
   return ms < largestHalf ? `${ms + 1n}-0` : id
 }
 
+const withdraw: Twin = (call, [dlq = ""], [group = "", id = "", until = "", ...fields]) => {
+  if (isEmpty(call("XRANGE", dlq, id, id))) return "gone"
+  demand(call, "XACK", dlq, group, id)
+  demand(call, "XDEL", dlq, id)
+  if (fields.length > 0) {
+    demand(call, "XADD", dlq, "*", "f", "v")
+    for (const flat of list(call("XINFO", "GROUPS", dlq))) {
+      const info = byField(flat)
+      const isRead = info.get("name") === group && !less(text(info.get("last-delivered-id")), id)
+      if (isRead && isEmpty(call("XPENDING", dlq, group, id, id, "1"))) return "settled"
+    }
+    const [seconds, micros] = list(call("TIME"))
+    if (Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000) > Number(until)) return "due"
+    call("XADD", dlq, "*", ...fields)
+  }
+  call("XACK", dlq, group, id)
+  call("XDEL", dlq, id)
+  return "done"
+}
+
 const trim: Twin = (call, [stream = ""], [floor = ""]) => {
   if (call("EXISTS", stream) === 0) return 0
   let least: string | undefined
@@ -236,6 +256,7 @@ const twins: Readonly<Record<string, Twin>> = {
   retire,
   replay,
   "put-back": putBack,
+  withdraw,
   trim,
   permissions,
   swap,
