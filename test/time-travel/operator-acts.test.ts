@@ -1,7 +1,10 @@
 /** What operators do to events that wait or were given up, while replicas work on them. */
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Layer } from "effect"
-import { encodeDlqEntry } from "../../src/domain/delivery/dlq.ts"
+import { encodeAbandonedEntry, encodeDlqEntry } from "../../src/domain/delivery/dlq.ts"
 import * as MemoryRedis from "../../src/layers/redis/memory/MemoryRedis.ts"
 import { Redis } from "../../src/services/Redis.ts"
 import { commandOn } from "../support/command-line.ts"
@@ -125,6 +128,96 @@ describe("dlq drop", () => {
       })
     )
   })
+})
+
+describe("export and import", () => {
+  const folder = Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "job-collector-export-"))),
+    (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+  )
+  const contents = (redis: Redis["Service"], stream: string) =>
+    Effect.map(
+      redis.send<ReadonlyArray<readonly [string, ReadonlyArray<string>]>>("XRANGE", stream, "-", "+"),
+      (entries) => entries.map(([, fields]) => fields)
+    )
+
+  it.effect("put back to the letter what was dropped, once however often, and only from a file that is whole", () =>
+    Effect.gen(function* () {
+      const redis = yield* Redis
+      const file = join(yield* folder, "dropped.ndjson")
+      const bytes = "caf\udce9\u001b[2J\u2028"
+      yield* redis.send("XADD", abandoned, "*", "junk", bytes)
+      yield* redis.send("XADD", abandoned, "*", "junk", bytes)
+      for (const id of ["e-1", "e-2"]) {
+        const said = {
+          reason: "exhausted",
+          attempts: 4,
+          origin_stream: transcribe,
+          origin_id: "1-0",
+          first_failed_at: 0,
+          abandoned_at: 0,
+          error_code: "HTTP_500",
+          error_message: bytes
+        } as const
+        yield* redis.send("XADD", abandoned, "*", ...encodeAbandonedEntry(said, transcribeFields(id, 0)))
+      }
+      const before = yield* contents(redis, abandoned)
+      assert.deepStrictEqual(yield* run(redis, "abandoned", "drop", "--all", "--yes", "--export", file), {
+        ok: true,
+        out: ["4 dropped"],
+        err: [`4 written to ${file}`]
+      })
+      assert.strictEqual(yield* lengthOf(redis, abandoned), 0)
+      assert.strictEqual(statSync(file).mode & 0o777, 0o600)
+      const again = yield* run(redis, "abandoned", "export", file)
+      assert.deepStrictEqual(again.err, [`${file}: there is such a file; nothing was written`])
+      assert.strictEqual(
+        (yield* run(redis, "abandoned", "import", file, "--dry-run")).out[0],
+        "would be: 4 imported, 0 there already"
+      )
+      assert.match(
+        (yield* run(redis, "abandoned", "import", file)).err[0] ?? "",
+        /^Put 4 events of 4 lines back\? Pass --yes/
+      )
+      assert.deepStrictEqual((yield* run(redis, "abandoned", "import", file, "--yes")).out, [
+        "4 imported, 0 there already"
+      ])
+      assert.deepStrictEqual(yield* contents(redis, abandoned), before)
+      // An import that was stopped half way, and one that was not.
+      yield* run(redis, "abandoned", "drop", "e-2", "--yes")
+      assert.deepStrictEqual((yield* run(redis, "abandoned", "import", file, "--yes")).out, [
+        "1 imported, 3 there already"
+      ])
+      assert.deepStrictEqual((yield* run(redis, "abandoned", "import", file, "--yes")).out, [
+        "0 imported, 4 there already"
+      ])
+      assert.deepStrictEqual(
+        (yield* audited(redis)).map(({ action, count, target }) => [action, count, target]),
+        [
+          ["abandoned import", 1, file],
+          ["abandoned drop", 1, null],
+          ["abandoned import", 4, file],
+          ["abandoned drop", 4, null]
+        ]
+      )
+      const lines = (yield* run(redis, "abandoned", "export", "--event-id", "e-1")).out
+      assert.strictEqual(JSON.parse(lines.join("")).event_id, "e-1")
+      const bad: ReadonlyArray<readonly [line: string, said: RegExp]> = [
+        ["{", /line 2: is no line of an export/],
+        [JSON.stringify({ stream: "users", id: "1-1", fields: ["a", "b"] }), /line 2: its stream users is none of/],
+        [JSON.stringify({ stream: abandoned, id: "1-1", fields: ["a"] }), /line 2: is no line of an export/],
+        [`${"[".repeat(100)}`, /line 2: must not be nested deeper/]
+      ]
+      yield* run(redis, "abandoned", "drop", "--all", "--yes")
+      for (const [line, said] of bad) {
+        writeFileSync(file, `${lines.join("")}\n${line}\n`)
+        const { err, ok } = yield* run(redis, "abandoned", "import", file, "--yes")
+        assert.isFalse(ok)
+        assert.match(err[0] ?? "", said)
+        assert.strictEqual(yield* lengthOf(redis, abandoned), 0)
+      }
+    }).pipe(Effect.scoped, Effect.provide(MemoryRedis.layer))
+  )
 })
 
 describe("a selection", () => {
