@@ -196,7 +196,7 @@ const withdrawn = (progress: Progress, outcome: Withdrawn): Progress => {
 const dueSoonMs = 5_000
 
 /** What a retry at once would do with an entry of the DLQ. */
-export const retryFate = (entry: FailedEntry, now: number): "Retry" | "Unreadable" | "Due" => {
+const retryFate = (entry: FailedEntry, now: number): "Retry" | "Unreadable" | "Due" => {
   const { retry } = dlqItem(entry.stream, entry)
   if (retry === undefined) return "Unreadable"
   return retry.not_before <= now + dueSoonMs ? "Due" : "Retry"
