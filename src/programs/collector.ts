@@ -247,7 +247,9 @@ const runUntilNameLost = Effect.fnUntraced(function* (
   })
   yield* rules.first
   yield* createGroups(run)
-  run.gate.begin(yield* monotonicMillis)
+  const now = yield* monotonicMillis
+  run.gate.begin(now)
+  LimitRate.needTokens(run, now)
   yield* Effect.logInfo("collecting").pipe(
     Effect.annotateLogs({ consumer: run.consumer.name, group: run.consumer.group })
   )

@@ -1,6 +1,6 @@
 /** A rate holds over all replicas of a group together: replicas on one Redis under the TestClock (contract section 6). */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Logger, Scope } from "effect"
 import { storedRules } from "../../src/domain/traffic/rules.ts"
 import { JobCollector, type JobCollectorOptions } from "../../src/JobCollector.ts"
 import * as MemoryRedis from "../../src/layers/redis/memory/MemoryRedis.ts"
@@ -11,6 +11,7 @@ import { abandonedEvents, addEvent, group, transcribe } from "../support/streams
 import { ScriptedApi, success, testPrivateKey, travel } from "../support/time-machine.ts"
 
 const rulesKey = `{${transcribe}}:rules:${group}`
+const rateKey = `{${transcribe}}:rate:${group}`
 const perSecond = (count: number) => ({ count, perMs: 1_000 })
 
 /** A replica until the test is over, or until it leaves. */
@@ -26,8 +27,11 @@ const replica = (api: ScriptedApi, consumerName: string, options: Partial<JobCol
       consumerName,
       configSync: undefined
     }).pipe(Layer.provide([api.layer, NativeSigner.layer(testPrivateKey), Logger.layer([])]))
-    yield* Scope.provide(Layer.build(Layer.fresh(layer)), scope)
-    return { leave: Effect.forkDetach(Scope.close(scope, Exit.void)) }
+    const collector = yield* Scope.provide(Layer.build(Layer.fresh(layer)), scope)
+    return {
+      health: Context.get(collector, JobCollector).health,
+      leave: Effect.forkDetach(Scope.close(scope, Exit.void))
+    }
   })
 
 const world = <A, E>(test: Effect.Effect<A, E, Redis | Scope.Scope>) =>
@@ -45,6 +49,8 @@ const setRules = (rate: { readonly count: number; readonly perMs: number } | und
       ? redis.send("DEL", rulesKey)
       : redis.send("SET", rulesKey, storedRules([{ kind: "limit", rate, at: 0, by: "anna" }]))
   )
+
+const send = (command: string, ...args: ReadonlyArray<string>) => Redis.use((redis) => redis.send(command, ...args))
 
 /** How many requests were made from one time to another. */
 const between = (api: ScriptedApi, from: number, to: number): number =>
@@ -134,6 +140,26 @@ describe("a rate", () => {
       })
     )
   })
+
+  it.effect("whose tokens Redis refuses waits, says so in health, and goes on as soon as they come", () =>
+    world(
+      Effect.gen(function* () {
+        const api = quick()
+        yield* send("XADD", rateKey, "*", "f", "v")
+        yield* addEvents(10)
+        const { health } = yield* replica(api, "a", { deliveryRate: perSecond(100) })
+        yield* travel(5_000)
+        assert.strictEqual(api.attempts.length, 0)
+        const { checks } = yield* health.report
+        assert.strictEqual(checks.redis.status, "degraded")
+        assert.match(checks.redis.problem ?? "", /^cannot take tokens: WRONGTYPE /)
+        yield* send("DEL", rateKey)
+        yield* travel(1_500)
+        assert.strictEqual(api.delivered.length, 10)
+        assert.strictEqual((yield* health.report).checks.redis.status, "ok")
+      })
+    )
+  )
 
   it.effect("that is not set asks Redis for nothing", () =>
     world(

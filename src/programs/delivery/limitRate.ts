@@ -2,7 +2,7 @@
  * Keeps all replicas of a group together to a rate (contract section 6, "Traffic control"): tokens for permits, which this
  * process takes from a bucket in Redis a batch at a time, when somebody waits for one.
  */
-import { type Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { lowerRate, type Rate } from "../../domain/traffic/rate.ts"
 import { Waiter } from "../redis/changeSignal.ts"
 import { monotonicMillis, monotonicMillisOf } from "../redis/monotonic.ts"
@@ -22,20 +22,29 @@ const batchOf = ({ count, perMs }: Rate): number => Math.max(1, Math.round((coun
 
 const sameRate = (a: Rate | undefined, b: Rate | undefined): boolean => a?.count === b?.count && a?.perMs === b?.perMs
 
+/** The rate in force: the lower of the setting and the operators' rule. */
+const rateAt = ({ options, traffic }: CollectorRun, now: number): Rate | undefined =>
+  lowerRate(options.deliveryRate, traffic.limit(now))
+
+/** Has permits need tokens where a rate is in force: before the first one is handed out, too. */
+export const needTokens = (run: CollectorRun, now: number): Rate | undefined => {
+  const rate = rateAt(run, now)
+  run.permits.limit(rate === undefined ? undefined : batchOf(rate))
+  return rate
+}
+
 export const limitRate = (run: CollectorRun): Effect.Effect<never> => {
-  const { availability, consumer, options, permits, streams, traffic } = run
+  const { availability, consumer, permits, streams, traffic } = run
   const stream = leaseStream(run.consumedStreams)
   const doing = "take tokens"
-
-  const rateAt = (clock: Clock.Clock): Rate | undefined =>
-    lowerRate(options.deliveryRate, traffic.limit(monotonicMillisOf(clock)))
 
   /** Adds a batch when it has come in; one of another rate than is in force by then is dropped. */
   const addAt = (startsAt: number, batch: number, rate: Rate): Effect.Effect<void> =>
     Effect.clockWith((clock) => {
       const waiter = new Waiter(traffic.changed)
-      if (!sameRate(rateAt(clock), rate)) return Effect.void
-      if (monotonicMillisOf(clock) >= startsAt) return Effect.sync(() => permits.addTokens(batch))
+      const now = monotonicMillisOf(clock)
+      if (!sameRate(rateAt(run, now), rate)) return Effect.void
+      if (now >= startsAt) return Effect.sync(() => permits.addTokens(batch))
       return Effect.flatMap(waiting(waiter.wait(startsAt)), () => addAt(startsAt, batch, rate))
     })
 
@@ -59,8 +68,7 @@ export const limitRate = (run: CollectorRun): Effect.Effect<never> => {
   return repeatSteps(
     Effect.clockWith((clock) => {
       const waiter = new Waiter(traffic.changed, permits.starved)
-      const rate = rateAt(clock)
-      permits.limit(rate === undefined ? undefined : batchOf(rate))
+      const rate = needTokens(run, monotonicMillisOf(clock))
       return rate === undefined || !permits.isStarving ? waiting(waiter.wait()) : take(rate)
     })
   )
