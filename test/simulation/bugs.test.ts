@@ -54,7 +54,8 @@ const found = [
   ["odd-status-is-success", 7, "acknowledged-undone"],
   ["breaker-off", 22, "attempt-burnt"],
   ["limit-per-replica", 22, "rate"],
-  ["unbounded", 1, "concurrency"]
+  ["unbounded", 1, "concurrency"],
+  ["rules-forgotten", 141, "rule-ignored"]
 ] as const
 
 const bugNamed = (name: string) => bugs.find((bug) => bug.name === name)

@@ -80,7 +80,7 @@ export const rulesOf = (stored: string | undefined): Result.Result<Rules, string
 /** Rules as their key holds them. */
 export const storedRules = (rules: Rules): string => JSON.stringify({ rules })
 
-const isActive = ({ until }: Rule, now: number): boolean => until === undefined || now < until
+export const isActive = ({ until }: Rule, now: number): boolean => until === undefined || now < until
 
 /** What a rule does, as people read it. */
 export const ruleName = (rule: Rule): string => {

@@ -9,6 +9,7 @@ import type { Redis } from "../../services/Redis.ts"
 import { scriptName } from "../../services/Scripts.ts"
 import { jsonOf } from "./eventRecords.ts"
 import { foreignStream } from "./hostile.ts"
+import { rulesForgotten } from "./ruleBugs.ts"
 import type { Bug } from "./simulate.ts"
 
 type Service = Redis["Service"]
@@ -420,5 +421,6 @@ export const bugs: ReadonlyArray<Bug> = [
       )
     })
   },
-  { name: "unbounded", wrong: "works on more than it should at a time", settings: { deliveryConcurrency: 200 } }
+  { name: "unbounded", wrong: "works on more than it should at a time", settings: { deliveryConcurrency: 200 } },
+  rulesForgotten
 ]

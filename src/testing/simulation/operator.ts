@@ -9,7 +9,7 @@ import type { Chance } from "../world/chance.ts"
 import type { LaunchedProcess } from "../world/launchedProcess.ts"
 import type { Process } from "../world/process.ts"
 import type { Checker, Scene } from "./checkers/checker.ts"
-import type { Mishap, OperatorVisit } from "./scenario.ts"
+import type { Mishap, OperatorVisit, Scenario } from "./scenario.ts"
 import type { StreamEvent } from "./streamEvents.ts"
 
 /** Runs of one command that a person has the patience for while things go wrong. */
@@ -18,7 +18,7 @@ const mostTries = 5
 const patienceMs = 120_000
 
 /** What a run of the command said, a line each. */
-interface Said {
+export interface Said {
   readonly out: Array<string>
   readonly err: Array<string>
 }
@@ -48,16 +48,15 @@ const surroundings = Layer.mergeAll(
   Layer.mock(ChildProcessSpawner, {})
 )
 
-const runCommand = Command.runWith(abandoned, { version: "simulated" })
-
-/** `abandoned` with these arguments, at the world's Redis. */
-const commandLine = Effect.fnUntraced(function* (
+/** Runs a command with these arguments at the world's Redis, as a process of its own does. */
+export const commandLine = Effect.fnUntraced(function* <E, R>(
+  run: (args: ReadonlyArray<string>) => Effect.Effect<void, E, R>,
   environment: Readonly<Record<string, string>>,
   args: ReadonlyArray<string>,
   said: Said
 ) {
   const redis = yield* Redis
-  return yield* runCommand(args).pipe(
+  return yield* run(args).pipe(
     Effect.provideService(ServerRedis, () => Layer.succeed(Redis, redis)),
     Effect.provideService(Console.Console, consoleOf(said)),
     Effect.provide(Layer.merge(surroundings, ConfigProvider.layer(ConfigProvider.fromEnvRecord(environment))))
@@ -88,6 +87,17 @@ const doneOf = ({ err, out }: Said): number | undefined => {
   return stopped === null ? undefined : Number(stopped[1])
 }
 
+const runCommand = Command.runWith(abandoned, { version: "simulated" })
+
+/** The settings of an operator's shell. */
+export const shellOf = ({ streams }: Scenario): Readonly<Record<string, string>> => ({
+  REDIS_URL: "redis://simulated",
+  STREAM_TRANSCRIBE: streams.transcribe,
+  STREAM_PROCESS: streams.process,
+  STREAM_DLQ: streams.dlq,
+  STREAM_ABANDONED: streams.abandoned
+})
+
 export class Operator implements Checker {
   /** Whether what made events fail for good is mended. */
   mended = false
@@ -102,15 +112,9 @@ export class Operator implements Checker {
   constructor(scene: Scene) {
     this.scene = scene
     const { scenario, world } = scene
-    const { operatorPlan, streams } = scenario
+    const { operatorPlan } = scenario
     this.chance = world.kernel.chance.fork("operator")
-    this.environment = {
-      REDIS_URL: "redis://simulated",
-      STREAM_TRANSCRIBE: streams.transcribe,
-      STREAM_PROCESS: streams.process,
-      STREAM_DLQ: streams.dlq,
-      STREAM_ABANDONED: streams.abandoned
-    }
+    this.environment = shellOf(scenario)
     this.open = operatorPlan.length
     for (const visit of operatorPlan) world.at(visit.at, () => this.begin(visit))
   }
@@ -160,7 +164,7 @@ export class Operator implements Checker {
     }
     this.serial += 1
     const name = `operator-${this.serial}`
-    const launched = world.launch(name, commandLine(this.environment, args, said), (exit) => {
+    const launched = world.launch(name, commandLine(runCommand, this.environment, args, said), (exit) => {
       this.ended(run, exit, launched.process)
     })
     if (mishap !== undefined) {

@@ -2,7 +2,7 @@
 import { Duration } from "effect"
 import { Chance } from "../world/chance.ts"
 import type { Stop } from "../world/faults.ts"
-import { type Mishap, type OperatorVisit, type Scenario, settlingMs } from "./scenario.ts"
+import { type Mishap, type OperatorVisit, type RuleVisit, type Scenario, settlingMs } from "./scenario.ts"
 
 const mishapOf = (chance: Chance): Mishap => ({
   kind: chance.pick(["interrupt", "kill", "pause", "reset", "stall"]),
@@ -28,6 +28,28 @@ const rollout = (scenario: Scenario, from: number, version: number, chance: Chan
     downFor: chance.int(10, 5_000),
     rename: `${consumer}-v${version}`
   }))
+
+/** The scenario with traffic rules, now and then: from a chance of their own, and nothing else changed. */
+export const ruled = (scenario: Scenario): Scenario => {
+  const { durationMs, pace, seed } = scenario
+  const chance = new Chance(`rules ${pace} ${seed}`)
+  if (chance.yes(0.7)) return scenario
+  const rulePlan: Array<RuleVisit> = []
+  const from = settlingMs + 1_000
+  for (
+    let at = from + chance.exponential(durationMs / 5);
+    at < durationMs * 0.9;
+    at += chance.exponential(durationMs / 3)
+  ) {
+    rulePlan.push({
+      at: Math.round(at),
+      kind: "pause",
+      forMs: chance.int(3_000, Math.max(4_000, Math.min(60_000, durationMs / 4))),
+      expires: chance.yes(0.5)
+    })
+  }
+  return { ...scenario, rulePlan }
+}
 
 /** The scenario with an operator, most of the time: all of it from a chance of its own, and nothing else changed. */
 export const attended = (scenario: Scenario): Scenario => {

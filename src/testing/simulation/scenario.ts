@@ -43,6 +43,16 @@ export interface OperatorVisit {
   readonly againMs: number
 }
 
+/** A traffic rule that an operator sets, and that is lifted again, or ends by itself. */
+export interface RuleVisit {
+  /** Milliseconds after the world's start. */
+  readonly at: number
+  readonly kind: "pause" | "park"
+  /** How long it holds, in milliseconds. */
+  readonly forMs: number
+  readonly expires: boolean
+}
+
 export interface Traffic {
   /** Events a second, on average. */
   readonly perSecond: number
@@ -90,6 +100,8 @@ export interface Scenario {
   readonly faults: ReadonlyArray<Fault>
   /** What an operator does, where there is one. */
   readonly operatorPlan: ReadonlyArray<OperatorVisit>
+  /** The traffic rules that are set meanwhile. */
+  readonly rulePlan: ReadonlyArray<RuleVisit>
 }
 
 /** Milliseconds before which nothing goes wrong and no event comes, so that groups stand. */

@@ -209,6 +209,7 @@ const busyScenario = (seed: number, durationMs: number): Scenario => {
       { statuses: { 429: 0.01 }, retryAfter: 7 }
     ]),
     faults,
-    operatorPlan: []
+    operatorPlan: [],
+    rulePlan: []
   }
 }

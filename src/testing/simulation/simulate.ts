@@ -24,11 +24,12 @@ import { traffic } from "./checkers/traffic.ts"
 import { EventRecords, jsonOf } from "./eventRecords.ts"
 import { SimulatedJobsApi } from "./jobsApi.ts"
 import { Operator } from "./operator.ts"
-import { attended } from "./operatorPlan.ts"
+import { attended, ruled } from "./operatorPlan.ts"
 import { type Pace, type Scenario, settlingMs } from "./scenario.ts"
 import { scenarioOf } from "./seededScenario.ts"
 import { Reader, type StreamEvent } from "./streamEvents.ts"
 import type { Outcomes } from "./tally.ts"
+import { TrafficOperator } from "./trafficOperator.ts"
 import { produce } from "./workload.ts"
 
 /** A deliberate mistake, put between the app and what it is given, or into its settings. */
@@ -209,7 +210,7 @@ const observe = ({ api, records, world }: Scene, checkers: ReadonlyArray<Checker
 export const simulate = (options: SimulateOptions): Verdict => {
   const { bug, durationMs, faults: kept, onProgress, pace = "busy", seed, trace = false } = options
   const alone = scenarioOf(seed, durationMs, pace)
-  const planned = (options.operator ?? true) ? attended(alone) : alone
+  const planned = (options.operator ?? true) ? ruled(attended(alone)) : alone
   const faults = kept === undefined ? planned.faults : planned.faults.filter((_, index) => kept.includes(index))
   const scenario: Scenario = { ...planned, faults }
   const app = appOf(scenario, bug?.settings ?? {})
@@ -251,6 +252,7 @@ export const simulate = (options: SimulateOptions): Verdict => {
   const records = new EventRecords(world.redis, scenario)
   const scene: Scene = { world, scenario, records, api, report }
   const operator = new Operator(scene)
+  const trafficOperator = new TrafficOperator(scene)
   const checkers: ReadonlyArray<Checker> = [
     ...[
       conservation,
@@ -265,7 +267,8 @@ export const simulate = (options: SimulateOptions): Verdict => {
       configuration,
       life
     ].map((make) => make(scene)),
-    operator
+    operator,
+    trafficOperator
   ]
   observe(scene, checkers, () => {
     commands += 1
@@ -300,7 +303,10 @@ export const simulate = (options: SimulateOptions): Verdict => {
   api.configurations.change("next")
   const deadline = world.elapsed + drainMs
   const drained = () =>
-    operator.idle && records.standing.size === 0 && records.all.every((record) => records.ended(record))
+    operator.idle &&
+    trafficOperator.idle &&
+    records.standing.size === 0 &&
+    records.all.every((record) => records.ended(record))
   while (!done() && !drained() && world.elapsed < deadline) {
     world.run(1_000, done)
     // Only a success closes a circuit: life goes on for one that has nothing but bad events left to probe with.

@@ -22,6 +22,7 @@ export const schedule = ({ records, report, scenario, world }: Scene): Checker =
   const calm =
     undisturbed &&
     !scenario.hostile.api &&
+    scenario.rulePlan.length === 0 &&
     scenario.settings.deliveryConcurrency >= 16 &&
     scenario.settings.deliveryRate === undefined &&
     scenario.settings.dlqHold >= 1_000 &&
