@@ -189,7 +189,7 @@ export const processMemory = Metric.gauge("process_resident_memory_bytes", {
   description: "Resident memory of the process, in bytes"
 })
 export const eventLoopLag = Metric.gauge("nodejs_eventloop_lag_seconds", {
-  description: "The longest time that the event loop kept a timer waiting in the last 15 to 30 seconds"
+  description: "The longest turn of the event loop in the last 15 to 30 seconds"
 })
 
 /** Removes a series whose value is not known at present. */

@@ -21,7 +21,7 @@ it("the process shows its CPU time, its memory and how long its event loop was b
       )
     expect(read("process_resident_memory_bytes")).toBeGreaterThan(10_000_000)
     const before = read("process_cpu_seconds_total")
-    // Its timer must have run once before there is anything to measure from.
+    // Where a timer measures, it must have run once before there is anything to measure from.
     yield* Effect.sleep("100 millis")
     block(400)
     yield* Effect.promise(() => waitUntil("it is seen", () => read("nodejs_eventloop_lag_seconds") > 0.3))
