@@ -66,7 +66,7 @@ const list = Command.make("list", { since, limit, json }, (given) =>
         value: valueOf,
         row: rowOf,
         none: "no change is noted",
-        what: "changes"
+        what: "noted"
       })
     })
   )

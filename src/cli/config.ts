@@ -10,7 +10,7 @@ import * as NativeSigner from "../layers/signing/NativeSigner.ts"
 import { auditPatience, ConfigAudit } from "../services/ConfigAudit.ts"
 import { noteInAudit, sayUnaudited } from "./audited.ts"
 import { configCommand } from "./configCommands.ts"
-import { operating } from "./operator.ts"
+import { operating, RedisUnusable } from "./operator.ts"
 
 /** The API, for what is compared with its offer; absent where its settings are not there. */
 const apiLayer = Layer.unwrap(
@@ -35,7 +35,10 @@ const auditLayer = Layer.effect(
     (context) =>
       ({ action, as, target, why }) =>
         operating((operated) => noteInAudit(operated, { as, why }, { action, target })).pipe(
-          Effect.timeout(auditPatience),
+          Effect.timeoutOrElse({
+            duration: auditPatience,
+            orElse: () => Effect.fail(new RedisUnusable({ problem: `Redis does not answer within ${auditPatience}` }))
+          }),
           Effect.catch(sayUnaudited),
           Effect.provide(context)
         )

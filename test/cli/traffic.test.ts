@@ -181,7 +181,7 @@ describe("audit list", () => {
           `2026-03-01T10:01:00.000Z  ${system}  resume`,
           "2026-03-01T10:01:00.000Z  bob  park user_id=u-1",
           "2026-03-01T10:00:00.000Z  anna  pause: migration 42",
-          "3 changes"
+          "3 noted"
         ])
         assert.deepStrictEqual((yield* done("audit", "list", "--limit", "1")).at(-1), "1 of 3")
         assert.lengthOf(yield* done("audit", "list", "--since", "30s"), 3)
@@ -214,7 +214,7 @@ describe("audit list", () => {
         assert.deepStrictEqual(yield* done("audit", "list"), [
           "1970-01-01T00:00:00.002Z  x\\u001b[2J  y\\nz",
           "1-1  unreadable: it does not decode",
-          "2 changes"
+          "2 noted"
         ])
       })
     )
