@@ -70,6 +70,13 @@ const commands = [
   entry("unpark", "Let parked events go on", async () => (await import("./traffic.ts")).unpark),
   entry("rules", "Show the traffic rules that are in force", async () => (await import("./traffic.ts")).rules),
   entry("audit", "See who changed what, when and why", async () => (await import("./audit.ts")).audit),
+  entry("tail", "Follow events: a line each as it ends", async () => (await import("./tail.ts")).tail),
+  entry("report", "An incident on one page, in Markdown or JSON", async () => (await import("./report.ts")).report),
+  entry(
+    "erase",
+    "Remove a user's events from where failures are kept, with a receipt",
+    async () => (await import("./erase.ts")).erase
+  ),
   entry("why", "Show what Redis knows about an event", async () => (await import("./why.ts")).why),
   entry("config", "See and steer the gateway's configuration files", async () => (await import("./config.ts")).config),
   entry(

@@ -7,9 +7,12 @@ import { audit } from "../../src/cli/audit.ts"
 import { check } from "../../src/cli/check.ts"
 import { config } from "../../src/cli/config.ts"
 import { dlq } from "../../src/cli/dlq/index.ts"
+import { erase } from "../../src/cli/erase.ts"
 import { keygen } from "../../src/cli/keygen.ts"
 import { lint } from "../../src/cli/lint.ts"
 import { ServerRedis } from "../../src/cli/operator.ts"
+import { report } from "../../src/cli/report.ts"
+import { tail } from "../../src/cli/tail.ts"
 import { limit, park, pause, resume, rules, unpark } from "../../src/cli/traffic.ts"
 import * as Usage from "../../src/cli/usage.ts"
 import { verifyApi } from "../../src/cli/verifyApi.ts"
@@ -18,6 +21,10 @@ import { Redis } from "../../src/services/Redis.ts"
 
 const root = Command.make("job-collector").pipe(
   Command.withSubcommands([
+    erase,
+    report,
+    tail,
+
     dlq,
     abandoned,
     pause,

@@ -10,6 +10,7 @@ import { filters, ids, limit } from "../filters.ts"
 import { CountFlag, json, TextFlag } from "../flags.ts"
 import { Misused, operating } from "../operator.ts"
 import { abandonedColumns, actOn } from "../redriving.ts"
+import { wait, waiter } from "../waiting.ts"
 import { abandonedSource } from "./entries.ts"
 
 /** An event that nobody reads would be as good as lost. */
@@ -35,6 +36,7 @@ export const replay = Command.make(
     all,
     toStream: TextFlag("to-stream", "Put the events into this stream, instead of the one each came from"),
     rate: CountFlag("rate", "Maximum replays per second (default 100)").pipe(Flag.withDefault(100)),
+    wait,
     ...actFlags,
     json
   },
@@ -44,6 +46,7 @@ export const replay = Command.make(
         const { sets, streams } = operated
         if (flags.toStream !== undefined) yield* mustBeRead(streams, flags.toStream)
         const fateOf = makeFateOf(sets, flags.toStream)
+        const followed = waiter(operated, flags.json)
         yield* actOn(operated, {
           action: "abandoned replay",
           verb: "Replay",
@@ -55,7 +58,16 @@ export const replay = Command.make(
             const fate = fateOf(itemOf(entry))
             return fate._tag === "PutBack" ? oneMore(progress) : leave(progress, fate)
           },
-          work: (entries, step) => replayAll(streams, Stream.map(entries, itemOf), flags.rate, fateOf, step),
+          work: (entries, step) =>
+            replayAll(
+              streams,
+              Stream.map(entries, itemOf),
+              flags.rate,
+              fateOf,
+              step,
+              flags.wait ? followed.note : undefined
+            ),
+          ...(flags.wait ? { before: () => followed.begin, after: () => followed.toTheEnd } : undefined),
           columns: abandonedColumns(sets)
         })
       })

@@ -143,7 +143,8 @@ export const replay = <E>(
   items: Stream.Stream<AbandonedItem, E>,
   rate: number,
   fateOf: ReturnType<typeof makeFateOf>,
-  onStep: (progress: Progress) => Effect.Effect<void>
+  onStep: (progress: Progress) => Effect.Effect<void>,
+  onPutBack: (item: AbandonedItem, to: string, newId: string) => void = () => {}
 ): Effect.Effect<Progress, E | EventStreamsError> =>
   Effect.gen(function* () {
     const started = yield* Clock.currentTimeMillis
@@ -165,6 +166,7 @@ export const replay = <E>(
         // Done and counted, or neither.
         yield* Effect.uninterruptible(
           Effect.flatMap(streams.replay(stream, id, fate.to, fate.fields), (newId) => {
+            if (newId !== undefined) onPutBack(fate.item, fate.to, newId)
             progress =
               newId === undefined ? { ...progress, gone: progress.gone + 1 } : { ...progress, done: progress.done + 1 }
             return onStep(progress)
