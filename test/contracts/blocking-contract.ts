@@ -3,7 +3,7 @@ import { assert } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Redis } from "../../src/services/Redis.ts"
 import * as Scripts from "../../src/services/Scripts.ts"
-import { blockedReaders, call, empty, refused, send, steps, WRONG_TYPE } from "./steps.ts"
+import { blockedReaders, call, empty, refused, send, sendOver, steps, WRONG_TYPE } from "./steps.ts"
 
 const group = (key: string) => send(`XGROUP CREATE ${key} g $ MKSTREAM`)
 
@@ -11,8 +11,7 @@ const group = (key: string) => send(`XGROUP CREATE ${key} g $ MKSTREAM`)
 const waitingRead = (nth: number, line: string) =>
   Effect.gen(function* () {
     const redis = yield* Redis
-    const [name = "", ...args] = line.split(" ")
-    const read = Effect.scoped(Effect.flatMap(redis.reserve, (connection) => connection.send(name, ...args)))
+    const read = Effect.scoped(Effect.flatMap(redis.reserve, (connection) => sendOver(connection, line)))
     const fiber = yield* Effect.forkChild(read)
     yield* blockedReaders(nth)
     return fiber

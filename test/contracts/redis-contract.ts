@@ -3,6 +3,7 @@ import type { Layer } from "effect"
 import { describe } from "vitest"
 import type { Redis } from "../../src/services/Redis.ts"
 import { blockingContract } from "./blocking-contract.ts"
+import { eventStreamsContract } from "./event-streams-contract.ts"
 import { groupsContract } from "./groups-contract.ts"
 import { keysContract } from "./keys-contract.ts"
 import { scriptsContract } from "./scripts-contract.ts"
@@ -19,5 +20,6 @@ export const redisContract = (name: string, redis: Layer.Layer<Redis, unknown>):
     describe("keys", () => keysContract(it))
     describe("scripts", () => scriptsContract(it))
     describe("waiting reads", () => blockingContract(it))
+    describe("event streams", () => eventStreamsContract(it))
   })
 }

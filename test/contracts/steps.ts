@@ -30,11 +30,26 @@ export const call = (
   argv: ReadonlyArray<string>
 ): ReadonlyArray<string> => ["EVAL", script.lua, `${keys.length}`, ...keys, ...argv]
 
-/** Sends a command given as one line of words, or as a list where words hold spaces. */
-export const send = <A = unknown>(line: CommandLine) => {
-  const [name = "", ...args] = words(line)
-  return Redis.use((redis) => redis.send<A>(name, ...args))
+/** Commands that RESP2 answers by stream in pairs; any other map is a flat list in it. */
+const READS: ReadonlySet<string> = new Set(["XREAD", "XREADGROUP"])
+
+/** A reply as RESP2 has it: the maps of RESP3 as lists. */
+const asResp2 = (name: string, reply: unknown): unknown => {
+  if (Array.isArray(reply)) return reply.map((item) => asResp2(name, item))
+  if (typeof reply !== "object" || reply === null) return reply
+  const pairs = reply instanceof Map ? [...reply] : Object.entries(reply)
+  const read = pairs.map(([key, value]) => [key, asResp2(name, value)])
+  return READS.has(name) ? read : read.flat()
 }
+
+/** Sends a command over a connection; the reply is as RESP2 has it, whichever protocol the driver speaks. */
+export const sendOver = <A = unknown>(connection: Pick<Redis["Service"], "send">, line: CommandLine) => {
+  const [name = "", ...args] = words(line)
+  return Effect.map(connection.send(name, ...args), (reply) => asResp2(name, reply) as A)
+}
+
+/** Sends a command given as one line of words, or as a list where words hold spaces. */
+export const send = <A = unknown>(line: CommandLine) => Redis.use((redis) => sendOver<A>(redis, line))
 
 /** The text of the error that a command is answered with. */
 export const errorOf = (line: CommandLine) =>

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause } from "effect"
+import * as redis from "redis"
 import { classify } from "../../src/layers/redis/classify.ts"
 import type { Reason } from "../../src/services/EventStreamsError.ts"
 import { RedisError } from "../../src/services/Redis.ts"
@@ -13,6 +14,24 @@ class DriverError extends Error {
     this.code = code
   }
 }
+
+/** What node-redis fails with where Redis said nothing: of some only the class tells what they are. */
+const nodeRedisOutages: ReadonlyArray<Error> = [
+  new redis.ConnectionTimeoutError(),
+  new redis.SocketTimeoutError(5_000),
+  new redis.ClientClosedError(),
+  new redis.ClientOfflineError(),
+  new redis.DisconnectsClientError(),
+  new redis.SocketClosedUnexpectedlyError(),
+  new redis.RootNodesUnavailableError(),
+  new redis.ReconnectStrategyError(new Error("gave up"), new Error("read ECONNRESET")),
+  new redis.TimeoutError(),
+  new redis.AbortError(),
+  new redis.SocketTimeoutDuringMaintenanceError(5),
+  new redis.CommandTimeoutDuringMaintenanceError(5),
+  new redis.MaxCommandRedirectionsError(new redis.SimpleError("MOVED 3999 127.0.0.1:6381")),
+  new Error("The queue is full")
+]
 
 const cases: ReadonlyArray<readonly [Reason["_tag"], unknown]> = [
   ["Refused", new Error("WRONGPASS invalid username-password pair or user is disabled.")],
@@ -78,6 +97,11 @@ const cases: ReadonlyArray<readonly [Reason["_tag"], unknown]> = [
   ["Unavailable", new Error("The client is offline")],
   ["Unavailable", new Error("Reached the max retries per request limit (which is 20).")],
   ["Unavailable", new Cause.TimeoutError("Timed out waiting for a reserved Redis connection")],
+  ...nodeRedisOutages.map((error) => ["Unavailable", error] as const),
+  ["NoGroup", new redis.SimpleError("NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option")],
+  ["WrongType", new redis.BlobError("WRONGTYPE Operation against a key holding the wrong kind of value")],
+  ["Refused", new redis.SimpleError("WRONGPASS invalid username-password pair or user is disabled.")],
+  ["Other", new redis.SimpleError("ERR the command was aborted, timed out and closed")],
   ["Other", new Error("ERR value is not an integer or out of range")],
   ["Other", new Error("ERR The XGROUP subcommand requires the key to exist, connect as you like")],
   ["Other", new Error("NOSCRIPT No matching script.")],
@@ -126,6 +150,7 @@ describe("a failure of Redis", () => {
       "ERR unknown command 'AUHT'"
     )
     assert.strictEqual(say("x".repeat(500)).length, 301)
-    assert.strictEqual(say(""), "Redis failed without saying why")
+    assert.strictEqual(classified("").message, "Redis failed without saying why")
+    assert.strictEqual(classified(new redis.TimeoutError()).message, "no connection: TimeoutError")
   })
 })

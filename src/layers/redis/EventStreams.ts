@@ -1,4 +1,4 @@
-import { Effect, Layer, Result, Schema } from "effect"
+import { Effect, Layer } from "effect"
 import type { FlatFields } from "../../domain/events/entry.ts"
 import {
   auditKey,
@@ -13,97 +13,50 @@ import {
   type StreamEntry,
   type Taken
 } from "../../services/EventStreams.ts"
-import { EventStreamsError, Other } from "../../services/EventStreamsError.ts"
+import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { Redis, type RedisError } from "../../services/Redis.ts"
 import * as Scripts from "../../services/Scripts.ts"
 import { classify } from "./classify.ts"
+import * as Replies from "./replies.ts"
 
-/** An entry's id and fields; nil where it was deleted while it was pending. */
-type Entries = ReadonlyArray<readonly [string, FlatFields | null]>
-type ReadReply = ReadonlyArray<readonly [string, Entries]>
-const Ids = Schema.Array(Schema.String)
-const Pending = Schema.Array(Schema.Tuple([Schema.String, Schema.String, Schema.Finite, Schema.Finite]))
+const notOwned: Taken = { _tag: "NotOwned" }
+const deletedMeanwhile: Taken = { _tag: "Deleted" }
 
-const unexpected = (command: string) =>
-  new EventStreamsError({ reason: new Other({ message: `Unexpected reply to ${command}` }) })
-
-/** Reads a reply by its schema; a reply of another shape is an error of the driver or server, never a defect. */
-const readReply = <A>(schema: Schema.Codec<A, A>, command: string) => {
-  const decode = Schema.decodeUnknownResult(schema)
-  return (reply: unknown): Effect.Effect<A, EventStreamsError> =>
-    Effect.fromResult(Result.mapError(decode(reply), () => unexpected(command)))
-}
-
-const isPair = (value: unknown): value is readonly [unknown, unknown] => Array.isArray(value) && value.length === 2
-
-const isFlat = (reply: unknown): reply is ReadonlyArray<unknown> => Array.isArray(reply)
-const isFlats = (reply: unknown): reply is ReadonlyArray<ReadonlyArray<unknown>> => isFlat(reply) && reply.every(isFlat)
-const isTexts = (reply: unknown): reply is ReadonlyArray<string> =>
-  isFlat(reply) && reply.every((text) => typeof text === "string")
-
-const isEntry = (value: unknown): boolean =>
-  isPair(value) && typeof value[0] === "string" && (value[1] === null || isTexts(value[1]))
-const isEntries = (reply: unknown): reply is Entries => isFlat(reply) && reply.every(isEntry)
-
-const isReadReply = (reply: unknown): reply is ReadReply =>
-  isFlat(reply) && reply.every((read) => isPair(read) && typeof read[0] === "string" && isEntries(read[1]))
-
-/** The cursor, the claimed ids and, since Redis 7, the ids of entries that are gone. */
-type ClaimReply = readonly [string, ReadonlyArray<string>, ReadonlyArray<string>?]
-
-const isClaimed = (reply: unknown): reply is ClaimReply =>
-  isFlat(reply) && typeof reply[0] === "string" && isTexts(reply[1]) && (reply.length === 2 || isTexts(reply[2]))
-
-/**
- * As {@link readReply}, for what every event comes by or an idle process asks for again and again: the reply is looked
- * through as it stands, where a schema would copy it text by text.
- */
-const readIf =
-  <A>(fits: (reply: unknown) => reply is A, command: string) =>
-  (reply: unknown): Effect.Effect<A, EventStreamsError> =>
-    fits(reply) ? Effect.succeed(reply) : Effect.fail(unexpected(command))
-
-const readRead = readIf(isReadReply, "XREADGROUP")
-const notOwned = Effect.succeed<Taken>({ _tag: "NotOwned" })
-const deletedMeanwhile = Effect.succeed<Taken>({ _tag: "Deleted" })
-const noEntries = Effect.succeed<ReadonlyArray<StreamEntry>>([])
-const readEntries = readIf(isEntries, "XRANGE")
-const readPending = readReply(Pending, "XPENDING")
-const readClaimed = readIf(isClaimed, "XAUTOCLAIM")
-const readRenewed = readReply(Schema.Tuple([Ids, Ids]), "EVAL renew")
-const readTaken = readIf(isFlat, "EVAL take")
-const readText = readReply(Schema.String, "INFO")
-const readIds = readReply(Ids, "EVAL adopt")
-const readNumbers = readReply(Schema.Array(Schema.Finite), "EVAL permissions")
-const readInfo = readIf(isFlat, "XINFO")
-const readInfos = readIf(isFlats, "XINFO")
-const readId = readReply(Schema.NullOr(Schema.String), "EVAL replay")
-const readWithdrawn = readReply(Schema.Literals(["done", "gone", "settled", "due"]), "EVAL withdraw")
-const readFields = readIf(isTexts, "EVAL take")
-
-const presentEntries = (entries: Entries): ReadonlyArray<StreamEntry> =>
+const presentEntries = (entries: ReadonlyArray<readonly [string, FlatFields | null]>): ReadonlyArray<StreamEntry> =>
   entries.map(([id, fields]) => ({ id, fields: fields ?? [] }))
 
-/** Redis answers nil where there is nothing new. */
-const readNewEntries = (reply: unknown): Effect.Effect<ReadonlyArray<StreamEntry>, EventStreamsError> =>
-  reply === null
-    ? noEntries
-    : Effect.map(readRead(reply), (found) => found.flatMap(([, entries]) => presentEntries(entries)))
+const readNewEntries = Replies.readAs("XREADGROUP", Replies.readOfOne)
+const readRange = Replies.readAs("XRANGE", Replies.entries)
+const readPending = Replies.readAs("XPENDING", Replies.pending)
+const readClaimed = Replies.readAs("XAUTOCLAIM", Replies.claimed)
+const readInfo = Replies.readAs("INFO", Replies.text)
+const readValue = Replies.readAs("GET", Replies.orNil(Replies.text))
+const readAdded = Replies.readAs("XADD", Replies.text)
+const readAcknowledged = Replies.readAs("XACK", Replies.count)
+const readRemoved = Replies.readAs("XDEL", Replies.count)
+const readMember = Replies.readAs("SISMEMBER", Replies.count)
 
-const byName = (flat: ReadonlyArray<unknown>): ReadonlyMap<unknown, unknown> => {
-  const map = new Map<unknown, unknown>()
-  for (let i = 0; i + 1 < flat.length; i += 2) map.set(flat[i], flat[i + 1])
-  return map
-}
+const readStream = Replies.readAs("XINFO STREAM", Replies.streamInfo)
+const readGroups = Replies.readAs("XINFO GROUPS", Replies.listOf(Replies.groupInfo))
+const readConsumers = Replies.readAs("XINFO CONSUMERS", Replies.listOf(Replies.consumerInfo))
 
-const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
-const countOf = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined)
+const scriptReply = <A>(script: Scripts.Script, reading: Replies.Reading<A>) =>
+  Replies.readAs(`EVAL ${script.name}`, reading)
+
+const readDenied = scriptReply(Scripts.permissions, Replies.listOf(Replies.count))
+const readRenewed = scriptReply(Scripts.renew, Replies.twoLists)
+const readAdopted = scriptReply(Scripts.adopt, Replies.texts)
+const readTaken = scriptReply(Scripts.take, Replies.taken)
+const readWithdrawn = scriptReply(Scripts.withdraw, Replies.oneOf("done", "gone", "settled", "due"))
+const readReplayed = scriptReply(Scripts.replay, Replies.orNil(Replies.text))
 
 /** What a connection of the driver answers, its errors classified: the one way from here to Redis. */
 const sendOver =
   (connection: Pick<Redis["Service"], "send">) =>
   <A = unknown>(command: string, ...args: ReadonlyArray<string>): Effect.Effect<A, EventStreamsError> =>
     Effect.mapError(connection.send<A>(command, ...args), classify)
+
+const isOne = (reply: number): boolean => reply === 1
 
 const replayedTtlSeconds = 30 * 24 * 60 * 60
 
@@ -120,22 +73,32 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
     const run = (script: Scripts.Script, keys: ReadonlyArray<string>, args: ReadonlyArray<string>) =>
       send("EVAL", script.lua, String(keys.length), ...keys, ...args)
 
-    const number = (effect: Effect.Effect<unknown, EventStreamsError>): Effect.Effect<number, EventStreamsError> =>
-      Effect.map(effect, Number)
+    const countOf = (script: Scripts.Script) => {
+      const read = scriptReply(script, Replies.count)
+      return (keys: ReadonlyArray<string>, args: ReadonlyArray<string>) => Effect.flatMap(run(script, keys, args), read)
+    }
+    const moved = countOf(Scripts.move)
+    const concluded = countOf(Scripts.conclude)
+    const finished = countOf(Scripts.finish)
+    const released = countOf(Scripts.release)
+    const retired = countOf(Scripts.retire)
+    const leased = countOf(Scripts.lease)
+    const trimmed = countOf(Scripts.trim)
+    const swapped = countOf(Scripts.swap)
+    const reserved = countOf(Scripts.reserve)
 
-    const yes = (effect: Effect.Effect<unknown, EventStreamsError>): Effect.Effect<boolean, EventStreamsError> =>
-      Effect.map(effect, (reply) => Number(reply) === 1)
+    const value = (key: string) => Effect.map(Effect.flatMap(send("GET", key), readValue), (said) => said ?? undefined)
 
     const pendingRange = (stream: string, consumer: Consumer, from: string, to: string, count: number) =>
       send("XPENDING", stream, consumer.group, from, to, String(count), consumer.name).pipe(Effect.flatMap(readPending))
 
     const range = (stream: string, from: string, to: string, count: number) =>
       send("XRANGE", stream, from, to, "COUNT", String(count)).pipe(
-        Effect.flatMap(readEntries),
+        Effect.flatMap(readRange),
         Effect.map(presentEntries)
       )
 
-    const xadd = (stream: string, fields: FlatFields) => send<string>("XADD", stream, "*", ...fields)
+    const xadd = (stream: string, fields: FlatFields) => send("XADD", stream, "*", ...fields)
 
     /** An id that no entry has: a command on it changes nothing, and is refused as it would be on another. */
     const noEntry = "0-0"
@@ -171,16 +134,16 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
 
     const groups = (stream: string) =>
       send("XINFO", "GROUPS", stream).pipe(
-        Effect.flatMap(readInfos),
+        Effect.flatMap(readGroups),
         Effect.catchReason("EventStreamsError", "NoGroup", () =>
-          Effect.succeed<ReadonlyArray<ReadonlyArray<unknown>>>([])
+          Effect.succeed<Effect.Success<ReturnType<typeof readGroups>>>([])
         )
       )
 
     return EventStreams.of({
       ping: Effect.asVoid(send("PING")),
       serverInfo: Effect.map(
-        send("INFO").pipe(Effect.flatMap(readText)),
+        send("INFO").pipe(Effect.flatMap(readInfo)),
         (text) =>
           new Map(
             text.split("\r\n").flatMap((line): ReadonlyArray<readonly [string, string]> => {
@@ -195,7 +158,7 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
           [],
           permissions.flatMap(({ words }) => [String(words.length), ...words])
         ).pipe(
-          Effect.flatMap(readNumbers),
+          Effect.flatMap(readDenied),
           Effect.map((denied) => denied.flatMap((at) => permissions[at] ?? []))
         ),
       reader: Effect.map(redis.reserve.pipe(Effect.mapError(classify), Effect.map(sendOver)), (ask) => ({
@@ -211,7 +174,7 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
             "STREAMS",
             stream,
             ">"
-          ).pipe(Effect.flatMap(readNewEntries))
+          ).pipe(Effect.flatMap(readNewEntries), Effect.map(presentEntries))
       })),
       createGroup: (stream, group, startId) =>
         send("XGROUP", "CREATE", stream, group, startId, "MKSTREAM").pipe(
@@ -219,23 +182,21 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
           Effect.catchReason("EventStreamsError", "BusyGroup", () => Effect.succeed(false))
         ),
       keepGroupStart: (stream, group, id) => Effect.asVoid(send("SET", startKey(stream, group), id)),
-      groupStart: (stream, group) => Effect.map(send("GET", startKey(stream, group)), textOf),
+      groupStart: (stream, group) => value(startKey(stream, group)),
       conclude: (stream, group, ended, remove, ttlMs) =>
-        number(
-          run(
-            Scripts.conclude,
-            [stream, ...ended.map(({ eventId }) => outcomeKey(stream, eventId))],
-            [group, remove ? "1" : "0", String(ttlMs), ...ended.flatMap(({ id, outcome }) => [id, outcome])]
-          )
+        concluded(
+          [stream, ...ended.map(({ eventId }) => outcomeKey(stream, eventId))],
+          [group, remove ? "1" : "0", String(ttlMs), ...ended.flatMap(({ id, outcome }) => [id, outcome])]
         ),
-      outcome: (stream, eventId) => Effect.map(send("GET", outcomeKey(stream, eventId)), textOf),
-      acknowledge: (stream, group, ids) => number(send("XACK", stream, group, ...ids)),
-      finish: (stream, group, ids) => number(run(Scripts.finish, [stream], [group, ...ids])),
+      outcome: (stream, eventId) => value(outcomeKey(stream, eventId)),
+      acknowledge: (stream, group, ids) => Effect.flatMap(send("XACK", stream, group, ...ids), readAcknowledged),
+      finish: (stream, group, ids) => finished([stream], [group, ...ids]),
       move: (move) => {
         const { consumer, fields, from, id, remove, to } = move
-        return yes(
-          run(Scripts.move, [from, to], [consumer.group, consumer.name, id, remove ? "1" : "0", ...fields])
-        ).pipe(Effect.catchReason("EventStreamsError", "CrossSlot", () => moveAcrossSlots(move)))
+        return moved([from, to], [consumer.group, consumer.name, id, remove ? "1" : "0", ...fields]).pipe(
+          Effect.map(isOne),
+          Effect.catchReason("EventStreamsError", "CrossSlot", () => moveAcrossSlots(move))
+        )
       },
       renew: (stream, consumer, ids) =>
         run(Scripts.renew, [stream], [consumer.group, consumer.name, ...ids]).pipe(
@@ -247,32 +208,24 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
           Scripts.adopt,
           [stream],
           [consumer.group, consumer.name, ...entries.flatMap(({ deliveries, id }) => [id, String(deliveries)])]
-        ).pipe(Effect.flatMap(readIds)),
+        ).pipe(Effect.flatMap(readAdopted)),
       take: (stream, consumer, id, handOut) =>
         run(Scripts.take, [stream], [consumer.group, consumer.name, id, String(handOut ?? 0)]).pipe(
           Effect.flatMap(readTaken),
-          Effect.flatMap(([deliveries, fields]): Effect.Effect<Taken, EventStreamsError> => {
+          Effect.map(({ deliveries, fields }): Taken => {
             if (deliveries === undefined) return notOwned
-            if (fields === undefined) return deletedMeanwhile
-            return Effect.map(readFields(fields), (read) => ({
-              _tag: "Taken",
-              deliveries: Number(deliveries),
-              fields: read
-            }))
+            return fields === undefined ? deletedMeanwhile : { _tag: "Taken", deliveries, fields }
           })
         ),
       release: (stream, consumer, idleMs, entries) =>
-        number(
-          run(
-            Scripts.release,
-            [stream],
-            [
-              consumer.group,
-              consumer.name,
-              String(idleMs),
-              ...entries.flatMap(({ deliveries, id }) => [id, String(deliveries)])
-            ]
-          )
+        released(
+          [stream],
+          [
+            consumer.group,
+            consumer.name,
+            String(idleMs),
+            ...entries.flatMap(({ deliveries, id }) => [id, String(deliveries)])
+          ]
         ),
       pendingOf: (stream, consumer, after, count) =>
         Effect.map(pendingRange(stream, consumer, after === "-" ? "-" : `(${after}`, "+", count), (pending) =>
@@ -290,73 +243,38 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
         ),
       claimIdle: (stream, { group, name }, minIdleMs, cursor, count) =>
         send("XAUTOCLAIM", stream, group, name, String(minIdleMs), cursor, "COUNT", String(count), "JUSTID").pipe(
-          Effect.flatMap(readClaimed),
-          Effect.map(([next, ids, deleted]) => ({ cursor: next, ids, deleted: deleted ?? [] }))
+          Effect.flatMap(readClaimed)
         ),
       streamInfo: (stream) =>
         send("XINFO", "STREAM", stream).pipe(
-          Effect.flatMap(readInfo),
-          Effect.map((flat) => {
-            const info = byName(flat)
-            const first = info.get("first-entry")
-            return {
-              length: countOf(info.get("length")) ?? 0,
-              firstId: Array.isArray(first) ? textOf(first[0]) : undefined,
-              lastGeneratedId: textOf(info.get("last-generated-id")) ?? "0-0",
-              entriesAdded: countOf(info.get("entries-added")) ?? 0,
-              groups: countOf(info.get("groups")) ?? 0
-            }
-          }),
+          Effect.flatMap(readStream),
           Effect.catchReason("EventStreamsError", "NoGroup", () => Effect.undefined)
         ),
-      groupInfo: (stream, group) =>
-        Effect.map(groups(stream), (infos) => {
-          const info = infos.map(byName).find((candidate) => candidate.get("name") === group)
-          return info === undefined
-            ? undefined
-            : {
-                lastDeliveredId: textOf(info.get("last-delivered-id")) ?? "0-0",
-                pending: countOf(info.get("pending")) ?? 0,
-                consumers: countOf(info.get("consumers")) ?? 0,
-                lag: countOf(info.get("lag")),
-                entriesRead: countOf(info.get("entries-read"))
-              }
-        }),
-      groupNames: (stream) =>
-        Effect.map(groups(stream), (infos) => infos.flatMap((flat) => textOf(byName(flat).get("name")) ?? [])),
-      consumers: (stream, group) =>
-        send("XINFO", "CONSUMERS", stream, group).pipe(
-          Effect.flatMap(readInfos),
-          Effect.map((infos) =>
-            infos.map(byName).map((info) => ({
-              name: textOf(info.get("name")) ?? "",
-              pending: countOf(info.get("pending")) ?? 0,
-              idle: countOf(info.get("idle")) ?? 0
-            }))
-          )
-        ),
+      groupInfo: (stream, group) => Effect.map(groups(stream), (infos) => infos.find(({ name }) => name === group)),
+      groupNames: (stream) => Effect.map(groups(stream), (infos) => infos.map(({ name }) => name)),
+      consumers: (stream, group) => Effect.flatMap(send("XINFO", "CONSUMERS", stream, group), readConsumers),
       longestIdle: (stream, group, minIdleMs) =>
         send("XPENDING", stream, group, "IDLE", String(minIdleMs), "-", "+", "100").pipe(
           Effect.flatMap(readPending),
           Effect.map((pending) => pending.reduce((longest, [, , idle]) => Math.max(longest, idle), 0))
         ),
       retireConsumer: (stream, { group, name }, idleMs) =>
-        yes(run(Scripts.retire, [stream], [group, name, String(idleMs)])),
+        Effect.map(retired([stream], [group, name, String(idleMs)]), isOne),
       renewLease: (stream, consumer, token, ttlMs) =>
-        yes(run(Scripts.lease, [leaseKey(stream, consumer)], [token, String(ttlMs)])),
+        Effect.map(leased([leaseKey(stream, consumer)], [token, String(ttlMs)]), isOne),
       claimStream: (stream, group, ttlMs) =>
-        yes(run(Scripts.lease, [companionKey(stream, "owner")], [group, String(ttlMs)])),
-      streamOwner: (stream) => Effect.map(send("GET", companionKey(stream, "owner")), textOf),
+        Effect.map(leased([companionKey(stream, "owner")], [group, String(ttlMs)]), isOne),
+      streamOwner: (stream) => value(companionKey(stream, "owner")),
       releaseLease: (stream, consumer, token) =>
         Effect.asVoid(run(Scripts.unlease, [leaseKey(stream, consumer)], [token])),
-      trim: (stream, floorId) => number(run(Scripts.trim, [stream], [floorId ?? ""])),
+      trim: (stream, floorId) => trimmed([stream], [floorId ?? ""]),
       range,
       latest: (stream, count, { from, to } = { from: "-", to: "+" }) =>
         send("XREVRANGE", stream, to, from, "COUNT", String(count)).pipe(
-          Effect.flatMap(readEntries),
+          Effect.flatMap(readRange),
           Effect.map(presentEntries)
         ),
-      remove: (stream, ids) => number(send("XDEL", stream, ...ids)),
+      remove: (stream, ids) => Effect.flatMap(send("XDEL", stream, ...ids), readRemoved),
       replay: (abandonedStream, abandonedId, originStream, fields) =>
         run(
           Scripts.replay,
@@ -366,7 +284,7 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
           Effect.catchReason("EventStreamsError", "CrossSlot", () =>
             replayAcrossSlots(abandonedStream, abandonedId, originStream, fields)
           ),
-          Effect.flatMap(readId),
+          Effect.flatMap(readReplayed),
           Effect.map((id) => id ?? undefined)
         ),
       withdraw: (dlq, group, id, copy) =>
@@ -375,21 +293,22 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
           [dlq],
           [group, id, ...(copy === undefined ? [] : [String(copy.until), ...copy.fields])]
         ).pipe(Effect.flatMap(readWithdrawn)),
-      add: xadd,
+      add: (stream, fields) => Effect.flatMap(xadd(stream, fields), readAdded),
       pendingIds: (stream, group, from, to, count) =>
         send("XPENDING", stream, group, from, to, String(count)).pipe(
           Effect.flatMap(readPending),
           Effect.map((pending) => pending.map(([id]) => id)),
           Effect.catchReason("EventStreamsError", "NoGroup", () => Effect.succeed([]))
         ),
-      isReplayed: (stream, id) => yes(send("SISMEMBER", companionKey(stream, "replayed"), id)),
-      rules: (stream, group) => Effect.map(send("GET", rulesKey(stream, group)), textOf),
+      isReplayed: (stream, id) =>
+        Effect.map(Effect.flatMap(send("SISMEMBER", companionKey(stream, "replayed"), id), readMember), isOne),
+      rules: (stream, group) => value(rulesKey(stream, group)),
       swapRules: (stream, group, before, after) =>
-        yes(run(Scripts.swap, [rulesKey(stream, group)], [before ?? "", after])),
+        Effect.map(swapped([rulesKey(stream, group)], [before ?? "", after]), isOne),
       reserveTokens: (stream, group, batch, { count, perMs }) => {
         const microsEach = (perMs * 1_000) / count
         const args = [batch, microsEach, batch].map(String)
-        return Effect.map(number(run(Scripts.reserve, [rateKey(stream, group)], args)), (micros) => micros / 1_000)
+        return Effect.map(reserved([rateKey(stream, group)], args), (micros) => micros / 1_000)
       },
       addToAudit: (stream, fields) =>
         Effect.asVoid(send("XADD", auditKey(stream), "MAXLEN", "~", String(auditLength), "*", ...fields))

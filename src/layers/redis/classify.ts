@@ -56,9 +56,17 @@ const PLAIN_ANSWER = /(?:^|[\s:])-?ERR\s/
 const NO_ROOM = /max number of clients/i
 const PLAIN_REFUSAL = /\binvalid (?:username-password pair|password)\b|\bDB index is out of range\b/i
 const CONNECTION =
-  /\bE(?:CONN[A-Z]+|TIMEDOUT|PIPE|NOTFOUND|AI_AGAIN|HOSTUNREACH|NETUNREACH|HOSTDOWN|NETDOWN)\b|connect|socket|stream isn't|timed? ?out|timeout|offline|clos(?:ed|ing)|certificate|\bTLS\b|\bSSL\b|max retries/i
+  /\bE(?:CONN[A-Z]+|TIMEDOUT|PIPE|NOTFOUND|AI_AGAIN|HOSTUNREACH|NETUNREACH|HOSTDOWN|NETDOWN)\b|connect|socket|stream isn't|timed? ?out|timeout|offline|aborted|unavailable|queue is full|clos(?:ed|ing)|certificate|\bTLS\b|\bSSL\b|max retries/i
 
 const LONGEST = 300
+
+/** What drivers put into an error; node-redis has the cause of a lost connection under a name of its own. */
+interface Said {
+  readonly code?: unknown
+  readonly message?: unknown
+  readonly cause?: unknown
+  readonly socketError?: unknown
+}
 
 /** The text of a cause and of the causes below it. */
 const textOf = (cause: unknown): string => {
@@ -69,12 +77,14 @@ const textOf = (cause: unknown): string => {
       parts.push(String(at))
       break
     }
-    const { code, message, cause: below }: { code?: unknown; message?: unknown; cause?: unknown } = at
+    const { cause: below, code, message, socketError }: Said = at
     const said = typeof message === "string" ? message : ""
     if (typeof code === "string" && !said.includes(code)) parts.push(said === "" ? code : `${said} (${code})`)
     else if (said !== "") parts.push(said)
-    at = below
+    at = below ?? socketError
   }
+  // Redis never answers without words: what is told by its class alone comes from the driver, and is a time that is up.
+  if (parts.length === 0 && cause instanceof Error) return `no connection: ${cause.constructor.name}`
   return parts.join(": ")
 }
 
