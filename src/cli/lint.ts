@@ -67,6 +67,7 @@ export const lint = Command.make(
       firstReading: !anyTime,
       maxAgeMs: Duration.toMillis(settings.eventMaxAge),
       maxSkewMs: Duration.toMillis(settings.eventMaxSkew),
+      partedBy: [],
       sha256
     }
     const fs = yield* FileSystem.FileSystem

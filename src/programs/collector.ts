@@ -1,5 +1,18 @@
 /** The collector: takes a consumer name, runs all loops under it, and begins anew when the name is lost. */
-import { Cause, Deferred, Duration, Effect, Exit, Fiber, FiberSet, Option, Schema, type Scope, Semaphore } from "effect"
+import {
+  Cause,
+  Clock,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  FiberSet,
+  Option,
+  Schema,
+  type Scope,
+  Semaphore
+} from "effect"
 import type { CollectorOptions } from "../domain/options/options.ts"
 import { ConfigAudit } from "../services/ConfigAudit.ts"
 import { EventStreams } from "../services/EventStreams.ts"
@@ -24,7 +37,9 @@ import { ApiRecord } from "./delivery/state/apiRecord.ts"
 import type { CollectorRun, StreamState } from "./delivery/state/collectorRun.ts"
 import { type ConsumedStream, consumedStreamsOf } from "./delivery/state/consumedStream.ts"
 import { DeliveryGate } from "./delivery/state/deliveryGate.ts"
+import { LeftPending } from "./delivery/state/leftPending.ts"
 import { OwnedEntries } from "./delivery/state/ownedEntries.ts"
+import { Partitions } from "./delivery/state/partitions.ts"
 import { Permits } from "./delivery/state/permits.ts"
 import { Ramp } from "./delivery/state/ramp.ts"
 import { TrafficRules } from "./delivery/state/trafficRules.ts"
@@ -162,6 +177,7 @@ const openRun = Effect.fnUntraced(function* (
   const outcomesKeptMs = outcomeRetention === "none" ? undefined : Math.ceil(Duration.toMillis(outcomeRetention))
   const permits = new Permits(options.deliveryConcurrency, gate.ramp)
   const owned = new OwnedEntries(consumedStreams)
+  const partitions = new Partitions(options, { gate, owned, permits, traffic, clock: yield* Clock.Clock })
   const run: CollectorRun = {
     options,
     consumer,
@@ -174,6 +190,8 @@ const openRun = Effect.fnUntraced(function* (
     permits,
     owned,
     gate,
+    partitions,
+    left: new LeftPending(),
     traffic,
     apiRecord,
     availability,
@@ -190,6 +208,8 @@ const openRun = Effect.fnUntraced(function* (
             return supervisor.defect("deliver", cause)
           }),
           Effect.onExit(() => {
+            // Where it did not come so far as to take it; one that waits again may have got another.
+            if (entry.state._tag === "Running" || entry.state._tag === "Settling") partitions.giveBack(entry)
             permits.release(granted, entry.requested ? 0 : 1)
             entry.requested = false
             return Effect.void
@@ -306,7 +326,7 @@ export const makeCollector = <R>(
     const consumedStreams = consumedStreamsOf(options)
     const availability = new RedisAvailability()
     const traffic = new TrafficRules()
-    const gate = new DeliveryGate(options.circuitBreaker, traffic, new Ramp(options.deliveryConcurrency))
+    const gate = new DeliveryGate(options, traffic, new Ramp(options.deliveryConcurrency))
     const streamStates = freshStreamStates(consumedStreams)
     const apiRecord = new ApiRecord(Duration.toMillis(options.healthInterval), options.rejectStatuses)
     const jobsApi = yield* JobsApi
@@ -360,7 +380,10 @@ export const makeCollector = <R>(
       stopping: () => stopping,
       ended: () => failure?.message
     })
-    yield* Metrics.initialize([...new Set(consumedStreams.map(({ label }) => label))], loopNames(consumedStreams))
+    yield* Metrics.initialize([...new Set(consumedStreams.map(({ label }) => label))], loopNames(consumedStreams), [
+      "api",
+      ...options.isolateBy
+    ])
 
     const run = Effect.gen(function* () {
       yield* awaitRedis(streams, availability)

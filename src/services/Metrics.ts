@@ -46,8 +46,10 @@ export type DeliveryOutcome = "delivered" | "retried" | "abandoned"
 export type AbandonReason = "exhausted" | "rejected" | "invalid" | "poison"
 export const refusalReasons = ["wrong_type", "out_of_memory", "no_permission", "other"] as const
 export type RefusalReason = (typeof refusalReasons)[number]
-/** What a circuit is of: the whole API. */
-export type CircuitScope = "api"
+/** What a circuit is of: `api`, or the field of a partition. */
+export type CircuitScope = string
+export const setAsideReasons = ["capped", "circuit", "parked"] as const
+export type SetAsideReason = (typeof setAsideReasons)[number]
 export type LossCause = "trimmed" | "deleted"
 export type SyncOutcome = "changed" | "unchanged" | "failed" | "refused"
 export type ReloadOutcome = "signalled" | "applied" | "failed"
@@ -97,6 +99,11 @@ export const circuitOpenings = counters<CircuitScope>(
   "scope"
 )
 export const rules = gauges<RuleKind>("rules", "Traffic rules in force, by kind", "kind")
+export const setAside = counters<SetAsideReason>(
+  "set_aside_total",
+  "Events moved to the DLQ because their partition may not run now, by what holds it up",
+  "reason"
+)
 export const deliveryConcurrency = gauge(
   "delivery_concurrency",
   "Requests that may be under way (DELIVERY_CONCURRENCY)"
@@ -217,7 +224,11 @@ export const observeCount = (
 ): Effect.Effect<void, never, Scope.Scope> => observeState(metric, () => ({ count: read(), incremental: true }))
 
 /** Registers every label combination at 0, so that a first increment is seen as one. */
-export const initialize = (streams: ReadonlyArray<StreamLabel>, fibers: ReadonlyArray<string>): Effect.Effect<void> => {
+export const initialize = (
+  streams: ReadonlyArray<StreamLabel>,
+  fibers: ReadonlyArray<string>,
+  scopes: ReadonlyArray<CircuitScope>
+): Effect.Effect<void> => {
   const outcomes: ReadonlyArray<DeliveryOutcome> = ["delivered", "retried", "abandoned"]
   const reasons: ReadonlyArray<AbandonReason> = ["exhausted", "rejected", "invalid", "poison"]
   const counters: ReadonlyArray<Metric.Metric<number, unknown>> = [
@@ -233,7 +244,8 @@ export const initialize = (streams: ReadonlyArray<StreamLabel>, fibers: Readonly
     ...(["changed", "unchanged", "failed", "refused"] as const).map(configSyncs),
     ...(["signalled", "applied", "failed"] as const).map(gatewayReloads),
     ...fibers.map(fiberRestarts),
-    circuitOpenings("api"),
+    ...scopes.map(circuitOpenings),
+    ...setAsideReasons.map(setAside),
     creditsDeducted,
     creditMismatches,
     ownershipLost,

@@ -26,6 +26,7 @@ const prepare = (kind: KindName, fields: FlatFields) =>
     firstReading: true,
     maxAgeMs: 7 * 86_400_000,
     maxSkewMs: 300_000,
+    partedBy: [],
     sha256: (bytes) => createHash("sha256").update(bytes).digest()
   })
 

@@ -15,6 +15,7 @@ const prepare = (request: (event: { readonly event_id: string }) => KindRequest)
     firstReading: true,
     maxAgeMs: 1,
     maxSkewMs: 1,
+    partedBy: [],
     sha256: nativeEd25519.sha256
   })
 

@@ -15,6 +15,7 @@ const context: ReadContext = {
   firstReading: true,
   maxAgeMs: 7 * day,
   maxSkewMs: 300_000,
+  partedBy: [],
   sha256: (bytes) => createHash("sha256").update(bytes).digest()
 }
 

@@ -40,6 +40,7 @@ const producesValidEvents = async (command: readonly [string, ...ReadonlyArray<s
       firstReading: true,
       maxAgeMs: 60_000,
       maxSkewMs: 1_000,
+      partedBy: [],
       sha256: (bytes) => createHash("sha256").update(bytes).digest()
     })
     assert(Result.isSuccess(read), Result.isFailure(read) ? read.failure.message : "")

@@ -47,6 +47,7 @@ const readContext = {
   firstReading: true,
   maxAgeMs: 60_000,
   maxSkewMs: 60_000,
+  partedBy: [],
   sha256: native.sha256
 }
 

@@ -6,7 +6,7 @@ import * as Metrics from "../../src/services/Metrics.ts"
 describe("the retries that are counted", () => {
   it.effect("are those of the schedule, each at 0 from the start", () =>
     Effect.gen(function* () {
-      yield* Metrics.initialize([], [])
+      yield* Metrics.initialize([], [], ["api", "model", "user_id"])
       const retries = (yield* Metric.snapshot).filter(({ id }) => id === "job_collector_retries_scheduled_total")
       assert.deepStrictEqual(
         retries.map(({ attributes }) => attributes?.attempt).toSorted(),

@@ -31,7 +31,8 @@ const tick = Effect.gen(function* () {
   }
   for (const seconds of [0.004, 0.03, 0.2]) yield* Metric.update(Metrics.deliveryDuration, seconds)
   for (const seconds of [0.2, 4, 70]) yield* Metric.update(Metrics.eventAge, seconds)
-  yield* Metric.update(Metrics.circuitOpenings("api"), 1)
+  for (const scope of ["api", "model", "user_id"]) yield* Metric.update(Metrics.circuitOpenings(scope), 1)
+  for (const reason of Metrics.setAsideReasons) yield* Metric.update(Metrics.setAside(reason), 1)
   yield* Metric.update(Metrics.fiberRestarts("config-sync"), 1)
   yield* Metric.update(Metrics.creditsDeducted, 200)
   yield* Metric.update(Metrics.creditMismatches, 1)

@@ -25,7 +25,7 @@ export interface Open {
   readonly probeAt: number
 }
 
-const rowThreshold = 10
+export const rowThreshold = 10
 const eventThreshold = 50
 const probeDelays = [5_000, 10_000, 20_000, 40_000]
 const lastProbeDelay = 60_000
@@ -51,8 +51,8 @@ export interface Attempt {
   readonly now: number
 }
 
-/** The circuit after one attempt's result. */
-export const afterAttempt = (circuit: Circuit, attempt: Attempt): Circuit => {
+/** The circuit after one attempt's result. One that may not open counts on, and opens with the next failure with which it may. */
+export const afterAttempt = (circuit: Circuit, attempt: Attempt, mayOpen = true): Circuit => {
   const { eventId, now, rejected, result } = attempt
   if (result._tag === "Accepted") return closed
   if (circuit._tag === "Open") return circuit
@@ -63,7 +63,8 @@ export const afterAttempt = (circuit: Circuit, attempt: Attempt): Circuit => {
     circuit.failing.size >= eventThreshold || circuit.failing.has(eventId)
       ? circuit.failing
       : new Set(circuit.failing).add(eventId)
-  if (row >= rowThreshold || (failures >= eventThreshold && failing.size >= eventThreshold)) {
+  const isReached = row >= rowThreshold || (failures >= eventThreshold && failing.size >= eventThreshold)
+  if (mayOpen && isReached) {
     return { _tag: "Open", since: now, probes: 0, probeAt: now + probeDelay(0) }
   }
   return { _tag: "Closed", row, failing, failures }

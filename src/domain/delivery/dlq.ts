@@ -18,6 +18,7 @@ const Millis = Schema.Int
 
 /** Why an event was put into the DLQ without an attempt: what it belongs to may not run now (contract section 6). */
 const SetAside = Schema.Literals(["capped", "circuit", "parked"])
+export type SetAside = typeof SetAside.Type
 
 /** What a DLQ entry says of the event's attempts so far; times in epoch milliseconds. */
 export const Retry = Schema.Struct({
@@ -129,17 +130,24 @@ export const tooFarAhead = ({ not_before: notBefore }: Retry, now: number): Inva
     ? new InvalidEvent({ field: "retry", rule: "its not_before must be at most a day ahead" })
     : undefined
 
+/** What a DLQ entry waits for. */
+export interface DlqWait {
+  /** Epoch milliseconds. */
+  readonly dueTime: number
+  /** Of one that was set aside the partition that held it up: it is due as soon as that one does so no more. */
+  readonly setAsideFor: string | undefined
+}
+
 /**
- * When a DLQ entry is to be worked on, in epoch milliseconds: at once where it does not say so, or what nobody waits for.
- * Its event is not looked at.
+ * What a DLQ entry waits for: nothing where it does not say so, or says what nobody waits for. Its event is not looked at.
  */
-export const dueTimeOf = (fields: FlatFields, now: number): number => {
-  const [first, retry] = fields[0] === "retry" ? fields : fields.slice(2)
-  if (first !== "retry") return now
-  const decoded = decodeRetry({ retry })
-  return Result.isFailure(decoded) || tooFarAhead(decoded.success.retry, now) !== undefined
-    ? now
-    : decoded.success.retry.not_before
+export const dlqWaitOf = (fields: FlatFields, now: number): DlqWait => {
+  const [first, text] = fields[0] === "retry" ? fields : fields.slice(2)
+  const decoded = first === "retry" ? decodeRetry({ retry: text }) : undefined
+  if (decoded === undefined || Result.isFailure(decoded)) return { dueTime: now, setAsideFor: undefined }
+  const { retry } = decoded.success
+  if (tooFarAhead(retry, now) !== undefined) return { dueTime: now, setAsideFor: undefined }
+  return { dueTime: retry.not_before, setAsideFor: retry.set_aside && (retry.partition ?? "") }
 }
 
 /** A DLQ entry decoded: the retry's data and the original entry's fields. */

@@ -4,6 +4,7 @@
  */
 import { Result, Schema, SchemaIssue } from "effect"
 import { utf8 } from "../signing/bytes.ts"
+import { type PartitionValues, partitionsOf } from "../traffic/isolation.ts"
 import { type EventFields, eventFields, type FlatFields, InvalidEvent } from "./entry.ts"
 
 /** Where an event was first written: part of its request's body. */
@@ -22,6 +23,8 @@ export interface ReadContext {
   readonly maxAgeMs: number
   readonly maxSkewMs: number
   readonly sha256: (bytes: Uint8Array) => Uint8Array
+  /** The fields whose values are partitions (contract section 6). */
+  readonly partedBy: ReadonlyArray<string>
 }
 
 /** A request ready to be signed and sent. */
@@ -35,6 +38,8 @@ export interface PreparedRequest {
   readonly expectedCredits: number | undefined
   /** The producer's W3C `traceparent`, if the event carries a valid one. */
   readonly traceparent: string | undefined
+  /** The event's value of each field of `partedBy`; undefined where it lacks the field. */
+  readonly partitions: PartitionValues
 }
 
 /** How an entry of one stream becomes a request: made by {@link make}, or one of the two built-in kinds. */
@@ -148,7 +153,7 @@ export const make = <A, I>(options: {
   return {
     name: options.name,
     stream: options.stream,
-    prepare: (fields, { source }) =>
+    prepare: (fields, { partedBy, source }) =>
       // A schema of the host's expects plain numbers.
       Result.flatMap(eventFields(fields, JSON.parse), (read) => {
         const described = describe(() => Result.map(decode(read.values), (event) => options.request(event, source)))
@@ -162,7 +167,8 @@ export const make = <A, I>(options: {
             path,
             body: bytes,
             expectedCredits: undefined,
-            traceparent: traceparentOf(read)
+            traceparent: traceparentOf(read),
+            partitions: partitionsOf(read.values, partedBy)
           }))
         })
       })

@@ -2,6 +2,7 @@
 import { Result, Schema } from "effect"
 import { Hex } from "effect/encoding"
 import { utf8 } from "../signing/bytes.ts"
+import { partitionsOf } from "../traffic/isolation.ts"
 import { creditsForAudio } from "./credits.ts"
 import { type EventFields, eventFields, type Form, InvalidEvent } from "./entry.ts"
 import { type EventKind, encodeBody, invalidEvent, type ReadContext, traceparentOf } from "./eventKind.ts"
@@ -126,7 +127,8 @@ const kind = <E extends TranscribeEvent | ProcessEvent>(
         path,
         body: bytes,
         expectedCredits: credits(event),
-        traceparent: traceparentOf(read.success)
+        traceparent: traceparentOf(read.success),
+        partitions: partitionsOf(values, context.partedBy)
       }))
     }
   }

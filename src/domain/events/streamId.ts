@@ -21,5 +21,12 @@ export const compareIds = (a: string, b: string): number => {
   return aSequence < bSequence ? -1 : aSequence > bSequence ? 1 : 0
 }
 
+/** The id just before this one: an exclusive start. */
+export const idBefore = (id: string): string => {
+  const [time, sequence] = parts(id)
+  if (sequence > 0n) return `${time}-${sequence - 1n}`
+  return time === 0n ? "-" : `${time - 1n}-18446744073709551615`
+}
+
 export const smallerId = (a: string, b: string): string => (compareIds(a, b) <= 0 ? a : b)
 export const greaterId = (a: string, b: string): string => (compareIds(a, b) >= 0 ? a : b)

@@ -88,6 +88,17 @@ export interface CollectorOptions {
   readonly outcomeRetention: "none" | Duration.Duration
   /** Whether an outage of the API stops deliveries instead of burning attempts; default true. `CIRCUIT_BREAKER`. */
   readonly circuitBreaker: boolean
+  /**
+   * The fields whose values are partitions, none of which can stop the others (contract section 6, "One cannot stop all"): of a
+   * built-in kind `model`, `user_id`, `device_id`, `session_id`, of the app's own kinds any, by its name in the event. From the
+   * broadest to the narrowest. Empty: nothing is isolated. Default `model`, `user_id`. `ISOLATE_BY`.
+   */
+  readonly isolateBy: ReadonlyArray<string>
+  /**
+   * The share of the permits that one partition may have while others want some: above 0, at most 1; default 0.5. Never less
+   * than one permit. `ISOLATE_SHARE`.
+   */
+  readonly isolateShare: number
   /** How long a stop waits for requests in flight; default 25 seconds. `SHUTDOWN_TIMEOUT`. */
   readonly shutdownTimeout: Duration.Duration
   /** How often Redis, key, groups and API are checked; default 15 seconds. `HEALTH_INTERVAL`. */
@@ -126,6 +137,8 @@ export const defaultOptions: Omit<CollectorOptions, "apiBaseUrl"> = {
   sourceRetention: "none",
   outcomeRetention: "none",
   circuitBreaker: true,
+  isolateBy: ["model", "user_id"],
+  isolateShare: 0.5,
   shutdownTimeout: Duration.seconds(25),
   healthInterval: Duration.seconds(15),
   configSync: undefined,

@@ -3,6 +3,7 @@ import { Duration, Schema } from "effect"
 import { firstRefusal, httpUrlProblem, isName, isStartId, lastRefusal } from "../events/validators.ts"
 import { SERVICE_ID } from "../signing/signature.ts"
 import { SIGNATURE_SCHEMES } from "../signing/signatureSchemes.ts"
+import { partitionFields } from "../traffic/namedPartition.ts"
 import { isRate, mostPerSpan } from "../traffic/rate.ts"
 import type { CollectorOptions } from "./options.ts"
 
@@ -67,12 +68,24 @@ const rateOptionRule = `{ count, perMs }: a whole number from 1 to ${mostPerSpan
 
 const reserved = ["transcribe", "process", "dlq"]
 
+const isolateByProblem = ({ isolateBy, kinds }: CollectorOptions): string | undefined => {
+  const isField = (field: string) =>
+    partitionFields.some((known) => known === field) || (kinds.length > 0 && /^[^=]+$/.test(field))
+  return (
+    must(
+      isolateBy.every(isField),
+      `of ${partitionFields.join(", ")}, or fields of the app's own kinds, without \`=\``
+    ) ?? must(new Set(isolateBy).size === isolateBy.length, "different fields")
+  )
+}
+
 const rulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
   const {
     configSync,
     deliveryRate,
     eventMaxAge,
     eventMaxSkew,
+    isolateShare,
     outcomeRetention,
     rejectStatuses,
     serviceId,
@@ -118,6 +131,8 @@ const rulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
         ? must(outcomeRetention === "none", "none or a duration")
         : span(outcomeRetention)
     ],
+    ["isolateBy", isolateByProblem(options)],
+    ["isolateShare", must(isolateShare > 0 && isolateShare <= 1, "a number above 0 and at most 1")],
     ["configSync.interval", configSync === undefined ? undefined : span(configSync.interval)],
     ["configSync.directory", must(configSync === undefined || configSync.directory.trim() !== "", "a folder's path")],
     ...streamRulings(options),

@@ -7,8 +7,8 @@ export interface NamedPartition {
   readonly value: string
 }
 
-/** The fields of the built-in events that part them. */
-const partitionFields: ReadonlyArray<string> = ["model", "user_id", "device_id", "session_id"]
+/** The fields of the built-in events that part them: an operator may park by them, and have events isolated by them. */
+export const partitionFields: ReadonlyArray<string> = ["model", "user_id", "device_id", "session_id"]
 
 /** What a text names, or what is wrong with it. `fields`: those that events are parted by. */
 export const namedPartition = (

@@ -10,6 +10,7 @@ import { PRIVATE_KEY_FORMS, parsePrivateKey } from "../../domain/signing/private
 import { PUBLIC_KEY_FORMS, parsePublicKey } from "../../domain/signing/publicKey.ts"
 import { SERVICE_ID } from "../../domain/signing/signature.ts"
 import { SIGNATURE_SCHEMES } from "../../domain/signing/signatureSchemes.ts"
+import { partitionFields } from "../../domain/traffic/namedPartition.ts"
 import {
   distinctList,
   duration,
@@ -21,6 +22,7 @@ import {
   oneOf,
   onOff,
   rateOrNone,
+  share,
   startId,
   statuses,
   wordOrDuration
@@ -205,6 +207,20 @@ export const eventTimes = all({
   eventMaxSkew: withDefault("EVENT_MAX_SKEW", duration, defaultOptions.eventMaxSkew)
 })
 
+/** Fields of the built-in kinds separated by commas, or `none`. */
+const fieldsOrNone: Parse<ReadonlyArray<string>> = (text) =>
+  text === "none"
+    ? Result.succeed([])
+    : Result.mapError(distinctList(oneOf(...partitionFields))(text), (problem) => `${problem}, or \`none\` alone`)
+
+/** A share of something, never none of it. */
+const shareAboveNone: Parse<number> = (text) =>
+  Result.filterOrFail(
+    share(text),
+    (number) => number > 0,
+    () => "must be above 0"
+  )
+
 /** How events are worked on and how long things may take. */
 export const delivery = all({
   deliveryConcurrency: withDefault("DELIVERY_CONCURRENCY", integer(1, 10_000), defaultOptions.deliveryConcurrency),
@@ -212,7 +228,9 @@ export const delivery = all({
   dlqHold: withDefault("DLQ_HOLD", integer(1, 10_000_000), defaultOptions.dlqHold),
   claimIdle: withDefault("CLAIM_IDLE", duration, defaultOptions.claimIdle),
   maxDeliveries: withDefault("MAX_DELIVERIES", integer(1, 1_000_000), defaultOptions.maxDeliveries),
-  circuitBreaker: withDefault("CIRCUIT_BREAKER", onOff, defaultOptions.circuitBreaker)
+  circuitBreaker: withDefault("CIRCUIT_BREAKER", onOff, defaultOptions.circuitBreaker),
+  isolateBy: withDefault("ISOLATE_BY", fieldsOrNone, defaultOptions.isolateBy),
+  isolateShare: withDefault("ISOLATE_SHARE", shareAboveNone, defaultOptions.isolateShare)
 })
 
 /** `HEALTH_INTERVAL` and `SHUTDOWN_TIMEOUT`. */

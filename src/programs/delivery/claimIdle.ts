@@ -1,5 +1,6 @@
 /** Takes over entries that nobody works on: idle for `CLAIM_IDLE`, whoever owns them (contract section 6). */
 import { Duration, Effect, Metric } from "effect"
+import { idBefore } from "../../domain/events/streamId.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { monotonicMillis } from "../redis/monotonic.ts"
@@ -26,13 +27,6 @@ const takeIn = (run: CollectorRun, stream: ConsumedStream, deleted: ReadonlyArra
     { discard: true }
   )
 
-/** The id just before this one: an exclusive start. */
-const before = (id: string): string => {
-  const [time = "0", sequence = "0"] = id.split("-")
-  if (sequence !== "0") return `${time}-${BigInt(sequence) - 1n}`
-  return time === "0" ? "-" : `${BigInt(time) - 1n}-18446744073709551615`
-}
-
 /** Most steps through one stream in a row, so that no stream waits long for another. */
 const mostSteps = 20
 
@@ -52,7 +46,7 @@ const takeOn = Effect.fnUntraced(function* (
   yield* takeIn(run, stream, deleted)
   const wanted = new Set(ids.filter((id) => !owned.has(stream, id)))
   if (wanted.size === 0) return
-  const pending = yield* Effect.forEach(wanted, (id) => streams.pendingOf(stream.key, consumer, before(id), 1), {
+  const pending = yield* Effect.forEach(wanted, (id) => streams.pendingOf(stream.key, consumer, idBefore(id), 1), {
     concurrency: 16
   })
   const taken = yield* holdPending(

@@ -3,14 +3,14 @@ import { Clock, Duration, Effect, Metric, Schedule } from "effect"
 import type { StreamEntry, StreamReader } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
-import { monotonicMillis } from "../redis/monotonic.ts"
+import { monotonicMillis, monotonicMillisOf } from "../redis/monotonic.ts"
 import { ReadSize } from "../redis/readSize.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { restarts } from "../redis/schedules.ts"
 import { repeatSteps, step, waiting } from "../supervision/loop.ts"
 import { deliver } from "./deliver.ts"
 import { ensureGroup, noteSeen } from "./groups.ts"
-import { awaitRoom, dueAtOf, fromFirst, holdRetry, mayReturn, rereadOwn } from "./pendingRecovery.ts"
+import { awaitRoom, fromFirst, holdRetry, leftToReturn, mayReturn, rereadOwn, retryWaitOf } from "./pendingRecovery.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
 import { freshEntry } from "./state/ownedEntry.ts"
@@ -18,6 +18,8 @@ import { receiving } from "./tracing.ts"
 
 /** How long a read waits for the first entry, in milliseconds. */
 const blockMs = 5_000
+/** The same where something is left pending that may go on at any time. */
+const shortBlockMs = 500
 /** How often an idle reader looks where waiting readers would hold a good part of the permits, in milliseconds. */
 const pollMs = 100
 
@@ -116,13 +118,15 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
 const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader): Reads => {
   const size = new ReadSize()
   const hold = ({ fields, id }: StreamEntry, clock: Clock.Clock, readAtNanos: bigint): void => {
-    if (!run.owned.has(stream, id)) holdRetry(run, freshEntry(stream, id, readAtNanos), dueAtOf(fields, clock))
+    if (run.owned.has(stream, id)) return
+    holdRetry(run, freshEntry(stream, id, readAtNanos), retryWaitOf(fields, clock), monotonicMillisOf(clock))
   }
 
   const readIn = Effect.fnUntraced(function* (manner: Manner): Effect.fn.Return<boolean, EventStreamsError> {
     const room = yield* awaitRoom(run, stream)
     const count = manner === "one" ? 1 : size.of(Math.min(room, dlqBatch))
-    const read = reader.readNew(stream.key, run.consumer, count, manner === "all" ? 0 : blockMs)
+    const patience = run.left.anyOf(stream) ? shortBlockMs : blockMs
+    const read = reader.readNew(stream.key, run.consumer, count, manner === "all" ? 0 : patience)
     const entries = yield* receiving(run, stream, read)
     if (entries.length === 0) return false
     const clock = yield* Clock.Clock
@@ -160,10 +164,13 @@ const read = Effect.fnUntraced(function* (run: CollectorRun, stream: ConsumedStr
       state.needsReread = false
       state.gaveWayDue = undefined
     }
+    unread ??= isDlq(stream) ? leftToReturn(run, stream, yield* monotonicMillis) : undefined
     if (unread !== undefined) {
       yield* awaitRoom(run, stream)
       unread = yield* rereadOwn(run, stream, unread)
-      return
+      // A long one holds up none of those that come anew.
+      if (unread === undefined || !isDlq(stream)) return
+      more = true
     }
     const allowed = yield* readable
     more = yield* reads[allowed === "one" ? "one" : more ? "all" : "wait"]

@@ -9,14 +9,17 @@ import type { Outcome } from "../../domain/delivery/outcome.ts"
 import { type Replayed, takeMark } from "../../domain/delivery/replayed.ts"
 import { charactersOf, claimedEventId, type FlatFields, InvalidEvent } from "../../domain/events/entry.ts"
 import type { EventKind, PreparedRequest } from "../../domain/events/eventKind.ts"
+import type { PartitionValues } from "../../domain/traffic/isolation.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { monotonicMillisOf, monotonicOfWall } from "../redis/monotonic.ts"
 import { logEntry } from "./logEntry.ts"
 import { drop, dropDeleted } from "./lostEntries.ts"
 import { askStep, type StepRefused, waitOut } from "./refusedSteps.ts"
+import { circuitsChanged, setBack } from "./setBack.ts"
 import { abandon, ageSeconds, type EventAttempts, finish, ownershipOf, retryLater } from "./settle.ts"
 import type { CollectorRun, RunDeliveries } from "./state/collectorRun.ts"
 import type { Decided, OwnedEntry } from "./state/ownedEntry.ts"
+import { isBlockage } from "./state/partitions.ts"
 import { noteOutcome, noteRequest, type ProcessSpan, passOn, processing } from "./tracing.ts"
 
 const outcome = (entry: OwnedEntry, name: Metrics.DeliveryOutcome) =>
@@ -93,6 +96,7 @@ const prepare = (
     firstReading: eventAttempts.retry === undefined && eventAttempts.replayed === undefined,
     maxAgeMs: Duration.toMillis(options.eventMaxAge),
     maxSkewMs: Duration.toMillis(options.eventMaxSkew),
+    partedBy: run.partitions.partedBy,
     sha256
   }
   const prepared = kind.prepare(eventAttempts.event, context)
@@ -103,9 +107,9 @@ const prepare = (
   return Effect.map(isReplayed(run, entry), (replayed) => (replayed ? unbounded : prepared))
 }
 
-const notePause = (run: RunDeliveries, result: AttemptResult, now: number): void => {
+const notePause = (run: RunDeliveries, result: AttemptResult, values: PartitionValues, now: number): void => {
   if (result._tag === "Failed" && result.status === 429 && result.retryAfterMs !== undefined) {
-    run.gate.pause(now + result.retryAfterMs)
+    run.gate.told(values, now + result.retryAfterMs, now)
   }
 }
 
@@ -166,6 +170,7 @@ const noteRetry = (
 const holdAgain = (run: CollectorRun, entry: OwnedEntry, dueAt: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (entry.ownership === "deleted") return drop(run, entry)
+    run.partitions.giveBack(entry)
     if (entry.ownership === "owned") run.owned.hold(entry, dueAt)
     return Effect.void
   })
@@ -215,18 +220,6 @@ const attemptOf = (
   consumer: run.consumer.name
 })
 
-const announce = (change: "opened" | "closed", result: AttemptResult): Effect.Effect<void> =>
-  change === "closed"
-    ? Effect.logInfo("circuit.closed")
-    : Effect.andThen(
-        Metric.update(Metrics.circuitOpenings("api"), 1),
-        Effect.logError("circuit.opened").pipe(
-          Effect.annotateLogs(
-            result._tag === "Failed" ? { error_code: result.errorCode, error_message: result.errorMessage } : {}
-          )
-        )
-      )
-
 const outcomes = { Delivered: "delivered", Retry: "retried", Abandon: "abandoned", Hold: "held" } as const
 
 const attempt = (
@@ -239,7 +232,12 @@ const attempt = (
   Effect.clockWith((clock) => {
     const attemptsBefore = eventAttempts.retry?.attempt ?? 0
     const startedAt = monotonicMillisOf(clock)
-    const { path, body, eventId } = request
+    const { path, body, eventId, partitions } = request
+    const load = run.partitions.admit(entry, partitions, startedAt)
+    if (isBlockage(load)) {
+      noteOutcome(span, "held", undefined)
+      return setBack(run, entry, eventAttempts, partitions, load, { due: startedAt, wasTried: false })
+    }
     const { ramp } = run.gate
     const { round } = ramp
     const attemptNumber = attemptsBefore + 1
@@ -261,11 +259,13 @@ const attempt = (
       Metrics.deliveryDuration.updateUnsafe((endedAt - startedAt) / 1_000, metrics)
       const { rejectStatuses } = run.options
       const rejected = isRejected(result, rejectStatuses)
-      const change = run.gate.record({ eventId, result, rejected, now: endedAt })
-      if (looksLikeOutage(result)) ramp.failed(round, endedAt)
+      const changes = run.gate.record({ eventId, result, rejected, now: endedAt }, partitions)
+      const open = result._tag === "Accepted" ? undefined : run.partitions.openOf(partitions)
+      if (open === undefined && looksLikeOutage(result)) ramp.failed(round, endedAt)
       run.apiRecord.note(result, endedAt)
-      notePause(run, result, endedAt)
-      const decision = decide({ attemptsBefore, result, circuitOpen: run.gate.circuitOpen, now, rejectStatuses })
+      notePause(run, result, partitions, endedAt)
+      const circuitOpen = run.gate.circuitOpen || open !== undefined
+      const decision = decide({ attemptsBefore, result, circuitOpen, now, rejectStatuses })
       noteOutcome(span, outcomes[decision._tag], result._tag === "Failed" ? result : undefined)
       const settled =
         decision._tag === "Delivered"
@@ -280,18 +280,24 @@ const attempt = (
               () => noteSuccess(run, entry, eventAttempts, request, decision.result, now)
             )
           : decision._tag === "Hold"
-            ? holdAgain(run, entry, endedAt)
+            ? open === undefined
+              ? holdAgain(run, entry, endedAt)
+              : setBack(run, entry, eventAttempts, partitions, open, { due: endedAt, wasTried: true })
             : settleFailed(run, entry, eventAttempts, {
                 decision,
                 eventId,
                 failedAt: now,
                 attempt: attemptOf(run, decision.failure, now, endedAt - startedAt)
               })
-      return change === undefined ? settled : Effect.andThen(announce(change, result), settled)
+      return changes.length === 0 ? settled : Effect.andThen(circuitsChanged(run, changes, result), settled)
     }
-    return Effect.flatMap(delivery, (result) =>
+    const concluded = Effect.flatMap(delivery, (result) =>
       Effect.contextWith((metrics: Context.Context<never>) => conclude(result, metrics))
     )
+    return Effect.onExit(concluded, () => {
+      run.partitions.leave(load)
+      return Effect.void
+    })
   })
 
 // No generator on the way of an event that is delivered at once: its steps take as long as all else that is done here.
@@ -329,8 +335,9 @@ const workAt = (
     return giveUp("poison", `handed out more than ${maxDeliveries} times without an end`)
   }
   if (Result.isFailure(opened)) return giveUp("invalid", opened.failure.message)
-  // The clock may have been set back since the entry was found to be due.
-  const notBefore = eventAttempts.retry?.not_before ?? now
+  // The clock may have been set back since the entry was found to be due. What was set aside is due when its partition says so.
+  const { retry } = eventAttempts
+  const notBefore = retry === undefined || retry.set_aside !== undefined ? now : retry.not_before
   if (now < notBefore) return holdAgain(run, entry, monotonicOfWall(clock, notBefore))
   return Effect.flatMap(prepare(run, entry, opened.success, now), (prepared) =>
     Result.isFailure(prepared)

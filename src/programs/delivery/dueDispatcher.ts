@@ -22,7 +22,7 @@ type Next =
  * opened the circuit by themselves, and no good one would ever be read. No more are fetched than there are permits.
  */
 const wantsFresh = ({ gate, owned, permits }: RunDeliveries): boolean =>
-  gate.probes % 2 === 1 && owned.peek()?.due !== "first" && owned.held - owned.heldOfDlq < permits.total
+  gate.probes % 2 === 1 && owned.peek()?.due !== "first" && owned.heldOfSource < permits.total
 
 const next = (run: RunDeliveries, now: number): Next => {
   const { gate, owned } = run
@@ -68,7 +68,7 @@ const makeStart = (run: CollectorRun): Effect.Effect<void> => {
       if (still._tag === "Wait" || worksAlone(still) !== alone) return permits.release(granted, 1)
       const entry = owned.pop()
       if (entry === undefined) return permits.release(granted, 1)
-      if (still.probe) gate.probed(now)
+      if (still.probe) gate.probed(entry, now)
       run.start(entry, granted, takeUpAndDeliver(run, entry))
     })
   )
@@ -76,15 +76,17 @@ const makeStart = (run: CollectorRun): Effect.Effect<void> => {
 
 export const dispatchDue = (run: CollectorRun): Effect.Effect<never> =>
   Effect.suspend(() => {
-    const { gate, owned } = run
+    const { gate, owned, partitions } = run
     const start = makeStart(run)
     return repeatSteps(
       Effect.clockWith((clock) => {
         const waiter = new Waiter(gate.changed, owned.changed)
         const now = monotonicMillisOf(clock)
+        partitions.look(now)
         const plan = next(run, now)
         if (plan._tag === "Start") return start
-        return waiting(waiter.wait(plan.until))
+        const until = Math.min(plan.until ?? Number.POSITIVE_INFINITY, partitions.lookAt)
+        return waiting(waiter.wait(Number.isFinite(until) ? until : undefined))
       })
     )
   })

@@ -18,6 +18,7 @@ export const drop = (run: RunRedis & RunDeliveries, entry: OwnedEntry): Effect.E
   Effect.suspend(() => {
     const { ownership } = entry
     run.owned.remove(entry)
+    run.partitions.giveBack(entry)
     entry.ownership = "dropped"
     if (ownership === "dropped") return Effect.void
     if (ownership === "deleted") return noteDeleted(run, entry.stream, entry.id)
@@ -37,7 +38,7 @@ export const dropDeleted = (run: RunRedis & RunDeliveries, entry: OwnedEntry): E
 /** Takes in that Redis has lost an entry: the event is lost, unless its delivery is under way and succeeds. */
 export const lostByRedis = (run: RunRedis & RunDeliveries, entry: OwnedEntry): Effect.Effect<void> =>
   Effect.suspend(() => {
-    if (entry.state._tag === "Held") return dropDeleted(run, entry)
+    if (entry.state._tag === "Held" || entry.state._tag === "Waiting") return dropDeleted(run, entry)
     if (entry.ownership === "owned") entry.ownership = "deleted"
     run.owned.remove(entry)
     return Effect.void

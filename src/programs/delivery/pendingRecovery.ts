@@ -1,7 +1,9 @@
 /** Entries found pending: this consumer's own after a start or a lost answer, or taken over from another. */
 import { Clock, Effect } from "effect"
-import { dueTimeOf } from "../../domain/delivery/dlq.ts"
+import { dlqWaitOf } from "../../domain/delivery/dlq.ts"
 import type { FlatFields } from "../../domain/events/entry.ts"
+import { idBefore } from "../../domain/events/streamId.ts"
+import { type PartitionKey, type PartitionValues, partitionOfName } from "../../domain/traffic/isolation.ts"
 import type { PendingEntry } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { Waiter } from "../redis/changeSignal.ts"
@@ -10,6 +12,7 @@ import { waiting } from "../supervision/loop.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
 import { type OwnedEntry, recoveredEntry } from "./state/ownedEntry.ts"
+import type { Blockage } from "./state/partitions.ts"
 
 /** May be more than there is room for: only ids are held, and those handed out least often go first of so many. */
 const page = 100
@@ -20,27 +23,85 @@ const mostPages = 100
 /** How many more entries of the DLQ may be held without another giving way. */
 const freeOfDlq = ({ options, owned }: CollectorRun): number => options.dlqHold - owned.heldOfDlq
 
-/** Whether a DLQ entry is held that is due later than at `time`, and gives way to one that is due then. */
+/** Whether a DLQ entry is held that waits for a partition or is due later than at `time`, and gives way to one that is due then. */
 const someGivesWay = ({ owned }: CollectorRun, time: number): boolean => {
+  if (owned.waitingOfDlq > 0) return true
   const due = owned.latestOfDlq()?.due
   return typeof due === "number" && due > time
 }
 
 /** How many more entries of a stream this process may take on. */
 export const roomFor = (run: CollectorRun, stream: ConsumedStream, now: number): number => {
-  if (!isDlq(stream)) return run.permits.total - (run.owned.held - run.owned.heldOfDlq)
+  if (!isDlq(stream)) return run.permits.total - run.owned.heldOfSource
   const free = freeOfDlq(run)
   return free <= 0 && someGivesWay(run, now) ? page : free
 }
 
+/** Forgets a DLQ entry that waits for a partition: it stays pending, and is looked for when that one lets it go on. */
+const leave = (run: CollectorRun, { id, stream }: OwnedEntry, partition: PartitionKey, now: number): void =>
+  run.left.note(stream, partition, idBefore(id), now)
+
 /**
- * Holds a DLQ entry until it is due. Where too many are held the one due last gives way: it is forgotten here and stays
- * pending, so that whoever fills the DLQ with entries due late holds up none that is due soon.
+ * Whether one more DLQ entry may be held that waits for a partition: each leaves as much room as it takes, and half of it to those
+ * whose turn comes soon, so that none keeps out the others.
  */
-export const holdRetry = (run: CollectorRun, entry: OwnedEntry, due: number): void => {
-  run.owned.hold(entry, due)
-  const last = freeOfDlq(run) < 0 ? run.owned.latestOfDlq() : undefined
+const mayWait = ({ options, owned, partitions }: CollectorRun, { partition, reason }: Blockage): boolean =>
+  partitions.waitingOf(partition) < options.dlqHold / (reason === "capped" ? 1 : 2) - owned.heldOfDlq
+
+/** Has a DLQ entry wait for a partition, where there is room for one more; else it is left pending. */
+export const waitInDlq = (
+  run: CollectorRun,
+  entry: OwnedEntry,
+  values: PartitionValues,
+  blockage: Blockage,
+  order: { readonly due: number; readonly now: number; readonly wasTried: boolean }
+): void => {
+  if (mayWait(run, blockage)) {
+    run.partitions.wait(entry, values, blockage, order)
+  } else {
+    run.owned.remove(entry)
+    leave(run, entry, blockage.partition, order.now)
+  }
+}
+
+/** What a DLQ entry waits for, by the monotonic clock. */
+export interface RetryWait {
+  readonly due: number
+  readonly setAsideFor: string | undefined
+}
+
+/** An event's values where only one of its partitions is known. */
+const valuesOf = ({ partitions }: CollectorRun, { field, value }: PartitionKey): PartitionValues =>
+  partitions.partedBy.map((_, at) => (at === field ? value : undefined))
+
+/** Has an entry that was set aside wait on where its partition still holds it up: whether it does. */
+const waitsOn = (run: CollectorRun, entry: OwnedEntry, { due, setAsideFor }: RetryWait, now: number): boolean => {
+  const partition = setAsideFor === undefined ? undefined : partitionOfName(run.partitions.partedBy, setAsideFor)
+  if (partition === undefined) return false
+  const values = valuesOf(run, partition)
+  const blockage = run.partitions.blockageOf(values, now)
+  if (blockage !== undefined) waitInDlq(run, entry, values, blockage, { due, now, wasTried: false })
+  return blockage !== undefined
+}
+
+/**
+ * Holds a DLQ entry until it is due, or until its partition lets it go on. Where too many are held the last of those that wait
+ * for a partition gives way, or else the one due last: it is forgotten here and stays pending, so that whoever fills the DLQ
+ * with entries due late, or of one partition, holds up none that is due soon.
+ */
+export const holdRetry = (run: CollectorRun, entry: OwnedEntry, wait: RetryWait, now: number): void => {
+  if (waitsOn(run, entry, wait, now)) return
+  run.owned.hold(entry, wait.setAsideFor === undefined ? wait.due : now)
+  if (freeOfDlq(run) >= 0) return
+  const waiting = run.partitions.lastOfDlq()
+  if (waiting !== undefined) {
+    run.owned.remove(waiting.entry)
+    leave(run, waiting.entry, waiting.members.partition, now)
+    return
+  }
+  const last = run.owned.latestOfDlq()
   if (last === undefined || last.due === "first") return
+  run.partitions.giveBack(last.entry)
   run.owned.remove(last.entry)
   const state = streamState(run, last.entry.stream)
   state.gaveWayDue = Math.min(last.due, state.gaveWayDue ?? last.due)
@@ -53,22 +114,24 @@ export const mayReturn = (run: CollectorRun, stream: ConsumedStream, time: numbe
 }
 
 /**
- * When a DLQ entry is due: its own time, set by whichever replica, is compared with the wall clock once, here; what is left
+ * What a DLQ entry waits for: its own time, set by whichever replica, is compared with the wall clock once, here; what is left
  * is waited for by the monotonic clock.
  */
-export const dueAtOf = (fields: FlatFields, clock: Clock.Clock): number =>
-  monotonicOfWall(clock, dueTimeOf(fields, clock.currentTimeMillisUnsafe()))
+export const retryWaitOf = (fields: FlatFields, clock: Clock.Clock): RetryWait => {
+  const { dueTime, setAsideFor } = dlqWaitOf(fields, clock.currentTimeMillisUnsafe())
+  return { due: monotonicOfWall(clock, dueTime), setAsideFor }
+}
 
-/** When a pending entry is due: a DLQ entry says so itself, anything else is due at once. */
-const dueAt = (
+/** What a pending entry waits for: a DLQ entry says so itself, anything else is due at once. */
+const waitOf = (
   run: CollectorRun,
   stream: ConsumedStream,
   id: string,
   clock: Clock.Clock
-): Effect.Effect<number, EventStreamsError> =>
+): Effect.Effect<RetryWait, EventStreamsError> =>
   isDlq(stream)
-    ? Effect.map(run.streams.range(stream.key, id, id, 1), ([entry]) => dueAtOf(entry?.fields ?? [], clock))
-    : Effect.succeed(monotonicMillisOf(clock))
+    ? Effect.map(run.streams.range(stream.key, id, id, 1), ([entry]) => retryWaitOf(entry?.fields ?? [], clock))
+    : Effect.succeed({ due: monotonicMillisOf(clock), setAsideFor: undefined })
 
 /** Holds pending entries that this process does not know yet: how many it has taken on. */
 export const holdPending = Effect.fnUntraced(function* (
@@ -79,16 +142,32 @@ export const holdPending = Effect.fnUntraced(function* (
   const clock = yield* Clock.Clock
   const readAtNanos = yield* Clock.monotonicTimeNanos
   const unknown = pending.filter(({ id }) => !run.owned.has(stream, id))
-  const due = yield* Effect.forEach(unknown, ({ id }) => dueAt(run, stream, id, clock), { concurrency: 16 })
+  const waits = yield* Effect.forEach(unknown, ({ id }) => waitOf(run, stream, id, clock), { concurrency: 16 })
+  const now = monotonicMillisOf(clock)
   unknown.forEach(({ deliveries, id }, i) => {
     if (run.owned.has(stream, id)) return
     const entry = recoveredEntry(stream, id, readAtNanos, deliveries)
-    const dueAt = due[i] ?? monotonicMillisOf(clock)
-    if (isDlq(stream)) holdRetry(run, entry, dueAt)
-    else run.owned.hold(entry, dueAt)
+    const wait = waits[i] ?? { due: now, setAsideFor: undefined }
+    if (isDlq(stream)) holdRetry(run, entry, wait, now)
+    else run.owned.hold(entry, wait.due)
   })
   return unknown.filter(({ id }) => run.owned.has(stream, id)).length
 })
+
+/**
+ * Where to read a DLQ again for what was left pending and may go on by now: when most of what is held of a partition has gone, so
+ * that of many each is looked at once or twice in all.
+ */
+export const leftToReturn = (run: CollectorRun, stream: ConsumedStream, now: number): string | undefined => {
+  const { left, options, owned, partitions } = run
+  return left.begin(stream, now, (partition) => {
+    const waiting = partitions.waitingOf(partition)
+    const room = options.dlqHold - owned.heldOfDlq - waiting
+    if (waiting > options.dlqHold / 4 || room < Math.max(1, options.dlqHold / 16)) return false
+    const reason = partitions.blockageOf(valuesOf(run, partition), now)?.reason ?? "capped"
+    return reason === "capped"
+  })
+}
 
 /** Waits until a stream has room for one more entry: for how many it has. */
 export const awaitRoom = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<number> =>
@@ -119,6 +198,8 @@ export const rereadOwn = Effect.fnUntraced(function* (
     const pending: ReadonlyArray<PendingEntry> = yield* run.streams.pendingOf(stream.key, run.consumer, after, page)
     found += yield* holdPending(run, stream, pending)
     after = pending.at(-1)?.id
+    if (after === undefined) run.left.end(stream)
+    else if (run.left.isFull(stream, after, yield* monotonicMillis)) after = undefined
   }
   if (found > 0) {
     // With little room a long backlog comes in many pieces: only the first is worth a line.

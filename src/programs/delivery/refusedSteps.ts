@@ -61,9 +61,10 @@ export const waitOut = Effect.fnUntraced(function* (
   }
   if (entry.ownership === "deleted") return yield* drop(run, entry)
   if (entry.ownership === "dropped") return
+  run.partitions.giveBack(entry)
   const delay = Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(entry.refusals, 10))
   entry.refusals += 1
   // Past so many it is left to whoever takes over what is idle: memory does not grow with what cannot be moved.
-  if (!isDlq(entry.stream) && run.owned.held - run.owned.heldOfDlq >= run.options.dlqHold) run.owned.remove(entry)
+  if (!isDlq(entry.stream) && run.owned.heldOfSource >= run.options.dlqHold) run.owned.remove(entry)
   else run.owned.hold(entry, now + delay)
 })

@@ -1,7 +1,7 @@
 /** The only code that ends an entry: acknowledges it, moves it to the DLQ, or moves it to the abandoned stream. */
 import { Clock, Data, Effect, Metric } from "effect"
 import { Hex } from "effect/encoding"
-import { clip, encodeAbandonedEntry, encodeDlqEntry, type Retry } from "../../domain/delivery/dlq.ts"
+import { clip, encodeAbandonedEntry, encodeDlqEntry, type Retry, type SetAside } from "../../domain/delivery/dlq.ts"
 import { type FailedAttempt, type History, keptAttempt, withAttempt } from "../../domain/delivery/history.ts"
 import type { Outcome } from "../../domain/delivery/outcome.ts"
 import { type FlatFields, fieldsToObject, keptFields, piecesOf, type Truncated } from "../../domain/events/entry.ts"
@@ -196,6 +196,34 @@ export const retryLater = (
       eventAttempts.event
     )
   )
+
+/** Moves an event that may not run now to the DLQ, its attempts as they were: false where another consumer has taken the entry over. */
+export const putAside = (
+  run: CollectorRun,
+  entry: OwnedEntry,
+  eventAttempts: EventAttempts,
+  aside: { readonly at: number; readonly reason: SetAside; readonly partition: string }
+): Effect.Effect<boolean, StepRefused> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const { event, retry, source } = eventAttempts
+    const fields = encodeDlqEntry(
+      {
+        attempt: retry?.attempt ?? 0,
+        not_before: aside.at,
+        origin_stream: source.stream,
+        origin_id: source.id,
+        first_failed_at: retry?.first_failed_at ?? now,
+        last_failed_at: retry?.last_failed_at ?? now,
+        error_code: retry?.error_code ?? "",
+        error_message: retry?.error_message ?? "",
+        history: retry?.history ?? [],
+        set_aside: aside.reason,
+        partition: aside.partition
+      },
+      event
+    )
+    return move(run, entry, entry.stream.dlq, fields)
+  })
 
 /** So many characters of JSON are made in one turn of the event loop. */
 const turn = 262_144

@@ -12,6 +12,7 @@ import {
   troubles
 } from "../../domain/options/health.ts"
 import type { CollectorOptions } from "../../domain/options/options.ts"
+import { fieldsThatPart, type PartitionKey, shownPartition } from "../../domain/traffic/isolation.ts"
 import { ruleName } from "../../domain/traffic/rules.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import type { JobsApi } from "../../services/JobsApi.ts"
@@ -105,24 +106,48 @@ const consumerGroups = (sources: HealthSources): Check => {
   }
 }
 
-const apiCheck = ({ apiRecord, gate, options }: HealthSources, clock: Clock.Clock): Check => {
+/** Partitions that are shown, of those whose circuits are open and of those that wait. */
+const mostShown = 10
+
+const apiCheck = (sources: HealthSources, clock: Clock.Clock): Check => {
+  const { apiRecord, gate, options } = sources
   const now = monotonicMillisOf(clock)
   /** A time of the monotonic clock, as the wall clock has it at present. */
   const shown = (at: number | undefined) =>
     iso(at === undefined ? undefined : clock.currentTimeMillisUnsafe() + (at - now))
   const recent = apiRecord.recent(now)
   const { lastFailure, lastSuccessAt } = apiRecord
+  const partitions = sources.run()?.partitions
+  const named = (partition: PartitionKey) => shownPartition(fieldsThatPart(options.isolateBy), partition)
+  const open = gate.circuits.openPartitions(mostShown).map(({ probeAt, ...partition }) => ({
+    partition: named(partition),
+    circuit: "open",
+    next_probe_at: shown(probeAt),
+    waiting: partitions?.waitingOf(partition) ?? 0
+  }))
+  const capped = (partitions?.capped(mostShown - open.length, now) ?? []).map(
+    ({ partition, waiting, waitingSince }) => ({
+      partition: named(partition),
+      waiting: waiting.length,
+      waiting_since: shown(waitingSince)
+    })
+  )
   const problem = gate.circuitOpen
     ? "the circuit is open: deliveries wait until a probe succeeds"
-    : recent.failed > recent.succeeded
-      ? `most requests fail: ${lastFailure?.code}: ${lastFailure?.message}`
-      : undefined
+    : open[0] !== undefined
+      ? `the circuit of ${open[0].partition}${gate.circuits.open > 1 ? ` and of ${gate.circuits.open - 1} more` : ""} is open: its deliveries wait until a probe succeeds`
+      : capped[0] !== undefined
+        ? `${capped[0].partition} has its share of the permits, and more events that wait`
+        : recent.failed > recent.succeeded
+          ? `most requests fail: ${lastFailure?.code}: ${lastFailure?.message}`
+          : undefined
   return {
     status: problem === undefined ? "ok" : "degraded",
     problem,
     url: options.apiBaseUrl,
     circuit: gate.circuitOpen ? "open" : "closed",
     next_probe_at: shown(gate.probeAt),
+    partitions: open.length + capped.length === 0 ? undefined : [...open, ...capped],
     paused_until: gate.retryAfterEnds > now ? shown(gate.retryAfterEnds) : undefined,
     recent_succeeded: recent.succeeded,
     recent_failed: recent.failed,
@@ -135,7 +160,7 @@ const apiCheck = ({ apiRecord, gate, options }: HealthSources, clock: Clock.Cloc
 }
 
 /** Rules that are shown; where there are more, their number says so. */
-const mostShown = 10
+const mostRulesShown = 10
 
 const lastsText = (until: number | undefined) =>
   until === undefined ? "until it is lifted" : `until ${instant(until)}`
@@ -143,7 +168,7 @@ const lastsText = (until: number | undefined) =>
 /** The rules in force: all of it is meant, and yet not how it usually is. */
 const trafficCheck = ({ traffic }: HealthSources, now: number): Check => {
   const active = traffic.active(now)
-  const rules = active.slice(0, mostShown).map(({ rule }) => ({
+  const rules = active.slice(0, mostRulesShown).map(({ rule }) => ({
     rule: ruleName(rule),
     until: iso(rule.until),
     by: rule.by,

@@ -4,7 +4,7 @@ import { Result } from "effect"
 import {
   decodeAbandonedEntry,
   decodeDlqEntry,
-  dueTimeOf,
+  dlqWaitOf,
   encodeAbandonedEntry,
   encodeDlqEntry,
   tooFarAhead
@@ -22,7 +22,15 @@ const now = Date.UTC(2026, 0, 1)
 const day = 86_400_000
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest()
 const source = { stream: "events", id: `${now}-0` }
-const context: ReadContext = { source, now, firstReading: true, maxAgeMs: 7 * day, maxSkewMs: 300_000, sha256 }
+const context: ReadContext = {
+  source,
+  now,
+  firstReading: true,
+  maxAgeMs: 7 * day,
+  maxSkewMs: 300_000,
+  partedBy: [],
+  sha256
+}
 
 const retry = {
   attempt: 1,
@@ -119,7 +127,7 @@ export const dlq: Target = {
   ],
   words: ["retry", "event", '"not_before":', '"attempt":', "1-1", '"history":[', '"set_aside":"parked"'],
   attempt: (input) => {
-    mustHold(dueTimeOf(input, now) <= now + day, "it is waited for longer than a day")
+    mustHold(dlqWaitOf(input, now).dueTime <= now + day, "it is waited for longer than a day")
     dlqItem("dlq", { id: "1-1", fields: input })
     const decoded = decodeDlqEntry(input)
     if (Result.isFailure(decoded)) return shapeOf(decoded.failure.message)

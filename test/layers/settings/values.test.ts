@@ -118,6 +118,8 @@ describe("values", () => {
         SOURCE_RETENTION: "2 days",
         OUTCOME_RETENTION: "30 days",
         CIRCUIT_BREAKER: "off",
+        ISOLATE_BY: "session_id, model",
+        ISOLATE_SHARE: "0.25",
         CONFIG_SYNC: "off",
         CONFIG_SYNC_INTERVAL: "1 second",
         CONFIG_DIR: "/etc/gateway",
@@ -160,6 +162,8 @@ describe("values", () => {
         sourceRetention: Duration.days(2),
         outcomeRetention: Duration.days(30),
         circuitBreaker: false,
+        isolateBy: ["session_id", "model"],
+        isolateShare: 0.25,
         shutdownTimeout: Duration.seconds(2),
         healthInterval: Duration.seconds(1),
         kinds: []

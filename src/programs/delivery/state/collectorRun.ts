@@ -9,8 +9,10 @@ import type { RedisAvailability } from "../../redis/redisAvailability.ts"
 import type { ApiRecord } from "./apiRecord.ts"
 import type { ConsumedStream } from "./consumedStream.ts"
 import type { DeliveryGate } from "./deliveryGate.ts"
+import type { LeftPending } from "./leftPending.ts"
 import type { OwnedEntries } from "./ownedEntries.ts"
 import type { OwnedEntry } from "./ownedEntry.ts"
+import type { Partitions } from "./partitions.ts"
 import type { Permits } from "./permits.ts"
 import type { TrafficRules } from "./trafficRules.ts"
 
@@ -77,6 +79,8 @@ export interface RunDeliveries {
   readonly permits: Permits
   readonly owned: OwnedEntries
   readonly gate: DeliveryGate
+  readonly partitions: Partitions
+  readonly left: LeftPending
   readonly traffic: TrafficRules
   readonly api: JobsApi["Service"]
   readonly apiRecord: ApiRecord

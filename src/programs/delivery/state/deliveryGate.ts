@@ -1,7 +1,12 @@
 import { Effect } from "effect"
-import { type Attempt, afterAttempt, afterProbe, type Circuit, closed } from "../../../domain/delivery/circuit.ts"
+import type { Attempt } from "../../../domain/delivery/circuit.ts"
+import { type CircuitChange, Circuits } from "../../../domain/delivery/circuits.ts"
+import { Pauses } from "../../../domain/delivery/pauses.ts"
+import type { CollectorOptions } from "../../../domain/options/options.ts"
+import type { PartitionValues } from "../../../domain/traffic/isolation.ts"
 import { type ChangeSignal, Waiter } from "../../redis/changeSignal.ts"
 import { monotonicMillisOf } from "../../redis/monotonic.ts"
+import type { OwnedEntry } from "./ownedEntry.ts"
 import type { Ramp } from "./ramp.ts"
 import type { TrafficRules } from "./trafficRules.ts"
 
@@ -9,42 +14,48 @@ const any = Effect.succeed("any" as const)
 const one = Effect.succeed("one" as const)
 
 /**
- * Whether deliveries may go: the circuit breaker, the pause that a 429 asks for, and an operator's, one for the process. All
- * times are the monotonic clock's: a wall clock that is set shifts no probe and no pause.
+ * Whether deliveries may go: the API's circuit, the pause that a 429 asks for, and an operator's, one for the process, and the
+ * circuits and pauses of single partitions. All times are the monotonic clock's: a wall clock that is set shifts no probe and no pause.
  */
 export class DeliveryGate {
   /** The traffic rules' own as well: who waits for the gate waits for them. */
   readonly changed: ChangeSignal
   /** How deliveries rise where they begin again. */
   readonly ramp: Ramp
-  private readonly breaker: boolean
   private readonly traffic: TrafficRules
-  private circuit: Circuit = closed
+  readonly circuits: Circuits
+  private readonly isolated: number
+  /** Of single partitions. */
+  readonly pauses = new Pauses()
   private pausedUntil = Number.NEGATIVE_INFINITY
   /** The end of the pause that the ramp last took notice of. */
   private rampAfter = Number.NEGATIVE_INFINITY
   /** A probe is due and nothing waits: the readers may fetch one entry. */
   private probeWanted = false
+  /** The last probe that was let through, until it is under way. */
+  private probe: OwnedEntry | undefined
 
-  constructor(breaker: boolean, traffic: TrafficRules, ramp: Ramp) {
-    this.breaker = breaker
+  constructor({ circuitBreaker, isolateBy }: CollectorOptions, traffic: TrafficRules, ramp: Ramp) {
+    this.isolated = isolateBy.length
+    this.circuits = new Circuits(circuitBreaker, this.isolated)
     this.traffic = traffic
     this.ramp = ramp
     this.changed = traffic.changed
   }
 
+  /** Whether the API's circuit is open. */
   get circuitOpen(): boolean {
-    return this.circuit._tag === "Open"
+    return this.circuits.apiOpen !== undefined
   }
 
-  /** When the next probe may go; undefined while the circuit is closed. */
+  /** When the next probe of the API may go; undefined while its circuit is closed. */
   get probeAt(): number | undefined {
-    return this.circuit._tag === "Open" ? this.circuit.probeAt : undefined
+    return this.circuits.apiOpen?.probeAt
   }
 
-  /** Probes let through since the circuit opened. */
+  /** Probes let through since the API's circuit opened. */
   get probes(): number {
-    return this.circuit._tag === "Open" ? this.circuit.probes : 0
+    return this.circuits.apiOpen?.probes ?? 0
   }
 
   /** Until when a 429 has asked to wait. */
@@ -74,22 +85,36 @@ export class DeliveryGate {
     if (this.rampAfter !== before && Math.max(this.rampAfter, before) > now) this.begin(now)
   }
 
-  /** Takes in an attempt's result: "opened" or "closed" where it changed the circuit. */
-  record(attempt: Attempt): "opened" | "closed" | undefined {
-    if (!this.breaker) return undefined
-    const before = this.circuit
-    this.circuit = afterAttempt(before, attempt)
-    if (before._tag === this.circuit._tag) return undefined
+  /** Takes in the result of an attempt of an event: the circuits that it changed. */
+  record(attempt: Attempt, values: PartitionValues): ReadonlyArray<CircuitChange> {
+    const changes = this.circuits.record(attempt, values)
+    if (changes.length === 0) return changes
     this.probeWanted = false
-    if (!this.circuitOpen) this.begin(attempt.now)
+    if (changes.some(({ change, partition }) => change === "closed" && partition === undefined)) this.begin(attempt.now)
     this.changed.notify()
-    return this.circuitOpen ? "opened" : "closed"
+    return changes
   }
 
-  /** Notes that a probe was let through. */
-  probed(now: number): void {
-    if (this.circuit._tag === "Open") this.circuit = afterProbe(this.circuit, now)
+  /** Notes that an entry was let through as a probe of the API. */
+  probed(entry: OwnedEntry, now: number): void {
+    this.circuits.probedApi(now)
     this.probeWanted = false
+    this.probe = entry
+  }
+
+  /** Takes in that an entry may not run: if it was to be a probe, another takes its place. */
+  notProbed(entry: OwnedEntry, now: number): void {
+    if (this.probe !== entry) return
+    this.probe = undefined
+    this.circuits.notProbedApi(now)
+    this.changed.notify()
+  }
+
+  /** Pauses what a 429 was about: a partition while others succeed, else everything. */
+  told(values: PartitionValues, until: number, now: number): void {
+    const isolated = values.slice(0, this.isolated)
+    const partition = this.pauses.told(isolated, until, now, (candidate) => this.circuits.othersSucceed(candidate, now))
+    if (partition === undefined) this.pause(until)
   }
 
   pause(until: number): void {

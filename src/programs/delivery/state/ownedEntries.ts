@@ -1,6 +1,6 @@
 import { ChangeSignal } from "../../redis/changeSignal.ts"
 import { type ConsumedStream, isDlq } from "./consumedStream.ts"
-import { type Due, type Held, type OwnedEntry, running } from "./ownedEntry.ts"
+import { type Due, type Held, type OwnedEntry, running, type Waiting } from "./ownedEntry.ts"
 
 const before = (a: Held, b: Held): boolean => {
   if (a.due === b.due) return a.entry.deliveries < b.entry.deliveries
@@ -14,6 +14,9 @@ export class OwnedEntries {
   // Latest due first, so that the next one is popped off the end; equal ones keep their order of arrival.
   private readonly queue: Array<Held> = []
   private dlqHeld = 0
+  /** Of those that wait for a partition. */
+  private dlqWaiting = 0
+  private sourceWaiting = 0
 
   constructor(consumedStreams: ReadonlyArray<ConsumedStream>) {
     for (const stream of consumedStreams) this.byStream.set(stream, new Map())
@@ -51,12 +54,27 @@ export class OwnedEntries {
   }
 
   get held(): number {
-    return this.queue.length
+    return this.queue.length + this.dlqWaiting + this.sourceWaiting
   }
 
-  /** DLQ entries that wait; running ones do not count. */
+  /** DLQ entries that wait, for whatever it is; running ones do not count. */
   get heldOfDlq(): number {
-    return this.dlqHeld
+    return this.dlqHeld + this.dlqWaiting
+  }
+
+  /** Source entries that wait for nothing but a permit. */
+  get heldOfSource(): number {
+    return this.queue.length - this.dlqHeld
+  }
+
+  /** DLQ entries that wait for a partition. */
+  get waitingOfDlq(): number {
+    return this.dlqWaiting
+  }
+
+  /** Source entries that wait for a partition. */
+  get waitingOfSource(): number {
+    return this.sourceWaiting
   }
 
   /** Notes an entry that is worked on at once. */
@@ -83,6 +101,23 @@ export class OwnedEntries {
     this.changed.notify()
   }
 
+  /** Notes an entry that waits for a partition; which lists it among those that do. */
+  wait(waiting: Waiting): void {
+    const { entry } = waiting
+    entry.state = waiting
+    this.of(entry.stream).set(entry.id, entry)
+    if (isDlq(entry.stream)) this.dlqWaiting += 1
+    else this.sourceWaiting += 1
+    this.changed.notify()
+  }
+
+  /** Notes that an entry, listed no more, does not wait for a partition any longer. */
+  waitsNoMore({ stream }: OwnedEntry): void {
+    if (isDlq(stream)) this.dlqWaiting -= 1
+    else this.sourceWaiting -= 1
+    this.changed.notify()
+  }
+
   /** The held entry that is due first. */
   peek(): Held | undefined {
     return this.queue.at(-1)
@@ -106,6 +141,13 @@ export class OwnedEntries {
   remove(entry: OwnedEntry): void {
     const entries = this.of(entry.stream)
     if (entries.get(entry.id) === entry) entries.delete(entry.id)
+    if (entry.state._tag === "Waiting") {
+      const { waiting } = entry.state.members
+      const at = waiting.indexOf(entry.state)
+      if (at < 0) return
+      waiting.splice(at, 1)
+      this.waitsNoMore(entry)
+    }
     if (entry.state._tag !== "Held") return
     const at = this.queue.indexOf(entry.state)
     if (at < 0) return

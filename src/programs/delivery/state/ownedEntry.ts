@@ -1,5 +1,6 @@
 import type { Decision } from "../../../domain/delivery/decide.ts"
 import type { FailedAttempt } from "../../../domain/delivery/history.ts"
+import type { PartitionKey, PartitionValues } from "../../../domain/traffic/isolation.ts"
 import type { ConsumedStream } from "./consumedStream.ts"
 
 /** When a held entry may be worked on: from a time of the monotonic clock on, in milliseconds, or before all else, as a probe. */
@@ -12,8 +13,42 @@ export interface Held {
   readonly due: Due
 }
 
+/** Waits without a permit until a partition lets it go on (contract section 6, "One cannot stop all"). */
+export interface Waiting {
+  readonly _tag: "Waiting"
+  readonly entry: OwnedEntry
+  /** Its place among those that wait for the same. */
+  readonly due: number
+  /** Its event's partitions, as far as they are known. */
+  readonly values: PartitionValues
+  readonly members: Members
+  /** Whether it was attempted while this held it up: as a probe, or when it began. */
+  readonly wasTried: boolean
+}
+
+/** What belongs to one partition at present: known for as long as there is anything. */
+export interface Members {
+  readonly partition: PartitionKey
+  /** Requests under way, and places kept for some. */
+  running: number
+  /** What waits for this partition: what is due first comes first. */
+  readonly waiting: Array<Waiting>
+  /** Since when something waits; undefined where nothing does. */
+  waitingSince: number | undefined
+}
+
+/** The partitions of a request under way; undefined where its event lacks the field. */
+export type Load = ReadonlyArray<Members | undefined>
+
+/** A place kept for an entry whose turn has come, until work on it begins. */
+export interface Place {
+  readonly load: Load
+  /** Whether it goes as a probe of a partition whose circuit is open. */
+  readonly isProbe: boolean
+}
+
 /** `Running`: being worked on. `Settling`: its end is being written to Redis. */
-export type EntryState = Held | { readonly _tag: "Running" } | { readonly _tag: "Settling" }
+export type EntryState = Held | Waiting | { readonly _tag: "Running" } | { readonly _tag: "Settling" }
 
 export const running: EntryState = { _tag: "Running" }
 export const settling: EntryState = { _tag: "Settling" }
@@ -38,6 +73,8 @@ export interface OwnedEntry {
   requested: boolean
   /** How often Redis refused a step of the work on it. */
   refusals: number
+  /** Its turn has come: a place kept for it among the requests of its partitions. */
+  place: Place | undefined
   /** What its failed attempt came to, while Redis refuses to write that: it is not attempted again for it. */
   decided: Decided | undefined
 }
@@ -67,6 +104,7 @@ export const freshEntry = (stream: ConsumedStream, id: string, readAtNanos: bigi
   ownership: "owned",
   requested: false,
   refusals: 0,
+  place: undefined,
   decided: undefined
 })
 
@@ -86,5 +124,6 @@ export const recoveredEntry = (
   ownership: "owned",
   requested: false,
   refusals: 0,
+  place: undefined,
   decided: undefined
 })

@@ -1,6 +1,6 @@
 /** Nothing is taken from a replica that is well and works on it, and no replica forgets what is its own. */
 import { Duration } from "effect"
-import { dueTimeOf } from "../../../domain/delivery/dlq.ts"
+import { dlqWaitOf } from "../../../domain/delivery/dlq.ts"
 import { roomFor } from "../../../programs/delivery/pendingRecovery.ts"
 import type { ConsumedStream } from "../../../programs/delivery/state/consumedStream.ts"
 import type { Process } from "../../world/process.ts"
@@ -92,11 +92,13 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
     }
   }
 
-  /** Whether an entry is one of the DLQ that is due later, and may have given way to others until then. */
+  /** Whether an entry is one of the DLQ that was set aside, or is due later, and may have given way to others until then. */
   const isDueLater = ({ key }: ConsumedStream, id: string, now: number): boolean => {
     if (key !== scenario.streams.dlq) return false
     const found = world.redis.look("XRANGE", key, id, id)
-    return Array.isArray(found) && found[0] !== undefined && dueTimeOf(found[0][1], now) > now - patienceMs
+    if (!Array.isArray(found) || found[0] === undefined) return false
+    const { dueTime, setAsideFor } = dlqWaitOf(found[0][1], now)
+    return setAsideFor !== undefined || dueTime > now - patienceMs
   }
 
   /** Entries that are a well replica's own for a while, and that it does not know. */
