@@ -135,7 +135,9 @@ export const actOn = Effect.fnUntraced(function* <E = never, R = never>(operated
     return yield* conclude(rehearsed)
   }
   if (rehearsed.done === 0) return yield* conclude(rehearsed)
-  const meant = flags.all ? "" : ` that match ${printable(filtersText(filters))}`
+  const meant = flags.all
+    ? ""
+    : ` that ${rehearsed.done === 1 ? "matches" : "match"} ${printable(filtersText(filters))}`
   yield* confirm(flags, `${verb} ${events(rehearsed.done)}${meant}?`)
   yield* act.before?.(surveyedEntries(source, selection, found), found.total) ?? Effect.void
   const progress = yield* progressLine(done, found.total)

@@ -8,9 +8,7 @@ import { counted, printAside, printJson, printLine } from "./output.ts"
 import { progressLine } from "./progress.ts"
 
 export const wait = Flag.Boolean("wait").pipe(
-  Flag.withDescription(
-    "Follow what was replayed until all of it ended, and say how; exit 1 if any was abandoned again"
-  ),
+  Flag.withDescription("Follow them to their end; exit 1 if one was abandoned"),
   Flag.withDefault(false)
 )
 

@@ -34,7 +34,7 @@ describe("dlq retry", () => {
         assert.strictEqual(dry.out.at(-1), "would be: 3 retried")
         const refused = yield* run(redis, "dlq", "retry", "--event-id", "e-1")
         assert.deepStrictEqual(refused.err, [
-          "Retry at once 1 event that match --event-id e-1? Pass --yes to do it without being asked"
+          "Retry 1 event that matches --event-id e-1? Pass --yes to do it without being asked"
         ])
         assert.deepStrictEqual((yield* run(redis, "dlq", "retry", "e-1", "e-2", "--yes", "--why", "API mended")).out, [
           "2 retried"

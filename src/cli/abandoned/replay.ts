@@ -34,7 +34,7 @@ export const replay = Command.make(
     ...filters,
     limit,
     all,
-    toStream: TextFlag("to-stream", "Put the events into this stream, instead of the one each came from"),
+    toStream: TextFlag("to-stream", "Put them into this stream, not where each came from"),
     rate: CountFlag("rate", "Maximum replays per second (default 100)").pipe(Flag.withDefault(100)),
     wait,
     ...actFlags,

@@ -13,7 +13,7 @@ export const retry = Command.make("retry", { ids, ...filters, limit, all, ...act
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       actOn(operated, {
         action: "dlq retry",
-        verb: "Retry at once",
+        verb: "Retry",
         done: "retried",
         source: dlqSource(operated),
         flags,
