@@ -1,6 +1,7 @@
 /** The library's front door: the collector as a Layer that another Effect app composes (contract section 9). */
 import { Context, Effect, type FileSystem, Layer, Option } from "effect"
 import type { HttpClient, HttpRouter } from "effect/http"
+import { type EventKind, withServices } from "./domain/events/eventKind.ts"
 import type { ConfigSyncOptions } from "./domain/gatewayConfig/options.ts"
 import { type CollectorOptions, defaultOptions } from "./domain/options/options.ts"
 import { OptionsError, optionProblems } from "./domain/options/optionsCheck.ts"
@@ -17,7 +18,12 @@ import type { Redis } from "./services/Redis.ts"
 import type { Signer } from "./services/Signer.ts"
 
 /** What a composing app says: where the API is, and whatever differs from the defaults. */
-export type JobCollectorOptions = Partial<CollectorOptions> & Pick<CollectorOptions, "apiBaseUrl">
+export interface JobCollectorOptions<R = never> extends Partial<Omit<CollectorOptions, "apiBaseUrl" | "kinds">> {
+  /** The jobs API, `http://` or `https://`; paths such as `/api/jobs/add` are appended. */
+  readonly apiBaseUrl: string
+  /** Event kinds of the app's own, beside transcribe and process; default none. `R` is what their requests need. */
+  readonly kinds?: ReadonlyArray<EventKind<R>> | undefined
+}
 
 /** What every collector needs; configuration sync needs a `FileSystem` as well. */
 type Needs = Redis | HttpClient.HttpClient | Signer
@@ -89,16 +95,25 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
    *   )
    * ```
    */
-  static layer(
-    options: JobCollectorOptions & { readonly configSync?: undefined }
-  ): Layer.Layer<JobCollector, OptionsError, Needs>
-  static layer(options: JobCollectorOptions): Layer.Layer<JobCollector, OptionsError, Needs | FileSystem.FileSystem>
-  static layer(options: JobCollectorOptions): Layer.Layer<JobCollector, OptionsError, Needs | FileSystem.FileSystem> {
+  static layer<R = never>(
+    options: JobCollectorOptions<R> & { readonly configSync?: undefined }
+  ): Layer.Layer<JobCollector, OptionsError, Needs | R>
+  static layer<R = never>(
+    options: JobCollectorOptions<R>
+  ): Layer.Layer<JobCollector, OptionsError, Needs | R | FileSystem.FileSystem>
+  static layer<R = never>(
+    options: JobCollectorOptions<R>
+  ): Layer.Layer<JobCollector, OptionsError, Needs | R | FileSystem.FileSystem> {
     // An option that is undefined counts as left out, as an app may have it that does not tell the two apart.
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-    const all = { ...defaultOptions, apiBaseUrl: "", ...given }
-    const problems = optionProblems(all)
-    return problems.length === 0 ? collectorOf(all) : Layer.effectContext(new OptionsError({ problems }))
+    return Layer.unwrap(
+      Effect.contextWith((services: Context.Context<R>) => {
+        const kinds = (options.kinds ?? []).map((kind) => withServices(kind, services))
+        const all: CollectorOptions = { ...defaultOptions, apiBaseUrl: "", ...given, kinds }
+        const problems = optionProblems(all)
+        return problems.length === 0 ? Effect.succeed(collectorOf(all)) : Effect.fail(new OptionsError({ problems }))
+      })
+    )
   }
 
   /**

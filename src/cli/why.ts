@@ -19,7 +19,7 @@ const lineOf = (chapter: Chapter): string => {
   if (chapter.place === "outcome") {
     const { at, attempts, credits, id, job_id, stream } = chapter.outcome
     return (
-      `${stream} ${id}: delivered ${instant(at)} at attempt ${attempts} as job ${job_id}, ` +
+      `${stream} ${id}: delivered ${instant(at)} at attempt ${attempts} as job ${job_id ?? "unknown"}, ` +
       `${credits === null ? "credits unknown" : `${credits} credits`}`
     )
   }

@@ -43,6 +43,7 @@ import { Partitions } from "./delivery/state/partitions.ts"
 import { Permits } from "./delivery/state/permits.ts"
 import { Ramp } from "./delivery/state/ramp.ts"
 import { TrafficRules } from "./delivery/state/trafficRules.ts"
+import { UnmadeRequests } from "./delivery/state/unmadeRequests.ts"
 import { saysIdleStop, stopRun } from "./delivery/stop.ts"
 import { claimStreams, foreignGroup, type StreamTaken } from "./delivery/streamOwner.ts"
 import { tracedIfThereIsATracer } from "./delivery/tracing.ts"
@@ -148,6 +149,7 @@ interface Lasting {
   readonly streamStates: ReadonlyMap<ConsumedStream, StreamState>
   readonly gate: DeliveryGate
   readonly traffic: TrafficRules
+  readonly unmade: UnmadeRequests
   readonly api: JobsApi["Service"]
   readonly apiRecord: ApiRecord
   readonly availability: RedisAvailability
@@ -161,7 +163,8 @@ const openRun = Effect.fnUntraced(function* (
   RedisRefused,
   Services | Scope.Scope
 > {
-  const { api, apiRecord, gate, traffic, consumedStreams, streamStates, availability, options, supervisor } = lasting
+  const { api, apiRecord, gate, traffic, unmade, consumedStreams, streamStates, availability, options, supervisor } =
+    lasting
   const streams = yield* EventStreams
   const { hasher, sha256 } = yield* Signer
   const wanted = { group: options.consumerGroup, name: options.consumerName }
@@ -193,6 +196,7 @@ const openRun = Effect.fnUntraced(function* (
     partitions,
     left: new LeftPending(),
     traffic,
+    unmade,
     apiRecord,
     availability,
     lease,
@@ -326,9 +330,10 @@ export const makeCollector = <R>(
     const consumedStreams = consumedStreamsOf(options)
     const availability = new RedisAvailability()
     const traffic = new TrafficRules()
+    const unmade = new UnmadeRequests(traffic.changed)
     const gate = new DeliveryGate(options, traffic, new Ramp(options.deliveryConcurrency))
     const streamStates = freshStreamStates(consumedStreams)
-    const apiRecord = new ApiRecord(Duration.toMillis(options.healthInterval), options.rejectStatuses)
+    const apiRecord = new ApiRecord(Duration.toMillis(options.healthInterval))
     const jobsApi = yield* JobsApi
     const lasting: Lasting = {
       options,
@@ -337,6 +342,7 @@ export const makeCollector = <R>(
       streamStates,
       gate,
       traffic,
+      unmade,
       api: apiRecord.watch(jobsApi),
       apiRecord,
       availability,
@@ -374,6 +380,7 @@ export const makeCollector = <R>(
       availability,
       gate,
       traffic,
+      unmade,
       apiRecord,
       heartbeats,
       run: () => current,

@@ -1,4 +1,5 @@
-import { Context, type Effect, Schema } from "effect"
+import { Context, type Duration, type Effect, Schema } from "effect"
+import type { Answer } from "../domain/delivery/answer.ts"
 import type { AttemptResult } from "../domain/delivery/attempt.ts"
 
 /** A request that delivers one event. */
@@ -8,10 +9,18 @@ export interface Delivery {
   /** The exact bytes that are signed and sent: JSON. */
   readonly body: Uint8Array
   readonly idempotencyKey: string
-  /** 1 to 4. */
+  /** From 1 on. */
   readonly attempt: number
   /** W3C trace context to send if no span of a tracer provides one. */
   readonly traceparent?: string | undefined
+  /** Default POST. */
+  readonly method?: string | undefined
+  /** Beside those that every delivery has. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** What an answer comes to; default the rule of contract section 4. */
+  readonly success?: ((answer: Answer) => AttemptResult) | undefined
+  /** Instead of `API_TIMEOUT`. */
+  readonly timeout?: Duration.Duration | undefined
 }
 
 /** What the configurations endpoint answered. */
@@ -41,7 +50,7 @@ export class JobsApiError extends Schema.TaggedError<JobsApiError>()("JobsApiErr
 export class JobsApi extends Context.Service<
   JobsApi,
   {
-    /** One attempt, at most `API_TIMEOUT` long. Never fails: a failed attempt is a result. */
+    /** One attempt, at most `API_TIMEOUT` long, or as long as it says itself. Never fails: a failed attempt is a result. */
     readonly deliver: (delivery: Delivery) => Effect.Effect<AttemptResult>
     /** `GET /api/models/configurations`, with `If-None-Match` when an ETag is given. */
     readonly configurations: (etag: string | undefined) => Effect.Effect<ConfigurationsAnswer, JobsApiError>

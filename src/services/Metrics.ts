@@ -83,7 +83,9 @@ const retriesScheduledAfter = counters<string>(
   "Events moved to the DLQ, by the attempts made so far",
   "attempt"
 )
-export const retriesScheduled = (attempts: number): Metric.Counter<number> => retriesScheduledAfter(String(attempts))
+/** The schedules of a host app's own kinds may be long: from the tenth attempt on they share a label. */
+export const retriesScheduled = (attempts: number): Metric.Counter<number> =>
+  retriesScheduledAfter(attempts < 10 ? String(attempts) : "10+")
 export const abandoned = counters<AbandonReason>("abandoned_total", "Events moved to the abandoned stream", "reason")
 export const movesRefused = counters<RefusalReason>(
   "moves_refused_total",

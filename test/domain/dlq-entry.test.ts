@@ -46,7 +46,7 @@ describe("a DLQ entry", () => {
 
   it.each([
     [{ attempt: -1 }],
-    [{ attempt: 4 }],
+    [{ attempt: 1_000 }],
     [{ set_aside: "bored" }],
     [{ partition: 1 }],
     [{ history: "none" }],

@@ -14,6 +14,9 @@ export interface Attempt {
   readonly at: number
   readonly eventId: string
   readonly attempt: number
+  readonly method: string
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
 }
 
 export interface ScriptedAnswer {
@@ -47,7 +50,10 @@ export class ScriptedApi {
         const attempt = {
           at,
           eventId: request.headers["idempotency-key"] ?? "",
-          attempt: Number(request.headers["x-delivery-attempt"])
+          attempt: Number(request.headers["x-delivery-attempt"]),
+          method: request.method,
+          path: new URL(request.url).pathname,
+          headers: request.headers
         }
         this.attempts.push(attempt)
         if (request.body._tag === "Uint8Array") this.sent.push(request.body.body)

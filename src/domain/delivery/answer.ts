@@ -16,6 +16,8 @@ const MAX_JOB_ID_LENGTH = 128
 /** An answer of the jobs API whose body was read to its end. */
 export interface Answer {
   readonly status: number
+  /** By name, in lower case. */
+  readonly headers: Readonly<Record<string, string>>
   readonly body: string
   /** What `Retry-After` asks for, in milliseconds. */
   readonly retryAfterMs: number | undefined
@@ -42,7 +44,7 @@ export const failed = (
   retryAfterMs?: number | undefined
 ): Failed => ({ _tag: "Failed", errorCode, errorMessage: cleanMessage(errorMessage), status, retryAfterMs })
 
-const jsonObject = (text: string): Record<string, unknown> | undefined => {
+export const jsonObject = (text: string): Record<string, unknown> | undefined => {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === "object" && value !== null && !Array.isArray(value)
@@ -53,13 +55,13 @@ const jsonObject = (text: string): Record<string, unknown> | undefined => {
   }
 }
 
-const jobIdOf = (body: Record<string, unknown>): string | undefined => {
+export const jobIdIn = (body: Record<string, unknown>): string | undefined => {
   const id = body.job_id
   if (typeof id === "string") return cut(id, MAX_JOB_ID_LENGTH)
   return typeof id === "number" && Number.isFinite(id) ? `${id}` : undefined
 }
 
-const creditsOf = (body: Record<string, unknown>): number | undefined => {
+export const creditsIn = (body: Record<string, unknown>): number | undefined => {
   const credits = body.credits_deducted
   return typeof credits === "number" && Number.isFinite(credits) ? credits : undefined
 }
@@ -85,18 +87,18 @@ export const refused = (status: number, body: string | undefined, retryAfterMs: 
  * What an answer to a delivery comes to (contract section 4): a 2xx with `job_id` and `credits_deducted`, or a 409 with
  * `job_id`, is Accepted; all else is Failed.
  */
-export const attemptResult = (answer: Answer): AttemptResult => {
+export const attemptResult = (answer: Omit<Answer, "headers">): AttemptResult => {
   const { status } = answer
   const success = status >= 200 && status < 300
   if (!success && status !== 409) return refused(status, answer.body, answer.retryAfterMs)
   const body = jsonObject(answer.body)
-  const jobId = body === undefined ? undefined : jobIdOf(body)
+  const jobId = body === undefined ? undefined : jobIdIn(body)
   if (body === undefined || jobId === undefined) {
     if (!success) return refused(status, answer.body, answer.retryAfterMs)
     const problem = body === undefined ? "the body is not a JSON object" : "`job_id` must be a string or a number"
     return failed("BAD_RESPONSE", problem, status, answer.retryAfterMs)
   }
-  const creditsDeducted = creditsOf(body)
+  const creditsDeducted = creditsIn(body)
   if (success && creditsDeducted === undefined) {
     return failed("BAD_RESPONSE", "`credits_deducted` must be a number", status, answer.retryAfterMs)
   }

@@ -3,10 +3,11 @@ import { Schema } from "effect"
 /** What one request to the jobs API came to (contract section 4): data, never an exception. */
 export type AttemptResult = Accepted | Failed
 
-/** A 2xx or 409 that carries a job id. */
+/** The event is delivered: what its kind takes for a success. */
 export interface Accepted {
   readonly _tag: "Accepted"
-  readonly jobId: string
+  /** Undefined where an event kind of a host app's own asks for none. */
+  readonly jobId: string | undefined
   /** What the API says it deducted; absent where a 409 does not say. */
   readonly creditsDeducted: number | undefined
 }
@@ -14,7 +15,7 @@ export interface Accepted {
 /** Everything else. */
 export interface Failed {
   readonly _tag: "Failed"
-  /** `HTTP_<status>`, `TIMEOUT`, `NETWORK` or `BAD_RESPONSE`. */
+  /** `HTTP_<status>`, `TIMEOUT`, `NETWORK`, `BAD_RESPONSE`, `REQUEST_FAILED`, or a code of a host app's own kind. */
   readonly errorCode: string
   /** At most 1,024 characters; the API's own `error_code: error_message` where it gave them. */
   readonly errorMessage: string

@@ -12,7 +12,7 @@ import { invalidEvent } from "../events/eventKind.ts"
 import { EntryId } from "../events/streamId.ts"
 import { JsonText } from "../json/jsonText.ts"
 import { History } from "./history.ts"
-import { maxAttempts } from "./retry.ts"
+import { mostAttempts } from "./retry.ts"
 
 const Millis = Schema.Int
 
@@ -23,7 +23,7 @@ export type SetAside = typeof SetAside.Type
 /** What a DLQ entry says of the event's attempts so far; times in epoch milliseconds. */
 export const Retry = Schema.Struct({
   /** 0 only where it was set aside before any was made. */
-  attempt: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: maxAttempts - 1 })),
+  attempt: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: mostAttempts - 1 })),
   not_before: Millis,
   origin_stream: Schema.NonEmptyString,
   origin_id: EntryId,

@@ -3,7 +3,8 @@ import { Result, Schema } from "effect"
 
 export const Outcome = Schema.Struct({
   event_id: Schema.String,
-  job_id: Schema.String,
+  /** Null where an event kind of a host app's own knows none. */
+  job_id: Schema.NullOr(Schema.String),
   /** How many were made, the successful one included. */
   attempts: Schema.Int,
   /** What the API said it deducted; null where it did not say. */
@@ -20,7 +21,7 @@ export type Outcome = typeof Outcome.Type
 const longestJobId = 256
 
 export const encodeOutcome = (outcome: Outcome): string =>
-  JSON.stringify({ ...outcome, job_id: outcome.job_id.slice(0, longestJobId).toWellFormed() })
+  JSON.stringify({ ...outcome, job_id: outcome.job_id?.slice(0, longestJobId).toWellFormed() ?? null })
 
 const decode = Schema.decodeUnknownResult(Schema.fromJsonString(Outcome))
 

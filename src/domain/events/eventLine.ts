@@ -1,7 +1,7 @@
 /** An event as one line of JSON, before a producer adds it to its stream (contract section 3). */
 import { Result } from "effect"
 import { broken, type FlatFields, type InvalidEvent, isJsonObject, onlyOnce, repeatedName } from "./entry.ts"
-import type { EventKind, ReadContext } from "./eventKind.ts"
+import type { ReadContext, SyncKind } from "./eventKind.ts"
 import { process, transcribe } from "./jobEvent.ts"
 
 const kinds = { transcribe, process }
@@ -12,7 +12,7 @@ export type KindName = (typeof kindNames)[number]
 const ofProcess = ["result", "prompt_tokens", "completion_tokens", "total_tokens"]
 
 /** The kind that an event's own fields speak for, where they do not speak for both. */
-const kindOf = (names: ReadonlySet<string>): EventKind | undefined => {
+const kindOf = (names: ReadonlySet<string>): SyncKind | undefined => {
   const isProcess = ofProcess.some((name) => names.has(name))
   if (names.has("audio_seconds") === isProcess) return undefined
   return isProcess ? process : transcribe

@@ -5,7 +5,7 @@ import { utf8 } from "../signing/bytes.ts"
 import { partitionsOf } from "../traffic/isolation.ts"
 import { creditsForAudio } from "./credits.ts"
 import { type EventFields, eventFields, type Form, InvalidEvent } from "./entry.ts"
-import { type EventKind, encodeBody, invalidEvent, type ReadContext, traceparentOf } from "./eventKind.ts"
+import { encodeBody, invalidEvent, type ReadContext, type SyncKind, standardRules, traceparentOf } from "./eventKind.ts"
 import * as F from "./fields.ts"
 import { timeOfId } from "./streamId.ts"
 
@@ -93,13 +93,14 @@ const kind = <E extends TranscribeEvent | ProcessEvent>(
   schema: (form: Form) => Schema.Codec<E, unknown> & { readonly fields: Readonly<Record<string, unknown>> },
   own: (event: E) => Record<string, unknown>,
   credits: (event: E) => number | undefined
-): EventKind => {
+): SyncKind => {
   const flat = schema("flat")
   const known = new Set([...Object.keys(flat.fields), "traceparent"])
   const decode = { flat: Schema.decodeUnknownResult(flat), data: Schema.decodeUnknownResult(schema("data")) }
   return {
     name,
     stream: undefined,
+    ...standardRules,
     prepare: (fields, context) => {
       const read = eventFields(fields)
       if (Result.isFailure(read)) return Result.fail(read.failure)
@@ -134,14 +135,14 @@ const kind = <E extends TranscribeEvent | ProcessEvent>(
   }
 }
 
-export const transcribe: EventKind = kind(
+export const transcribe: SyncKind = kind(
   "transcribe",
   TranscribeEvent,
   (event) => ({ audio_seconds: event.audio_seconds, model: event.model }),
   (event) => creditsForAudio(event.audio_seconds)
 )
 
-export const process: EventKind = kind(
+export const process: SyncKind = kind(
   "process",
   ProcessEvent,
   (event) => ({

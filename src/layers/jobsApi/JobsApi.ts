@@ -10,7 +10,7 @@ import {
   HttpIncomingMessage,
   UrlParams
 } from "effect/http"
-import { attemptResult, failed, MAX_ANSWER_BYTES, refused } from "../../domain/delivery/answer.ts"
+import { type Answer, attemptResult, failed, MAX_ANSWER_BYTES, refused } from "../../domain/delivery/answer.ts"
 import type { AttemptResult, Failed } from "../../domain/delivery/attempt.ts"
 import { utf8 } from "../../domain/signing/bytes.ts"
 import { keyIdOf } from "../../domain/signing/keyPair.ts"
@@ -83,6 +83,9 @@ const brokeOff = (cause: Cause.Cause<unknown>): Effect.Effect<Failed> => {
   return Effect.as(Effect.logError("request.died", cause), result)
 }
 
+const tooLate = (timeout: Duration.Duration) =>
+  failed("TIMEOUT", `no complete answer within ${Duration.format(timeout)}`)
+
 const tooLarge = (maxBytes: number) => `the body is larger than ${maxBytes} bytes`
 
 const exceeds = (text: string, maxBytes: number): boolean =>
@@ -97,12 +100,16 @@ const ofCoding = (result: Failed, { headers }: HttpClientResponse.HttpClientResp
 }
 
 /** Reads an answer to a delivery. A client that sets no limit of its own is held to it here. */
-const judge = (response: HttpClientResponse.HttpClientResponse, nowMs: () => number) =>
+const judge = (
+  response: HttpClientResponse.HttpClientResponse,
+  success: (answer: Answer) => AttemptResult,
+  nowMs: () => number
+) =>
   Effect.map(response.text, (body): AttemptResult => {
-    const { status } = response
+    const { headers, status } = response
     const wait = status < 300 ? undefined : retryAfterMs(response.headers["retry-after"], nowMs())
     if (!exceeds(body, MAX_ANSWER_BYTES)) {
-      const result = attemptResult({ status, body, retryAfterMs: wait })
+      const result = success({ status, headers, body, retryAfterMs: wait })
       return result._tag === "Failed" && result.errorCode === "BAD_RESPONSE" ? ofCoding(result, response) : result
     }
     return status >= 200 && status < 300
@@ -139,7 +146,7 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
       const baseUrl = options.baseUrl.replace(/\/+$/, "")
       const timeout = Duration.fromInputUnsafe(options.timeout)
       const within = yield* makeTimeLimit(timeout)
-      const timedOut: AttemptResult = failed("TIMEOUT", `no complete answer within ${Duration.format(timeout)}`)
+      const timedOut = tooLate(timeout)
 
       let known = { publicKey: signer.publicKey, id: keyIdOf(signer.publicKey, signer) }
 
@@ -210,16 +217,22 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
                 "idempotency-key": delivery.idempotencyKey,
                 "x-delivery-attempt": `${delivery.attempt}`
               }
+              if (delivery.headers !== undefined) Object.assign(headers, delivery.headers)
               if (delivery.traceparent !== undefined) headers.traceparent = delivery.traceparent
               const body = HttpBody.uint8Array(delivery.body, "application/json")
-              return send("POST", baseUrl + delivery.path, headers, body, key, clock)
+              return send(delivery.method ?? "POST", baseUrl + delivery.path, headers, body, key, clock)
             }),
-            Effect.flatMap((response) => judge(response, now)),
+            Effect.flatMap((response) => judge(response, delivery.success ?? attemptResult, now)),
             Effect.catch((error) =>
               Effect.succeed(error._tag === "SignerError" ? unsigned(error.problem) : unanswered(error, now()))
             )
           )
-          return Effect.catchCause(within(attempt, timedOut), brokeOff)
+          const { timeout: own } = delivery
+          const timed =
+            own === undefined
+              ? within(attempt, timedOut)
+              : Effect.timeoutOrElse(attempt, { duration: own, orElse: () => Effect.succeed(tooLate(own)) })
+          return Effect.catchCause(timed, brokeOff)
         })
 
       const configurations = (etag: string | undefined): Effect.Effect<ConfigurationsAnswer, JobsApiError> =>

@@ -130,7 +130,9 @@ export const make = (options: Options) => {
     }
     const answer = yield* send({ method: "POST", path: "/api/jobs/add", body }, headers, departures)
     const result = attemptResult({ status: answer.status, body: text(answer.body), retryAfterMs: undefined })
-    if (result._tag === "Accepted") jobs.set(result.jobId, jobs.get(result.jobId) ?? result)
+    if (result._tag === "Accepted" && result.jobId !== undefined) {
+      jobs.set(result.jobId, jobs.get(result.jobId) ?? result)
+    }
     const delivered: Delivered = { answer, result }
     return delivered
   })

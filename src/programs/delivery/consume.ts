@@ -3,6 +3,7 @@ import { Clock, Duration, Effect, Metric, Schedule } from "effect"
 import type { StreamEntry, StreamReader } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
+import { Waiter } from "../redis/changeSignal.ts"
 import { monotonicMillis, monotonicMillisOf } from "../redis/monotonic.ts"
 import { ReadSize } from "../redis/readSize.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
@@ -140,6 +141,27 @@ const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader
   return { all: readIn("all"), wait: readIn("wait"), one: readIn("one") }
 }
 
+const nothing = Effect.undefined
+/** How often a reader looks whether there is room for an entry of a paused kind, at most, in milliseconds. */
+const pollKindMs = 1_000
+
+/**
+ * How a paused kind's stream is read: one entry each time that the kind is tried again, and none where enough wait already.
+ * Undefined of any other.
+ */
+const kindAllows = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<"one" | "none" | undefined> => {
+  const { gate, owned, permits, unmade } = run
+  const name = stream.kind?.name
+  const ends = name === undefined ? undefined : unmade.pauseEnds(name)
+  if (name === undefined || ends === undefined) return nothing
+  const waiter = new Waiter(gate.changed)
+  const wait = Effect.flatMap(monotonicMillis, (now) => waiting(waiter.wait(Math.max(ends, now + pollKindMs))))
+  return Effect.map(Effect.andThen(wait, monotonicMillis), (now) => {
+    if (unmade.pauseEnds(name) === undefined) return undefined
+    return now >= ends && owned.entries(stream).length < permits.total && gate.flows(now) ? "one" : "none"
+  })
+}
+
 /** Reads as long as Redis answers. An idle reader waits with a permit or two; a busy one takes all that are free. */
 const read = Effect.fnUntraced(function* (run: CollectorRun, stream: ConsumedStream) {
   const reader = yield* run.streams.reader
@@ -172,7 +194,8 @@ const read = Effect.fnUntraced(function* (run: CollectorRun, stream: ConsumedStr
       if (unread === undefined || !isDlq(stream)) return
       more = true
     }
-    const allowed = yield* readable
+    const allowed = (yield* kindAllows(run, stream)) ?? (yield* readable)
+    if (allowed === "none") return
     more = yield* reads[allowed === "one" ? "one" : more ? "all" : "wait"]
     if (state.refusedSince !== undefined) noteReading()
   })

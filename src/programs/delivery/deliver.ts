@@ -1,5 +1,6 @@
 /** The work on one entry: decode and validate, deliver, decide, settle. */
-import { type Clock, type Context, Duration, Effect, Metric, Result } from "effect"
+import { Cause, Clock, type Context, Duration, Effect, Metric, Result } from "effect"
+import { failed } from "../../domain/delivery/answer.ts"
 import type { Accepted, AttemptResult, Failed } from "../../domain/delivery/attempt.ts"
 import { looksLikeOutage } from "../../domain/delivery/circuit.ts"
 import { type Decision, decide, isRejected } from "../../domain/delivery/decide.ts"
@@ -7,11 +8,12 @@ import { decodeDlqEntry, lastStreamOf, tooFarAhead } from "../../domain/delivery
 import type { FailedAttempt } from "../../domain/delivery/history.ts"
 import type { Outcome } from "../../domain/delivery/outcome.ts"
 import { type Replayed, takeMark } from "../../domain/delivery/replayed.ts"
+import { retryDelay } from "../../domain/delivery/retry.ts"
 import { charactersOf, claimedEventId, type FlatFields, InvalidEvent } from "../../domain/events/entry.ts"
-import type { EventKind, PreparedRequest } from "../../domain/events/eventKind.ts"
+import type { EventKind, Prepared, PreparedRequest, RequestUnmade } from "../../domain/events/eventKind.ts"
 import type { PartitionValues } from "../../domain/traffic/isolation.ts"
 import * as Metrics from "../../services/Metrics.ts"
-import { monotonicMillisOf, monotonicOfWall } from "../redis/monotonic.ts"
+import { monotonicMillis, monotonicMillisOf, monotonicOfWall } from "../redis/monotonic.ts"
 import { logEntry } from "./logEntry.ts"
 import { drop, dropDeleted } from "./lostEntries.ts"
 import { askStep, type StepRefused, waitOut } from "./refusedSteps.ts"
@@ -81,7 +83,12 @@ const openEntry = (
 const isReplayed = (run: CollectorRun, { id, stream: { key } }: OwnedEntry): Effect.Effect<boolean, StepRefused> =>
   askStep(run, `look for replays of ${key}`, run.streams.isReplayed(key, id))
 
-type Prepared = Result.Result<PreparedRequest, InvalidEvent>
+const unmadeInTime: RequestUnmade = {
+  _tag: "RequestUnmade",
+  isDefect: false,
+  cause: Cause.empty,
+  message: "its kind does not make one in time"
+}
 
 const prepare = (
   run: CollectorRun,
@@ -100,10 +107,18 @@ const prepare = (
     sha256
   }
   const prepared = kind.prepare(eventAttempts.event, context)
-  if (Result.isSuccess(prepared) || !context.firstReading) return Effect.succeed(prepared)
+  if (Effect.isEffect(prepared)) {
+    return Effect.timeoutOrElse(prepared, {
+      duration: kind.timeout ?? options.apiTimeout,
+      orElse: () => Effect.succeed(Result.fail(unmadeInTime))
+    })
+  }
+  if (Result.isSuccess(prepared) || !context.firstReading || prepared.failure._tag === "RequestUnmade") {
+    return Effect.succeed(prepared)
+  }
   // Only a broken time bound can be a replayed event's right; nothing else is worth the look-up.
   const unbounded = kind.prepare(eventAttempts.event, { ...context, firstReading: false })
-  if (Result.isFailure(unbounded)) return Effect.succeed(prepared)
+  if (Effect.isEffect(unbounded) || Result.isFailure(unbounded)) return Effect.succeed(prepared)
   return Effect.map(isReplayed(run, entry), (replayed) => (replayed ? unbounded : prepared))
 }
 
@@ -204,7 +219,7 @@ const outcomeOf = (
   { creditsDeducted, jobId }: Accepted,
   attempts: number,
   at: number
-): Outcome => ({ event_id: eventId, job_id: jobId, attempts, credits: creditsDeducted ?? null, at, stream, id })
+): Outcome => ({ event_id: eventId, job_id: jobId ?? null, attempts, credits: creditsDeducted ?? null, at, stream, id })
 
 const attemptOf = (
   run: CollectorRun,
@@ -225,14 +240,15 @@ const outcomes = { Delivered: "delivered", Retry: "retried", Abandon: "abandoned
 const attempt = (
   run: CollectorRun,
   entry: OwnedEntry,
-  eventAttempts: EventAttempts,
+  { eventAttempts, kind }: Readable,
   request: PreparedRequest,
   span: ProcessSpan
 ): Effect.Effect<void, StepRefused> =>
   Effect.clockWith((clock) => {
     const attemptsBefore = eventAttempts.retry?.attempt ?? 0
     const startedAt = monotonicMillisOf(clock)
-    const { path, body, eventId, partitions } = request
+    const { path, body, eventId, headers, method, partitions } = request
+    const { success, timeout } = kind
     const load = run.partitions.admit(entry, partitions, startedAt)
     if (isBlockage(load)) {
       noteOutcome(span, "held", undefined)
@@ -247,7 +263,17 @@ const attempt = (
     run.apiRecord.inFlight += 1
     entry.requested = true
     const delivery = Effect.onExit(
-      run.api.deliver({ path, body, idempotencyKey: eventId, attempt: attemptNumber, traceparent }),
+      run.api.deliver({
+        path,
+        body,
+        idempotencyKey: eventId,
+        attempt: attemptNumber,
+        traceparent,
+        method,
+        headers,
+        success,
+        timeout
+      }),
       () => {
         run.apiRecord.inFlight -= 1
         return Effect.void
@@ -257,18 +283,18 @@ const attempt = (
       const now = clock.currentTimeMillisUnsafe()
       const endedAt = monotonicMillisOf(clock)
       Metrics.deliveryDuration.updateUnsafe((endedAt - startedAt) / 1_000, metrics)
-      const { rejectStatuses } = run.options
+      const rejectStatuses = kind.rejectStatuses ?? run.options.rejectStatuses
       const rejected = isRejected(result, rejectStatuses)
       const changes = run.gate.record({ eventId, result, rejected, now: endedAt }, partitions)
       const open = result._tag === "Accepted" ? undefined : run.partitions.openOf(partitions)
       if (open === undefined && looksLikeOutage(result)) ramp.failed(round, endedAt)
-      run.apiRecord.note(result, endedAt)
+      run.apiRecord.note(result, rejected, endedAt)
       notePause(run, result, partitions, endedAt)
       const circuitOpen = run.gate.circuitOpen || open !== undefined
-      const decision = decide({ attemptsBefore, result, circuitOpen, now, rejectStatuses })
-      noteOutcome(span, outcomes[decision._tag], result._tag === "Failed" ? result : undefined)
-      const settled =
-        decision._tag === "Delivered"
+      const settle = (retryInMs: number | undefined): Effect.Effect<void, StepRefused> => {
+        const decision = decide({ attemptsBefore, result, circuitOpen, now, rejectStatuses, retryInMs })
+        noteOutcome(span, outcomes[decision._tag], result._tag === "Failed" ? result : undefined)
+        return decision._tag === "Delivered"
           ? Effect.flatMap(
               finish(
                 run,
@@ -289,6 +315,11 @@ const attempt = (
                 failedAt: now,
                 attempt: attemptOf(run, decision.failure, now, endedAt - startedAt)
               })
+      }
+      const settled =
+        result._tag === "Failed"
+          ? Effect.flatMap(retryDelay(kind.retry, attemptNumber, result), settle)
+          : settle(undefined)
       return changes.length === 0 ? settled : Effect.andThen(circuitsChanged(run, changes, result), settled)
     }
     const concluded = Effect.flatMap(delivery, (result) =>
@@ -299,6 +330,60 @@ const attempt = (
       return Effect.void
     })
   })
+
+/** Waits until its paused kind is tried again; what was just tried, behind the others. */
+const holdForKind = (run: CollectorRun, entry: OwnedEntry, { name }: EventKind, behind: 0 | 1): Effect.Effect<void> =>
+  Effect.clockWith((clock) => {
+    const now = monotonicMillisOf(clock)
+    run.gate.notProbed(entry, now)
+    return holdAgain(run, entry, (run.unmade.pauseEnds(name) ?? now) + behind)
+  })
+
+const sayResumed = ({ name }: EventKind): Effect.Effect<void> =>
+  Effect.annotateLogs(Effect.logInfo("kind.resumed"), { kind: name })
+
+/** What becomes of an event whose kind makes no request of it: as of a failed attempt, or held where that goes for all of the kind. */
+const withoutRequest = Effect.fnUntraced(function* (
+  run: CollectorRun,
+  entry: OwnedEntry,
+  { eventAttempts, kind }: Readable,
+  { cause, isDefect, message }: RequestUnmade,
+  span: ProcessSpan,
+  giveUp: () => Effect.Effect<void, StepRefused>
+): Effect.fn.Return<void, StepRefused> {
+  const { event, retry, source } = eventAttempts
+  const state = run.unmade.unmade(kind.name, `${source.stream} ${source.id}`, message, yield* monotonicMillis)
+  const said = { kind: kind.name, stream: source.stream, entry_id: source.id, problem: message }
+  yield* logEntry(run, "request.unmade", (name) => Effect.logError(name, cause), said)
+  if (state === "began") {
+    yield* Effect.annotateLogs(Effect.logError("kind.paused"), { kind: kind.name, problem: message })
+  }
+  if (state !== "few") {
+    noteOutcome(span, "held", undefined)
+    return yield* holdForKind(run, entry, kind, 1)
+  }
+  if (isDefect) return yield* giveUp()
+  const now = yield* Clock.currentTimeMillis
+  const attemptsBefore = retry?.attempt ?? 0
+  const result = failed("REQUEST_FAILED", message)
+  const retryInMs = yield* retryDelay(kind.retry, attemptsBefore + 1, result)
+  const decision = decide({
+    attemptsBefore,
+    result,
+    circuitOpen: false,
+    now,
+    rejectStatuses: run.options.rejectStatuses,
+    retryInMs
+  })
+  if (decision._tag !== "Retry" && decision._tag !== "Abandon") return
+  noteOutcome(span, outcomes[decision._tag], result)
+  yield* settleFailed(run, entry, eventAttempts, {
+    decision,
+    eventId: claimedEventId(event) ?? "",
+    failedAt: now,
+    attempt: attemptOf(run, result, now, 0)
+  })
+})
 
 // No generator on the way of an event that is delivered at once: its steps take as long as all else that is done here.
 const workAt = (
@@ -339,11 +424,20 @@ const workAt = (
   const { retry } = eventAttempts
   const notBefore = retry === undefined || retry.set_aside !== undefined ? now : retry.not_before
   if (now < notBefore) return holdAgain(run, entry, monotonicOfWall(clock, notBefore))
-  return Effect.flatMap(prepare(run, entry, opened.success, now), (prepared) =>
-    Result.isFailure(prepared)
-      ? giveUp("invalid", prepared.failure.message)
-      : attempt(run, entry, eventAttempts, prepared.success, span)
-  )
+  const { kind } = opened.success
+  if (!run.unmade.mayTry(kind.name, monotonicMillisOf(clock))) return holdForKind(run, entry, kind, 0)
+  return Effect.flatMap(prepare(run, entry, opened.success, now), (prepared) => {
+    if (Result.isFailure(prepared)) {
+      const { failure } = prepared
+      return failure._tag === "InvalidEvent"
+        ? giveUp("invalid", failure.message)
+        : withoutRequest(run, entry, opened.success, failure, span, () =>
+            giveUp("invalid", `entry: must make a request: ${failure.message}`)
+          )
+    }
+    const attempted = attempt(run, entry, opened.success, prepared.success, span)
+    return run.unmade.made(kind.name) ? Effect.andThen(sayResumed(kind), attempted) : attempted
+  })
 }
 
 const work = (

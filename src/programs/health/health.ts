@@ -23,6 +23,7 @@ import type { CollectorRun, StreamState } from "../delivery/state/collectorRun.t
 import type { ConsumedStream } from "../delivery/state/consumedStream.ts"
 import type { DeliveryGate } from "../delivery/state/deliveryGate.ts"
 import type { TrafficRules } from "../delivery/state/trafficRules.ts"
+import type { UnmadeRequests } from "../delivery/state/unmadeRequests.ts"
 import type { ConfigChecks } from "../gatewayConfig/configStatus.ts"
 import { Waiter } from "../redis/changeSignal.ts"
 import { monotonicMillis, monotonicMillisOf } from "../redis/monotonic.ts"
@@ -46,6 +47,7 @@ export interface HealthSources {
   readonly availability: RedisAvailability
   readonly gate: DeliveryGate
   readonly traffic: TrafficRules
+  readonly unmade: UnmadeRequests
   readonly apiRecord: ApiRecord
   readonly heartbeats: Heartbeats
   readonly run: () => CollectorRun | undefined
@@ -165,8 +167,8 @@ const mostRulesShown = 10
 const lastsText = (until: number | undefined) =>
   until === undefined ? "until it is lifted" : `until ${instant(until)}`
 
-/** The rules in force: all of it is meant, and yet not how it usually is. */
-const trafficCheck = ({ traffic }: HealthSources, now: number): Check => {
+/** The rules in force: all of it is meant, and yet not how it usually is. A kind that is paused is not meant. */
+const trafficCheck = ({ traffic, unmade }: HealthSources, now: number): Check => {
   const active = traffic.active(now)
   const rules = active.slice(0, mostRulesShown).map(({ rule }) => ({
     rule: ruleName(rule),
@@ -176,11 +178,20 @@ const trafficCheck = ({ traffic }: HealthSources, now: number): Check => {
   }))
   const [first, ...others] = active
   const more = others.length === 0 ? "" : `, and ${others.length} more: see job-collector rules`
+  const kinds = unmade.paused.map(({ kind, problem }) => ({ kind, problem }))
+  const [kind] = kinds
+  const problem =
+    kind === undefined
+      ? first === undefined
+        ? undefined
+        : `${ruleName(first.rule)} ${lastsText(first.rule.until)}${more}`
+      : `kind ${kind.kind} is paused, because it makes no requests: ${kind.problem}`
   return {
-    status: first === undefined ? "ok" : "degraded",
-    problem: first === undefined ? undefined : `${ruleName(first.rule)} ${lastsText(first.rule.until)}${more}`,
+    status: problem === undefined ? "ok" : "degraded",
+    problem,
     in_force: active.length,
-    rules
+    rules,
+    paused_kinds: kinds.length === 0 ? undefined : kinds
   }
 }
 

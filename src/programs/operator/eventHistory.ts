@@ -156,7 +156,7 @@ const abandonedVerdict = (id: string, { error_code, error_message, reason }: Aba
 }
 
 const deliveredVerdict = ({ at, attempts, credits, job_id }: Outcome): string =>
-  `it was delivered ${instant(at)} at attempt ${attempts}: job ${job_id}, ${
+  `it was delivered ${instant(at)} at attempt ${attempts}: job ${job_id ?? "unknown"}, ${
     credits === null ? "the API did not say how many credits" : `${credits} credits`
   }`
 

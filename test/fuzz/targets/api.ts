@@ -20,7 +20,7 @@ const refusedBody = '{"error_code":"E_DB","error_message":"the database is away"
 
 const judged = (result: AttemptResult): string => {
   if (result._tag === "Accepted") {
-    mustHold(result.jobId.length <= 128, "the job id is too long")
+    mustHold(result.jobId !== undefined && result.jobId.length <= 128, "the job id is too long")
     const { creditsDeducted } = result
     mustHold(creditsDeducted === undefined || Number.isFinite(creditsDeducted), "credits are not finite")
     return `accepted ${creditsDeducted === undefined}`

@@ -1,6 +1,5 @@
 import { Effect } from "effect"
 import type { AttemptResult } from "../../../domain/delivery/attempt.ts"
-import { isRejected } from "../../../domain/delivery/decide.ts"
 import type { JobsApi } from "../../../services/JobsApi.ts"
 import { monotonicMillis } from "../../redis/monotonic.ts"
 
@@ -22,7 +21,6 @@ export interface ApiFailure {
 /** What came of the latest requests to the API: two windows, the present one and the one before. */
 export class ApiRecord {
   private readonly windowMs: number
-  private readonly rejectStatuses: ReadonlySet<number>
   private before = emptyWindow(0)
   private present = emptyWindow(0)
   private heardAt: number | undefined
@@ -31,9 +29,8 @@ export class ApiRecord {
   lastSuccessAt: number | undefined
   lastFailure: ApiFailure | undefined
 
-  constructor(windowMs: number, rejectStatuses: ReadonlySet<number>) {
+  constructor(windowMs: number) {
     this.windowMs = windowMs
-    this.rejectStatuses = rejectStatuses
   }
 
   private turn(now: number): void {
@@ -57,8 +54,8 @@ export class ApiRecord {
   }
 
   /** An API that refuses one request for what is in it is available. */
-  note(result: AttemptResult, now: number): void {
-    if (result._tag === "Accepted" || isRejected(result, this.rejectStatuses)) this.succeeded(now)
+  note(result: AttemptResult, rejected: boolean, now: number): void {
+    if (result._tag === "Accepted" || rejected) this.succeeded(now)
     else this.failed(result.errorCode, result.errorMessage, now)
   }
 

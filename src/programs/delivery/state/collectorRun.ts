@@ -15,6 +15,7 @@ import type { OwnedEntry } from "./ownedEntry.ts"
 import type { Partitions } from "./partitions.ts"
 import type { Permits } from "./permits.ts"
 import type { TrafficRules } from "./trafficRules.ts"
+import type { UnmadeRequests } from "./unmadeRequests.ts"
 
 /** A stream and its group as last looked at, for health and metrics. */
 export interface StreamFigures {
@@ -82,6 +83,7 @@ export interface RunDeliveries {
   readonly partitions: Partitions
   readonly left: LeftPending
   readonly traffic: TrafficRules
+  readonly unmade: UnmadeRequests
   readonly api: JobsApi["Service"]
   readonly apiRecord: ApiRecord
   /**
