@@ -100,7 +100,8 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
 
   // Entry points: the library's front door and the process (in the root), the commands, the simulated world.
   ".": [...model, ...effectNode, "layers/", "programs/", "cli/", "verifier/"],
-  cli: [...model, ...effectNode, "layers/", "programs/", "JobCollector.ts"],
+  cli: [...model, ...effectNode, "layers/", "programs/", "console/", "JobCollector.ts"],
+  console: [...model, ...effectNode, "layers/", "programs/", "console/", "node:crypto", "node:net"],
   testing: [...model, "layers/redis/memory/", "testing/"],
   "testing/world": [
     ...model,

@@ -78,6 +78,12 @@ const commands = [
     async () => (await import("./erase.ts")).erase
   ),
   entry("why", "Show what Redis knows about an event", async () => (await import("./why.ts")).why),
+  entry(
+    "console",
+    "Serve the operator's console and the admin API",
+    async () => (await import("./console.ts")).operatorConsole,
+    " on CONSOLE_HOST and CONSOLE_PORT until it receives SIGTERM or SIGINT; it needs only Redis"
+  ),
   entry("config", "See and steer the gateway's configuration files", async () => (await import("./config.ts")).config),
   entry(
     "lint",

@@ -7,7 +7,7 @@ import * as NativeSigner from "../layers/signing/NativeSigner.ts"
 import { keyId, Signer } from "../services/Signer.ts"
 
 /** SIGHUP asks for a look at once. */
-const hurry = Effect.callback<void>((resume) => {
+export const hurry = Effect.callback<void>((resume) => {
   const look = () => resume(Effect.void)
   process.once("SIGHUP", look)
   return Effect.sync(() => process.off("SIGHUP", look))

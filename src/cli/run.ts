@@ -10,6 +10,7 @@ import { createPatientServer } from "../layers/http/PatientServer.ts"
 import { hostName, version } from "../layers/node/Host.ts"
 import * as NodeProcesses from "../layers/node/NodeProcesses.ts"
 import * as ProcessMetrics from "../layers/node/ProcessMetrics.ts"
+import * as EventStreamsLayer from "../layers/redis/EventStreams.ts"
 import * as MemoryRedis from "../layers/redis/memory/MemoryRedis.ts"
 import * as Environment from "../layers/settings/Environment.ts"
 import * as Logging from "../layers/telemetry/Logging.ts"
@@ -27,6 +28,7 @@ const settingsOf = Effect.flatMap(hostName, (host) =>
       gateway: Environment.gateway,
       signing: Environment.signing,
       http: Environment.http,
+      console: Environment.operatorConsole,
       logging: Environment.logging,
       telemetry: Environment.telemetry,
       exposure: Environment.exposure
@@ -88,6 +90,22 @@ const endpoints = HttpRouter.serve(JobCollector.routes, { disableLogger: true, d
   Layer.provide(Layer.succeed(HttpMiddleware.TracerDisabledWhen, () => true))
 )
 
+/** The console beside the service, on a connection of its own: what it looks through holds up no delivery. */
+const operatorConsole = (settings: Settings) =>
+  settings.console.enabled
+    ? Layer.unwrap(
+        Effect.map(
+          Effect.promise(() => import("./consoleServing.ts")),
+          ({ consoleLayer }) =>
+            consoleLayer(settings.console, settings.collector).pipe(
+              Layer.provide(Layer.fresh(EventStreamsLayer.layer)),
+              Layer.provide(redisLayer(settings)),
+              Layer.provide(NodeServices.layer)
+            )
+        )
+      )
+    : Layer.empty
+
 /** The service: all loops and the HTTP endpoints, until it is stopped. */
 const serve = Effect.fnUntraced(function* (settings: Settings) {
   const ending = yield* Deferred.make<void>()
@@ -114,6 +132,7 @@ const serve = Effect.fnUntraced(function* (settings: Settings) {
           Layer.mergeAll(
             JobCollector.layer(settings.collector).pipe(Layer.provide(serviceLayer(settings))),
             listening(settings),
+            operatorConsole(settings),
             ProcessMetrics.layer
           )
         )

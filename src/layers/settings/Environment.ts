@@ -24,6 +24,7 @@ export {
   signing,
   streams
 } from "./collector.ts"
+export { consoleActTokens, consoleReadTokens, operatorConsole } from "./console.ts"
 export { exposure } from "./exposure.ts"
 export { type RedisSettings, redis, redisPassword } from "./redis.ts"
 export { configFolder, configSync, gateway, http, logging, telemetry } from "./service.ts"

@@ -70,6 +70,8 @@ export const exposure: Setting<void, FileSystem.FileSystem> = Effect.map(
     secretFile("REDIS_PASSWORD_FILE"),
     secretFile("API_TLS_KEY_FILE"),
     secretFile("API_HEADERS_FILE"),
+    secretFile("CONSOLE_READ_TOKEN_FILE"),
+    secretFile("CONSOLE_ACT_TOKEN_FILE"),
     folder,
     plainPassword,
     uncheckedTls

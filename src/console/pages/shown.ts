@@ -1,0 +1,19 @@
+/** Figures and times as the pages show them. */
+import { instant } from "../../domain/events/instant.ts"
+import { longSpan, shortSpan } from "../../domain/text/relativeTime.ts"
+import { type Html, html } from "../html.ts"
+
+const grouped = new Intl.NumberFormat("en-US")
+
+export const counted = (count: number): string => grouped.format(count)
+
+/** A time as how long ago, or how long still; the instant itself beside it. */
+export const time = (at: number, now: number): Html => {
+  const said = at > now ? `in ${longSpan(at - now)}` : `${shortSpan(now - at)} ago`
+  return html`<time datetime="${instant(at)}" title="${instant(at)}">${said}</time>`
+}
+
+export const bytes = (count: number): string => {
+  const [unit, size] = count >= 2 ** 30 ? ["GiB", 2 ** 30] : ["MiB", 2 ** 20]
+  return `${(count / Number(size)).toFixed(1)} ${unit}`
+}
