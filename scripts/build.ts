@@ -1,9 +1,10 @@
-/** `npm run build`: the library as modules with their types, and the command as one bundle, in `dist/`. */
+/** `npm run build`: the library with its types, and the command that needs no other package, in `dist/`. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { bundleCommand } from "./bundle/command.ts"
+import { bundleLibrary } from "./bundle/library.ts"
 
 const root = join(import.meta.dirname, "..")
 const out = join(root, "dist")
@@ -19,5 +20,5 @@ write(
 )
 rmSync(out, { recursive: true, force: true })
 const compiler = spawn("tsc", ["-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" })
-const [[status]] = await Promise.all([once(compiler, "exit"), bundleCommand(root, out)])
+const [[status]] = await Promise.all([once(compiler, "exit"), bundleCommand(root, out), bundleLibrary(root, out)])
 process.exitCode = status === 0 ? 0 : 1

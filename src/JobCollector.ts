@@ -1,6 +1,7 @@
 /** The library's front door: the collector as a Layer that another Effect app composes (contract section 9). */
 import { Context, Effect, type FileSystem, Layer, Option } from "effect"
-import type { HttpClient, HttpRouter } from "effect/http"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as HttpRouter from "effect/http/HttpRouter"
 import { type EventKind, withServices } from "./domain/events/eventKind.ts"
 import type { ConfigSyncOptions } from "./domain/gatewayConfig/options.ts"
 import { type CollectorOptions, defaultOptions } from "./domain/options/options.ts"

@@ -139,7 +139,8 @@ const open = [
 
 const covers = (pattern: string, path: string) => {
   if (pattern === "./") return /^[^/]+\.ts$/.test(path)
-  return pattern.endsWith("/") ? path.startsWith(pattern) : path === pattern
+  if (pattern.endsWith("/")) return path.startsWith(pattern)
+  return path === pattern || (pattern.startsWith("effect/") && path.startsWith(`${pattern}/`))
 }
 
 /** The deepest folder of the table that a module stands in. */

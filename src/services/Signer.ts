@@ -1,5 +1,5 @@
 import { Context, type Effect, Schema } from "effect"
-import { Hex } from "effect/encoding"
+import * as Hex from "effect/encoding/Hex"
 import type { Hasher } from "../domain/signing/ed25519.ts"
 
 /** Key material that cannot be used, or a key that does not sign. `problem` names the rule, never the key. */

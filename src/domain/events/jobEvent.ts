@@ -1,6 +1,6 @@
 /** The two kinds of the Models Gateway, transcribe and process: their schemas and the body of `POST /api/jobs/add`. */
 import { Result, Schema } from "effect"
-import { Hex } from "effect/encoding"
+import * as Hex from "effect/encoding/Hex"
 import { utf8 } from "../signing/bytes.ts"
 import { partitionsOf } from "../traffic/isolation.ts"
 import { creditsForAudio } from "./credits.ts"

@@ -1,5 +1,5 @@
 /** `Content-Digest` (RFC 9530): a dictionary of byte sequences (RFC 8941), `sha-256=:…:, sha-512=:…:`. */
-import { Base64 } from "effect/encoding"
+import * as Base64 from "effect/encoding/Base64"
 
 /** Digest functions by their RFC 9530 names; algorithms that are not listed are passed over, as the RFC asks. */
 export interface DigestFunctions {

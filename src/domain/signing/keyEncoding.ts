@@ -1,5 +1,6 @@
 import { Result } from "effect"
-import { Base64, Hex } from "effect/encoding"
+import * as Base64 from "effect/encoding/Base64"
+import * as Hex from "effect/encoding/Hex"
 import { type DerElement, DerTag, derElements } from "./der.ts"
 
 /**

@@ -1,5 +1,7 @@
 import { Redacted } from "effect"
-import { Base64, Base64Url, Hex } from "effect/encoding"
+import * as Base64 from "effect/encoding/Base64"
+import * as Base64Url from "effect/encoding/Base64Url"
+import * as Hex from "effect/encoding/Hex"
 import type { Ed25519 } from "./ed25519.ts"
 import { pkcs8Of } from "./privateKey.ts"
 import { spkiOf } from "./publicKey.ts"

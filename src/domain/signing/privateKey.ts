@@ -1,5 +1,5 @@
 import { Redacted, Result } from "effect"
-import { Hex } from "effect/encoding"
+import * as Hex from "effect/encoding/Hex"
 import { type DerElement, DerTag, derElementAt, derSequence } from "./der.ts"
 import { algorithmProblem, isPem, KEY_BYTES, parseKeyBytes, parsePem, tidy } from "./keyEncoding.ts"
 

@@ -1,5 +1,5 @@
 import { Result } from "effect"
-import { Hex } from "effect/encoding"
+import * as Hex from "effect/encoding/Hex"
 import { DerTag, derSequence } from "./der.ts"
 import { publicKeyProblem } from "./ed25519.ts"
 import { algorithmProblem, isPem, parseKeyBytes, parsePem, tidy } from "./keyEncoding.ts"

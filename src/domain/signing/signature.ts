@@ -1,5 +1,5 @@
 import { Result } from "effect"
-import { Base64 } from "effect/encoding"
+import * as Base64 from "effect/encoding/Base64"
 import { type Authorization, readAuthorization } from "../../verifier/v1.ts"
 
 // The verifier stands alone, without Effect; what signs shares its definition of the format.

@@ -1,4 +1,4 @@
-import { Base64 } from "effect/encoding"
+import * as Base64 from "effect/encoding/Base64"
 import { contentDigest, type SignedComponents, signatureBase, signatureParams } from "../../verifier/rfc9421.ts"
 import { webhookMessage } from "../../verifier/standardWebhooks.ts"
 import { utf8 } from "./bytes.ts"

@@ -1,7 +1,7 @@
 /** The Models Gateway as the settings `GATEWAY_*` describe it (contract section 7). */
 import { Effect, FileSystem, Layer } from "effect"
-import { HttpClient } from "effect/http"
-import { ChildProcessSpawner } from "effect/process"
+import * as HttpClient from "effect/http/HttpClient"
+import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import type { GatewayOptions } from "../../domain/gatewayConfig/options.ts"
 import { Gateway } from "../../services/Gateway.ts"
 import { Processes } from "../../services/Processes.ts"

@@ -1,6 +1,7 @@
 /** Tells the gateway by a command: no shell, a time limit, an environment without this program's secrets. */
 import { Effect } from "effect"
-import { ChildProcess, type ChildProcessSpawner } from "effect/process"
+import * as ChildProcess from "effect/process/ChildProcess"
+import type * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import { withoutSecrets, wordsOfCommand } from "../../domain/gatewayConfig/reloadCommand.ts"
 import { GatewayError } from "../../services/Gateway.ts"
 

@@ -1,6 +1,6 @@
 /** Asks the gateway which configuration version it runs: `{"version": n}` in a file or at a URL. */
 import { Effect, type FileSystem, Option, Schema } from "effect"
-import type { HttpClient } from "effect/http"
+import type * as HttpClient from "effect/http/HttpClient"
 import { parseJson } from "../../domain/gatewayConfig/bundle.ts"
 import { GatewayError } from "../../services/Gateway.ts"
 import { readReport } from "./reportFile.ts"

@@ -1,7 +1,8 @@
 /** The health and metrics endpoints (contract section 8), mountable on any `HttpRouter`. */
 import { Effect, Layer } from "effect"
-import { HttpRouter, HttpServerResponse } from "effect/http"
-import { PrometheusMetrics } from "effect/observability"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import type { HealthReport, Liveness, Readiness } from "../../domain/options/health.ts"
 
 /** Where the answers come from. */

@@ -7,13 +7,11 @@
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import { Data, Duration, Effect, type Fiber, Layer, Option, Redacted, Tracer } from "effect"
-import {
-  HttpClient,
-  HttpClientError,
-  HttpClientRequest,
-  type HttpClientResponse,
-  HttpIncomingMessage
-} from "effect/http"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import { Agent, type buildConnector, Client, type Dispatcher, Pool, ProxyAgent } from "undici"
 import { InterimAnswers } from "./interimAnswers.ts"
 import { LeanHttpResponse } from "./LeanHttpResponse.ts"

@@ -1,6 +1,6 @@
 /** The lean client's layer. The client is loaded when it is built, and undici with it, which takes as long as half of `effect`. */
 import { Effect, Layer } from "effect"
-import type { HttpClient } from "effect/http"
+import type * as HttpClient from "effect/http/HttpClient"
 import type { Options } from "./LeanHttpClient.ts"
 
 export type { Options } from "./LeanHttpClient.ts"

@@ -1,13 +1,11 @@
 import { Effect, Inspectable, Option, Pipeable, type Schema, Stream } from "effect"
-import {
-  Cookies,
-  Headers,
-  HttpClientError,
-  type HttpClientRequest,
-  HttpClientResponse,
-  HttpIncomingMessage,
-  type UrlParams
-} from "effect/http"
+import * as Cookies from "effect/http/Cookies"
+import * as Headers from "effect/http/Headers"
+import * as HttpClientError from "effect/http/HttpClientError"
+import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import type * as UrlParams from "effect/http/UrlParams"
 import type { Dispatcher } from "undici"
 
 type HttpError = HttpClientError.HttpClientError

@@ -1,15 +1,13 @@
 import { ByteSize, Cause, type Clock, Duration, Effect, Layer, Option } from "effect"
-import { Hex } from "effect/encoding"
-import {
-  Headers,
-  HttpBody,
-  HttpClient,
-  type HttpClientError,
-  HttpClientRequest,
-  type HttpClientResponse,
-  HttpIncomingMessage,
-  UrlParams
-} from "effect/http"
+import * as Hex from "effect/encoding/Hex"
+import * as Headers from "effect/http/Headers"
+import * as HttpBody from "effect/http/HttpBody"
+import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import * as UrlParams from "effect/http/UrlParams"
 import { type Answer, attemptResult, failed, MAX_ANSWER_BYTES, refused } from "../../domain/delivery/answer.ts"
 import type { AttemptResult, Failed } from "../../domain/delivery/attempt.ts"
 import { utf8 } from "../../domain/signing/bytes.ts"

@@ -1,5 +1,5 @@
 import { Duration, Result } from "effect"
-import { Headers } from "effect/http"
+import * as Headers from "effect/http/Headers"
 
 /** The longest wait that a `Retry-After` can ask for (contract section 5). */
 const MAX_RETRY_AFTER_MS = 5 * 60 * 1_000

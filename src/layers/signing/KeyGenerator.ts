@@ -1,5 +1,5 @@
 import { Effect, Redacted } from "effect"
-import { SecureRandom } from "effect/crypto"
+import * as SecureRandom from "effect/crypto/SecureRandom"
 import { KEY_BYTES } from "../../domain/signing/keyEncoding.ts"
 import type { KeyPair } from "../../domain/signing/keyPair.ts"
 import { native } from "./native.ts"

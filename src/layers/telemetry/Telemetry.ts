@@ -6,9 +6,15 @@
  * drops what it has and rests for a minute; requests end after ten seconds and their number is bounded.
  */
 import { ConfigProvider, type Duration, Effect, Layer, Option, Random, Tracer } from "effect"
-import { Base64 } from "effect/encoding"
-import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
-import { OtlpExporter, OtlpLogger, OtlpMetrics, OtlpSerialization, OtlpTracer } from "effect/observability"
+import * as Base64 from "effect/encoding/Base64"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as OtlpExporter from "effect/observability/OtlpExporter"
+import * as OtlpLogger from "effect/observability/OtlpLogger"
+import * as OtlpMetrics from "effect/observability/OtlpMetrics"
+import * as OtlpSerialization from "effect/observability/OtlpSerialization"
+import * as OtlpTracer from "effect/observability/OtlpTracer"
 import { exporterClient } from "./TelemetryClient.ts"
 
 export interface TelemetryOptions {

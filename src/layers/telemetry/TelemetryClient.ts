@@ -1,6 +1,7 @@
 /** The HTTP client of the telemetry exporters: a time limit, a bound on requests under way, one warning an outage. */
 import { Clock, Effect } from "effect"
-import { HttpClient, HttpClientError } from "effect/http"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientError from "effect/http/HttpClientError"
 
 const requestTimeout = "10 seconds"
 const maxRequests = 8

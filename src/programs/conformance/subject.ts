@@ -1,6 +1,6 @@
 /** The API under test: events that no one else's are mistaken for, requests that depart from good ones in one thing. */
 import { Clock, Data, type Duration, Effect } from "effect"
-import { Hex } from "effect/encoding"
+import * as Hex from "effect/encoding/Hex"
 import { attemptResult } from "../../domain/delivery/answer.ts"
 import type { Accepted, AttemptResult } from "../../domain/delivery/attempt.ts"
 import { instant } from "../../domain/events/instant.ts"

@@ -1,6 +1,6 @@
 /** The only code that ends an entry: acknowledges it, moves it to the DLQ, or moves it to the abandoned stream. */
 import { Clock, Data, Effect, Metric } from "effect"
-import { Hex } from "effect/encoding"
+import * as Hex from "effect/encoding/Hex"
 import { clip, encodeAbandonedEntry, encodeDlqEntry, type Retry, type SetAside } from "../../domain/delivery/dlq.ts"
 import { type FailedAttempt, type History, keptAttempt, withAttempt } from "../../domain/delivery/history.ts"
 import type { Outcome } from "../../domain/delivery/outcome.ts"

@@ -5,7 +5,7 @@
  * Without a tracer of the host's none is made: what is traced then costs one look at the fiber.
  */
 import { Clock, Context, Effect, Exit, type Fiber, Option, Result, Tracer } from "effect"
-import { Hex } from "effect/encoding"
+import * as Hex from "effect/encoding/Hex"
 import { type AttemptResult, DeliveryFailed } from "../../domain/delivery/attempt.ts"
 import { eventFields } from "../../domain/events/entry.ts"
 import { traceparentOf } from "../../domain/events/eventKind.ts"

@@ -1,6 +1,6 @@
 /** Looks every `HEALTH_INTERVAL` whether all is well, and says at any time how things stand (contract section 8). */
 import { Clock, Duration, Effect, Metric } from "effect"
-import { Hex } from "effect/encoding"
+import * as Hex from "effect/encoding/Hex"
 import { instant } from "../../domain/events/instant.ts"
 import {
   type Check,

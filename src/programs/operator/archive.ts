@@ -1,7 +1,7 @@
 /** Entries as lines of a file, and back (contract section 1, `export` and `import`). */
 import { sha256 } from "@noble/hashes/sha2.js"
 import { Effect, Result, Schema, Stream } from "effect"
-import { Hex } from "effect/encoding"
+import * as Hex from "effect/encoding/Hex"
 import type { FlatFields } from "../../domain/events/entry.ts"
 import { jsonLimitProblem } from "../../domain/json/jsonLimits.ts"
 import { bytesOfText } from "../../domain/text/escapedBytes.ts"

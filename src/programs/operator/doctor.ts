@@ -1,6 +1,6 @@
 /** What `check` finds: one finding for each thing that must be right, read-only (contract section 1). */
 import { Clock, Effect, FileSystem, Path, Result } from "effect"
-import { Hex } from "effect/encoding"
+import * as Hex from "effect/encoding/Hex"
 import { shareSlot } from "../../domain/delivery/hashSlot.ts"
 import { compareIds } from "../../domain/events/streamId.ts"
 import type { StreamSet } from "../../domain/options/options.ts"
