@@ -54,6 +54,10 @@ export const schedule = ({ records, report, scenario, world }: Scene): Checker =
     const notBefore = Number(retry.not_before)
     const failed = Number(retry.last_failed_at)
     note(attempts, round, place(dlq, newId), attempt)
+    if (retry.set_aside !== undefined) {
+      if (from === undefined || attempt === counted(from.stream, from.id)) return
+      return report("attempt-count", `${eventId} was set aside, and its attempts became ${attempt}`)
+    }
     const wait = waits[attempt - 1]
     if (wait === undefined) return report("attempt-count", `${eventId} was moved after ${attempt} attempts`)
     if (from !== undefined && attempt !== counted(from.stream, from.id) + 1) {
