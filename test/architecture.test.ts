@@ -39,6 +39,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   ],
   "domain/audit": [...text, "domain/events/"],
   "domain/traffic": text,
+  "domain/replicas": [...text, "domain/events/"],
   "domain/delivery": [...text, "domain/events/", "domain/traffic/"],
   "domain/gatewayConfig": [...text, "domain/signing/"],
   "domain/options": ["domain/"],

@@ -10,6 +10,7 @@ import { hostName } from "../layers/node/Host.ts"
 import * as NodeProcesses from "../layers/node/NodeProcesses.ts"
 import * as Environment from "../layers/settings/Environment.ts"
 import * as NativeSigner from "../layers/signing/NativeSigner.ts"
+import { checkReplicas } from "../programs/operator/checkReplicas.ts"
 import { checkTraffic } from "../programs/operator/checkTraffic.ts"
 import * as Doctor from "../programs/operator/doctor.ts"
 import { checkRights } from "../programs/operator/redisRights.ts"
@@ -99,14 +100,16 @@ const redisFindings = Effect.gen(function* () {
       sourceRetention: collector?.sourceRetention ?? "none",
       outcomeRetention: collector?.outcomeRetention ?? "none"
     })
+    const observed = {
+      streams: service,
+      stream: firstStream({ sets: streams.streams }),
+      group: streams.consumerGroup
+    }
     return [
       ...server,
       ...rights,
-      ...(yield* checkTraffic({
-        streams: service,
-        stream: firstStream({ sets: streams.streams }),
-        group: streams.consumerGroup
-      })),
+      ...(yield* checkTraffic(observed)),
+      ...(yield* checkReplicas(observed)),
       ...(yield* Doctor.checkGroups(service, streams.streams, streams.consumerGroup, settings.consumer.groupStartId))
     ]
   }).pipe(

@@ -52,6 +52,12 @@ const commands = [
     async () => (await import("./abandoned/index.ts")).abandoned
   ),
   entry(
+    "top",
+    "Watch all replicas and streams: how it goes in words first, the worst on top",
+    async () => (await import("./top.ts")).top,
+    "; q ends it"
+  ),
+  entry(
     "pause",
     "Pause the deliveries of every replica; what is in flight ends",
     async () => (await import("./traffic.ts")).pause

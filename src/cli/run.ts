@@ -62,6 +62,7 @@ const serviceLayer = (settings: Settings) =>
   Layer.mergeAll(
     redisLayer(settings),
     signer(settings),
+    ProcessMetrics.figures,
     // The proxy is to the API; the gateway is near.
     NodeGateway.layer({ ...settings.gateway, environment: process.env }).pipe(Layer.provide(LeanHttpClient.layer()))
   ).pipe(

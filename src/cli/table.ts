@@ -84,7 +84,7 @@ const layOut = <A>(
 const leastOfLast = 24
 
 /** The lines of a table, its header first. */
-const tableLines = <A>(
+export const tableLines = <A>(
   columns: ReadonlyArray<Column<A>>,
   items: ReadonlyArray<A>,
   screen: Screen

@@ -13,7 +13,9 @@ import {
   type Scope,
   Semaphore
 } from "effect"
+import type { HealthReport } from "../domain/options/health.ts"
 import type { CollectorOptions } from "../domain/options/options.ts"
+import { noCounts } from "../domain/replicas/minutes.ts"
 import { ConfigAudit } from "../services/ConfigAudit.ts"
 import { EventStreams } from "../services/EventStreams.ts"
 import type { EventStreamsError } from "../services/EventStreamsError.ts"
@@ -31,6 +33,7 @@ import * as KeepAlive from "./delivery/keepAlive.ts"
 import * as Lease from "./delivery/lease.ts"
 import * as LimitRate from "./delivery/limitRate.ts"
 import * as Monitor from "./delivery/monitor.ts"
+import * as Presence from "./delivery/presence.ts"
 import * as RampUp from "./delivery/rampUp.ts"
 import { checkRedisAtStart, missingPermissions } from "./delivery/redisStartupChecks.ts"
 import { ApiRecord } from "./delivery/state/apiRecord.ts"
@@ -135,7 +138,9 @@ const freshStreamStates = (consumedStreams: ReadonlyArray<ConsumedStream>): Read
         problem: undefined,
         refusedSince: undefined,
         figures: undefined,
-        trimmedUnread: 0
+        trimmedUnread: 0,
+        counts: noCounts(),
+        told: noCounts()
       }
     ])
   )
@@ -244,6 +249,7 @@ const createGroups = (run: CollectorRun): Effect.Effect<void, RedisRefused> =>
 /** Runs all loops under one consumer name until it is lost. */
 const runUntilNameLost = Effect.fnUntraced(function* (
   lasting: Lasting,
+  health: Effect.Effect<HealthReport>,
   publish: (run: CollectorRun | undefined) => void
 ) {
   const { supervisor } = lasting
@@ -251,7 +257,9 @@ const runUntilNameLost = Effect.fnUntraced(function* (
   const lost = yield* Deferred.make<Lease.LeaseLost>()
   publish(run)
   yield* Monitor.observeRun(run)
-  const { lookAtKey } = yield* Monitor.observeBuild(run, lasting.version, yield* Signer)
+  const signer = yield* Signer
+  const { lookAtKey } = yield* Monitor.observeBuild(run, lasting.version, signer)
+  const presence = yield* Presence.makePresence({ run, version: lasting.version, signer, health })
   // These two outlive the others, so that what is still in flight at a stop stays this process's own.
   yield* Effect.forkScoped(
     supervisor.watch(Lease.loopName, Lease.keepLease(run)).pipe(Effect.catch((error) => Deferred.succeed(lost, error)))
@@ -259,7 +267,7 @@ const runUntilNameLost = Effect.fnUntraced(function* (
   yield* Effect.forkScoped(supervisor.watch(KeepAlive.loopName, KeepAlive.keepAlive(run)))
   yield* Effect.addFinalizer(() =>
     Effect.flatMap(Deferred.isDone(lost), (nameIsLost) =>
-      nameIsLost ? FiberSet.clear(workers) : stopRun(run, workers)
+      nameIsLost ? FiberSet.clear(workers) : Effect.andThen(stopRun(run, workers), presence.leave)
     ).pipe(Effect.ensuring(Effect.sync(() => publish(undefined))))
   )
   const rules = FollowRules.makeFollower({
@@ -287,7 +295,8 @@ const runUntilNameLost = Effect.fnUntraced(function* (
     supervisor.watch(ClaimIdle.loopName, ClaimIdle.claimIdle(run)),
     supervisor.watch(Monitor.loopName, Monitor.monitor(run, lookAtKey)),
     supervisor.watch(Housekeeping.loopName, Housekeeping.keepHouse(run)),
-    supervisor.watch(FollowRules.loopName, rules.loop)
+    supervisor.watch(FollowRules.loopName, rules.loop),
+    supervisor.watch(Presence.loopName, presence.loop)
   ]
   return yield* Effect.raceFirst(
     Deferred.await(lost),
@@ -310,6 +319,7 @@ const loopNames = (consumedStreams: ReadonlyArray<ConsumedStream>): ReadonlyArra
   KeepAlive.loopName,
   Lease.loopName,
   FollowRules.loopName,
+  Presence.loopName,
   Health.loopName,
   ConfigSync.loopName
 ]
@@ -397,7 +407,7 @@ export const makeCollector = <R>(
       yield* demandStreams(streams, availability, options)
       yield* checkRedisAtStart(streams, consumedStreams)
       for (;;) {
-        const lost = yield* runUntilNameLost(lasting, (run) => {
+        const lost = yield* runUntilNameLost(lasting, health.report, (run) => {
           current = run
           if (run !== undefined) runs += 1
           if (run === undefined) heartbeats.clear([Health.loopName, ConfigSync.loopName])

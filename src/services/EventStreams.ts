@@ -9,6 +9,9 @@
  * | `{<stream>}:start:<group>` | string | the id that the group was created at: what lies before it was never read by it |
  * | `{<stream>}:rules:<group>` | string | beside the first set's transcribe stream: the traffic rules (domain/traffic/rules.ts) |
  * | `{<stream>}:rate:<group>` | string, lapses when full | beside the first set's transcribe stream: the tokens that deliveries share (script `reserve`) |
+ * | `{<stream>}:replica:<group>:<consumer>` | string, 15 s | beside it as well: a replica's figures (domain/replicas/replicaFigures.ts) |
+ * | `{<stream>}:replicas:<group>` | hash, a minute | the replicas that have left figures, and until when those stand, by Redis's clock |
+ * | `{<stream>}:minutes:<group>:<hour>` | hash, 25 h | what all replicas counted in each minute of an hour (domain/replicas/minutes.ts) |
  * | `{<stream>}:audit` | stream, some 10,000 entries | beside it as well: who changed what (domain/audit/auditRecord.ts) |
  * | `{<stream>}:outcome:<event_id>` | string, `OUTCOME_RETENTION` | beside the stream (source or DLQ) where the event was acknowledged: how it ended (domain/delivery/outcome.ts) |
  * | `{<stream>}:replayed` | set, 30 days | ids of entries that a replay put back: their time bounds are not checked again, their mark (domain/delivery/replayed.ts) is believed |
@@ -106,6 +109,16 @@ export interface Ended {
   readonly id: string
   readonly eventId: string
   readonly outcome: string
+}
+
+/** What a replica says of itself, and has counted since it last did. */
+export interface ReplicaReport {
+  readonly figures: string
+  /** For how long they stand. */
+  readonly ttlMs: number
+  /** The hour that it was counted in (domain/replicas/minutes.ts). */
+  readonly hour: string
+  readonly counts: ReadonlyArray<readonly [field: string, count: number]>
 }
 
 /** What became of taking up an owned entry. */
@@ -313,6 +326,20 @@ export class EventStreams extends Context.Service<
       batch: number,
       rate: Rate
     ) => Effect.Effect<number, EventStreamsError>
+    /** Leaves a replica's figures for a while, and adds to the counts of an hour, in one step. Sent again it counts again. */
+    readonly report: (
+      stream: string,
+      consumer: Consumer,
+      report: ReplicaReport
+    ) => Effect.Effect<void, EventStreamsError>
+    /** The figures of a group's replicas, as they stand now. */
+    readonly replicas: (stream: string, group: string) => Effect.Effect<ReadonlyArray<string>, EventStreamsError>
+    /** What a group's replicas counted in an hour, by field. */
+    readonly countsOf: (
+      stream: string,
+      group: string,
+      hour: string
+    ) => Effect.Effect<ReadonlyMap<string, number>, EventStreamsError>
     /** Adds to the audit beside a stream, which forgets its oldest entries. */
     readonly addToAudit: (stream: string, fields: FlatFields) => Effect.Effect<void, EventStreamsError>
   }
@@ -327,6 +354,17 @@ export const rateKey = (stream: string, group: string): string => companionKey(s
 
 /** The key of a group's traffic rules, beside a stream. */
 export const rulesKey = (stream: string, group: string): string => companionKey(stream, `rules:${group}`)
+
+/** The key of a replica's figures, beside a stream. */
+export const replicaKey = (stream: string, { group, name }: Consumer): string =>
+  companionKey(stream, `replica:${group}:${name}`)
+
+/** The key of a group's replicas, beside a stream. */
+export const replicasKey = (stream: string, group: string): string => companionKey(stream, `replicas:${group}`)
+
+/** The key of what a group's replicas counted in an hour, beside a stream. */
+export const minutesKey = (stream: string, group: string, hour: string): string =>
+  companionKey(stream, `minutes:${group}:${hour}`)
 
 /** The key of the audit, beside a stream. */
 export const auditKey = (stream: string): string => companionKey(stream, "audit")

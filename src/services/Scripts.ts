@@ -429,6 +429,36 @@ return math.max(0, math.ceil(-level * ARGV[2] / 1000000))
   "allow-oom"
 )
 
+/**
+ * Leaves a replica's figures for a while, notes among the replicas of its group until when they stand (forgetting those whose
+ * time is up), and adds what it counted to the counts of an hour. Small and bounded, so it may do so in a Redis that is past
+ * its memory limit: that is when an operator looks.
+ *
+ * KEYS: figures, replicas, counts. ARGV: the replica's name, for how many milliseconds the figures stand, the figures, for how
+ * many the counts do, then a field and what to add to it, for each.
+ */
+export const report = script(
+  "report",
+  `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local known = redis.call('HGETALL', KEYS[2])
+local no = denied('SET', KEYS[1], 'v', 'PX', ARGV[2]) or denied('HSET', KEYS[2], 'f', 'v') or denied('HDEL', KEYS[2], 'f')
+  or denied('PEXPIRE', KEYS[2], '60000') or denied('HINCRBY', KEYS[3], 'f', '1') or denied('PEXPIRE', KEYS[3], ARGV[4])
+if no then return no end
+for i = 5, #ARGV, 2 do redis.call('HINCRBY', KEYS[3], ARGV[i], ARGV[i + 1]) end
+if #ARGV > 4 then redis.call('PEXPIRE', KEYS[3], ARGV[4]) end
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[2])
+for i = 1, #known, 2 do
+  if (tonumber(known[i + 1]) or 0) <= now then redis.call('HDEL', KEYS[2], known[i]) end
+end
+redis.call('HSET', KEYS[2], ARGV[1], string.format('%.0f', now + ARGV[2]))
+redis.call('PEXPIRE', KEYS[2], '60000')
+return 1
+`,
+  "allow-oom"
+)
+
 /** Every script, by name. */
 export const all: ReadonlyArray<Script> = [
   move,
@@ -447,5 +477,6 @@ export const all: ReadonlyArray<Script> = [
   trim,
   permissions,
   swap,
-  reserve
+  reserve,
+  report
 ]

@@ -7,9 +7,12 @@ import {
   type Consumer,
   companionKey,
   leaseKey,
+  minutesKey,
   outcomeKey,
   type Permission,
   rateKey,
+  replicaKey,
+  replicasKey,
   rulesKey
 } from "./EventStreams.ts"
 
@@ -75,6 +78,15 @@ export const servicePermissions = (streams: PermittedStreams): ReadonlyArray<Per
   ...on(leaseKey(streams.first, streams.consumer), "GET KEY", "SET KEY t PX 1", "DEL KEY"),
   ...on(rulesKey(streams.first, streams.consumer.group), "GET KEY", "SET KEY rules"),
   ...on(rateKey(streams.first, streams.consumer.group), "GET KEY", "SET KEY tokens PX 1", "TIME"),
+  ...on(replicaKey(streams.first, streams.consumer), "GET KEY", "SET KEY figures PX 1"),
+  ...on(
+    replicasKey(streams.first, streams.consumer.group),
+    "HGETALL KEY",
+    "HSET KEY c 0",
+    "HDEL KEY c",
+    "PEXPIRE KEY 1"
+  ),
+  ...on(minutesKey(streams.first, streams.consumer.group, "h"), "HGETALL KEY", "HINCRBY KEY f 1", "PEXPIRE KEY 1"),
   ...on(auditKey(streams.first), "XADD KEY MAXLEN ~ 1 * f v")
 ]
 

@@ -235,6 +235,27 @@ export const eventStreamsContract = (it: Vitest.MethodsNonLive<Redis>): void => 
   )
 
   test(
+    "replicas leave figures for a while, and counts of an hour that add up",
+    Effect.gen(function* () {
+      const streams = yield* scene()
+      assert.deepStrictEqual(yield* streams.replicas("s", "g"), [])
+      assert.deepStrictEqual([...(yield* streams.countsOf("s", "g", "h"))], [])
+      const report = (name: string, ...counts: ReadonlyArray<readonly [string, number]>) =>
+        streams.report("s", { group: "g", name }, { figures: `{"é":"${name}"}`, ttlMs: 15_000, hour: "h", counts })
+      yield* report("b", ["05:dlq:received", 2])
+      yield* report("a")
+      yield* report("b", ["05:dlq:received", 3], ["05:dlq:retried", 1])
+      assert.deepStrictEqual(yield* streams.replicas("s", "g"), ['{"é":"a"}', '{"é":"b"}'])
+      assert.deepStrictEqual(yield* streams.replicas("s", "other"), [])
+      const counts = yield* streams.countsOf("s", "g", "h")
+      assert.deepStrictEqual([...counts].toSorted(), [
+        ["05:dlq:received", 5],
+        ["05:dlq:retried", 1]
+      ])
+    })
+  )
+
+  test(
     "the server is there, says what it is, and lets this user do all",
     Effect.gen(function* () {
       const streams = yield* scene()

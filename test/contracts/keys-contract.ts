@@ -87,6 +87,40 @@ export const keysContract = (it: Vitest.MethodsNonLive<Redis>): void => {
     )
   )
 
+  it.effect("HSET, HINCRBY, HDEL and HGETALL", () =>
+    Effect.andThen(
+      empty,
+      steps(
+        ["HGETALL h", []],
+        ["HSET h a 1 b x", 2],
+        ["HSET h a 2 c 3", 1],
+        ["HGETALL h", ["a", "2", "b", "x", "c", "3"]],
+        ["HINCRBY h a 5", 7],
+        ["HINCRBY h d -1", -1],
+        ["HINCRBY h b 1", refused("ERR hash value is not an integer")],
+        ["HINCRBY h a x", NOT_AN_INTEGER],
+        ["HDEL h a none b", 2],
+        ["HGETALL h", ["c", "3", "d", "-1"]],
+        ["PEXPIRE h 60000", 1],
+        ["PTTL h", within(50_000, 60_000)],
+        ["TYPE h", "hash"],
+        ["HDEL h c d", 2],
+        ["EXISTS h", 0],
+        ["HDEL h c", 0],
+        ["HSET h a", refused("ERR wrong number of arguments for 'hset' command")],
+        ["HSET h a 1 b", refused("ERR wrong number of arguments for 'hset' command")],
+        ["SET k v", "OK"],
+        ["HSET k a 1", WRONG_TYPE],
+        ["HINCRBY k a 1", WRONG_TYPE],
+        ["HDEL k a", WRONG_TYPE],
+        ["HGETALL k", WRONG_TYPE],
+        ["HSET h a 1", 1],
+        ["GET h", WRONG_TYPE],
+        ["SADD h a", WRONG_TYPE]
+      )
+    )
+  )
+
   it.effect("DEL, EXISTS, TYPE, KEYS, SCAN and FLUSHALL", () =>
     Effect.andThen(
       empty,

@@ -29,7 +29,12 @@ const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
   trim: call(Scripts.trim, ["t"], [""]),
   permissions: call(Scripts.permissions, [], ["2", "GET", "lease"]),
   swap: call(Scripts.swap, ["rules"], ["old", "new"]),
-  reserve: call(Scripts.reserve, ["tokens"], ["10", "10000", "10"])
+  reserve: call(Scripts.reserve, ["tokens"], ["10", "10000", "10"]),
+  report: call(
+    Scripts.report,
+    ["figures", "replicas", "counts"],
+    ["c-1", "15000", "{}", "60000", "05:dlq:received", "2"]
+  )
 }
 
 /** Keeping alive changes an idle time only, and asking changes nothing. */
@@ -45,6 +50,7 @@ const scene = Effect.gen(function* () {
   yield* send("SADD replayed x")
   yield* send("SET lease token")
   yield* send("SET rules old")
+  yield* send("HSET replicas gone 1")
   yield* send("XADD t 1-1 n 1")
   yield* send("XGROUP CREATE t g 1-1")
 })
@@ -64,7 +70,13 @@ const state = Effect.gen(function* () {
     lease: [yield* send("GET lease"), Number(yield* send("PTTL lease")) > 0],
     outcome: yield* send("GET outcome"),
     rules: yield* send("GET rules"),
-    tokens: yield* send("GET tokens")
+    tokens: yield* send("GET tokens"),
+    figures: yield* send("GET figures"),
+    replicas: yield* send("HGETALL replicas"),
+    counts: yield* send("HGETALL counts"),
+    lapse: yield* Effect.forEach(["figures", "replicas", "counts"], (key) =>
+      Effect.map(send(`PTTL ${key}`), (left) => Number(left) > 0)
+    )
   }
 })
 

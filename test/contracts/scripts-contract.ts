@@ -460,6 +460,40 @@ export const scriptsContract = (it: Vitest.MethodsNonLive<Redis>): void => {
     })
   )
 
+  it.effect("report: figures that lapse, the replicas that stand, and counts that add up", () =>
+    Effect.gen(function* () {
+      yield* empty
+      const report = (name: string, ttl: number, ...counts: ReadonlyArray<string>) =>
+        call(
+          Scripts.report,
+          [`f-${name}`, "replicas", "counts"],
+          [name, `${ttl}`, `{"n":"${name}"}`, "90000", ...counts]
+        )
+      const names = Effect.map(send<ReadonlyArray<string>>("HGETALL replicas"), (flat) =>
+        flat.filter((_, at) => at % 2 === 0).toSorted()
+      )
+      yield* steps([report("a", 15_000), 1], ["EXISTS counts", 0], ["GET f-a", '{"n":"a"}'])
+      yield* steps([report("b", 15_000, "05:dlq:received", "2", "05:dlq:retried", "1"), 1])
+      yield* steps([report("a", 15_000, "05:dlq:received", "3"), 1])
+      yield* steps(["HGETALL counts", ["05:dlq:received", "5", "05:dlq:retried", "1"]])
+      assert.deepStrictEqual(yield* names, ["a", "b"])
+      for (const [key, most] of [
+        ["f-a", 15_000],
+        ["replicas", 60_000],
+        ["counts", 90_000]
+      ] as const) {
+        const left = Number(yield* send(`PTTL ${key}`))
+        assert.isTrue(left > most - 10_000 && left <= most, `${key}: ${left}`)
+      }
+      // Its time was up long ago, or it is nobody's making.
+      yield* send("HSET replicas gone 1 odd x")
+      yield* steps([report("a", 15_000), 1])
+      assert.deepStrictEqual(yield* names, ["a", "b"])
+      yield* send("SET counts x")
+      yield* steps([report("a", 15_000, "05:dlq:received", "1"), WRONG_TYPE])
+    })
+  )
+
   it.effect("EVAL: refuses wrong numbers of keys", () =>
     steps(
       ["EVAL x", refused("ERR wrong number of arguments for 'eval' command")],

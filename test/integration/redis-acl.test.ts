@@ -86,6 +86,7 @@ describe("the ACL files", () => {
         ["why", "bad"],
         ["why", "good"],
         ["rules"],
+        ["top"],
         ["audit", "list"]
       ]) {
         const ran = await commandLine(looker, ...args)

@@ -32,7 +32,7 @@ const found = [
   ["dlq-not-acknowledged", 1, "undrained"],
   ["group-at-end", 90, "lost"],
   ["trims-pending", 3, "lost"],
-  ["no-release", 111, "not-released"],
+  ["no-release", 1, "not-released"],
   ["poison-uncounted", 62, "poison"],
   ["one-signature", 1, "signature"],
   ["key-per-attempt", 1, "idempotency-key"],

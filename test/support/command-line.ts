@@ -13,6 +13,7 @@ import { lint } from "../../src/cli/lint.ts"
 import { ServerRedis } from "../../src/cli/operator.ts"
 import { report } from "../../src/cli/report.ts"
 import { tail } from "../../src/cli/tail.ts"
+import { top } from "../../src/cli/top.ts"
 import { limit, park, pause, resume, rules, unpark } from "../../src/cli/traffic.ts"
 import * as Usage from "../../src/cli/usage.ts"
 import { verifyApi } from "../../src/cli/verifyApi.ts"
@@ -27,6 +28,7 @@ const root = Command.make("job-collector").pipe(
 
     dlq,
     abandoned,
+    top,
     pause,
     resume,
     limit,

@@ -45,6 +45,7 @@ const steps = [
   "EVAL take",
   "EVAL release",
   "EVAL unlease",
+  "EVAL report",
   "POST",
   "GET configurations",
   "sign",

@@ -1,7 +1,10 @@
 /** What Node.js knows of this process, as metrics: the service's; an app that embeds the collector measures itself. */
+
+import { hostname } from "node:os"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import process from "node:process"
 import { Effect, Layer } from "effect"
+import { HostFigures } from "../../services/HostFigures.ts"
 import * as Metrics from "../../services/Metrics.ts"
 
 /**
@@ -41,6 +44,13 @@ const eventLoopLag = Effect.gen(function* () {
   )
   yield* Metrics.observe(Metrics.eventLoopLag, () => Math.max(before, worst()))
 })
+
+/** The same for what a replica says of itself. */
+export const figures: Layer.Layer<never> = Layer.sync(HostFigures, () => ({
+  name: hostname(),
+  cpuSeconds,
+  memoryBytes: () => process.memoryUsage.rss()
+}))
 
 export const layer: Layer.Layer<never> = Layer.effectDiscard(
   Effect.all(

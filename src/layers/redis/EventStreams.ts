@@ -7,8 +7,11 @@ import {
   EventStreams,
   leaseKey,
   type Move,
+  minutesKey,
   outcomeKey,
   rateKey,
+  replicaKey,
+  replicasKey,
   rulesKey,
   type StreamEntry,
   type Taken
@@ -35,6 +38,8 @@ const readAdded = Replies.readAs("XADD", Replies.text)
 const readAcknowledged = Replies.readAs("XACK", Replies.count)
 const readRemoved = Replies.readAs("XDEL", Replies.count)
 const readMember = Replies.readAs("SISMEMBER", Replies.count)
+
+const readHash = Replies.readAs("HGETALL", Replies.named)
 
 const readStream = Replies.readAs("XINFO STREAM", Replies.streamInfo)
 const readGroups = Replies.readAs("XINFO GROUPS", Replies.listOf(Replies.groupInfo))
@@ -63,6 +68,9 @@ const replayedTtlSeconds = 30 * 24 * 60 * 60
 /** So many changes the audit remembers at least. */
 const auditLength = 10_000
 
+/** A day, and the hour that is under way. */
+const countsTtlMs = 25 * 60 * 60 * 1_000
+
 /** {@link EventStreams} over whatever driver gives the `Redis` service. */
 export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
   EventStreams,
@@ -88,6 +96,8 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
     const reserved = countOf(Scripts.reserve)
 
     const value = (key: string) => Effect.map(Effect.flatMap(send("GET", key), readValue), (said) => said ?? undefined)
+
+    const hash = (key: string) => Effect.flatMap(send("HGETALL", key), readHash)
 
     const pendingRange = (stream: string, consumer: Consumer, from: string, to: string, count: number) =>
       send("XPENDING", stream, consumer.group, from, to, String(count), consumer.name).pipe(Effect.flatMap(readPending))
@@ -310,6 +320,25 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
         const args = [batch, microsEach, batch].map(String)
         return Effect.map(reserved([rateKey(stream, group)], args), (micros) => micros / 1_000)
       },
+      report: (stream, consumer, { counts, figures, hour, ttlMs }) => {
+        const { group, name } = consumer
+        const keys = [replicaKey(stream, consumer), replicasKey(stream, group), minutesKey(stream, group, hour)]
+        return Effect.asVoid(
+          run(Scripts.report, keys, [name, String(ttlMs), figures, String(countsTtlMs), ...counts.flat().map(String)])
+        )
+      },
+      replicas: (stream, group) =>
+        Effect.flatMap(hash(replicasKey(stream, group)), (known) => {
+          const each = [...known.keys()].toSorted().map((name) => value(replicaKey(stream, { group, name })))
+          return Effect.map(Effect.all(each, { concurrency: "unbounded" }), (found) =>
+            found.flatMap((figures) => figures ?? [])
+          )
+        }),
+      countsOf: (stream, group, hour) =>
+        Effect.map(
+          hash(minutesKey(stream, group, hour)),
+          (counts) => new Map([...counts].map(([field, said]) => [field, Replies.count(said) ?? 0]))
+        ),
       addToAudit: (stream, fields) =>
         Effect.asVoid(send("XADD", auditKey(stream), "MAXLEN", "~", String(auditLength), "*", ...fields))
     })

@@ -36,6 +36,7 @@ const received = (
 ): Effect.Effect<void> => {
   const last = entries.at(-1)
   if (last !== undefined) noteSeen(run, stream, last.id)
+  streamState(run, stream).counts.received += entries.length
   return Metric.update(Metrics.eventsReceived(stream.label), entries.length)
 }
 

@@ -19,7 +19,7 @@ import { drop, dropDeleted } from "./lostEntries.ts"
 import { askStep, type StepRefused, waitOut } from "./refusedSteps.ts"
 import { circuitsChanged, setBack } from "./setBack.ts"
 import { abandon, ageSeconds, type EventAttempts, finish, ownershipOf, retryLater } from "./settle.ts"
-import type { CollectorRun, RunDeliveries } from "./state/collectorRun.ts"
+import { type CollectorRun, type RunDeliveries, streamState } from "./state/collectorRun.ts"
 import type { Decided, OwnedEntry } from "./state/ownedEntry.ts"
 import { isBlockage } from "./state/partitions.ts"
 import { noteOutcome, noteRequest, type ProcessSpan, passOn, processing } from "./tracing.ts"
@@ -139,6 +139,7 @@ const noteSuccess = (
 ): Effect.Effect<void> =>
   Effect.contextWith((metrics: Context.Context<never>) => {
     Metrics.deliveries(entry.stream.label, "delivered").updateUnsafe(1, metrics)
+    streamState(run, entry.stream).counts.delivered += 1
     Metrics.eventAge.updateUnsafe(ageSeconds(eventAttempts.source, now), metrics)
     if (creditsDeducted === undefined) return Effect.void
     // No answer may take the sum to infinity, from where no counter comes back.
@@ -158,13 +159,15 @@ const noteSuccess = (
 
 /** Counts a retry that is scheduled, and says so where asked for. */
 const noteRetry = (
+  run: CollectorRun,
   entry: OwnedEntry,
   { source }: EventAttempts,
   { eventId }: Decided,
   { at, attempts, failure }: Extract<Decision, { readonly _tag: "Retry" }>,
   now: number
-): Effect.Effect<void> =>
-  outcome(entry, "retried").pipe(
+): Effect.Effect<void> => {
+  streamState(run, entry.stream).counts.retried += 1
+  return outcome(entry, "retried").pipe(
     Effect.andThen(Metric.update(Metrics.retriesScheduled(attempts), 1)),
     Effect.andThen(
       Effect.logDebug("delivery.failed").pipe(
@@ -180,6 +183,7 @@ const noteRetry = (
       )
     )
   )
+}
 
 /** Waits once more until it is due, or for the circuit to close; no attempt is counted. */
 const holdAgain = (run: CollectorRun, entry: OwnedEntry, dueAt: number): Effect.Effect<void> =>
@@ -204,7 +208,7 @@ const settleFailed = (
   if (decision._tag === "Retry") {
     const scheduled = { at: decision.at, attempts, failedAt, errorCode, errorMessage, attempt }
     return Effect.flatMap(retryLater(run, entry, eventAttempts, scheduled), (moved) =>
-      moved ? noteRetry(entry, eventAttempts, decided, decision, failedAt) : Effect.void
+      moved ? noteRetry(run, entry, eventAttempts, decided, decision, failedAt) : Effect.void
     )
   }
   const end = { reason: decision.reason, attempts, errorCode, errorMessage, eventId, attempt }
@@ -288,7 +292,7 @@ const attempt = (
       const changes = run.gate.record({ eventId, result, rejected, now: endedAt }, partitions)
       const open = result._tag === "Accepted" ? undefined : run.partitions.openOf(partitions)
       if (open === undefined && looksLikeOutage(result)) ramp.failed(round, endedAt)
-      run.apiRecord.note(result, rejected, endedAt)
+      run.apiRecord.note(result, rejected, endedAt, endedAt - startedAt)
       notePause(run, result, partitions, endedAt)
       const circuitOpen = run.gate.circuitOpen || open !== undefined
       const settle = (retryInMs: number | undefined): Effect.Effect<void, StepRefused> => {

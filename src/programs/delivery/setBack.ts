@@ -10,7 +10,7 @@ import { drop } from "./lostEntries.ts"
 import { waitInDlq } from "./pendingRecovery.ts"
 import type { StepRefused } from "./refusedSteps.ts"
 import { type EventAttempts, putAside } from "./settle.ts"
-import type { CollectorRun } from "./state/collectorRun.ts"
+import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { isDlq } from "./state/consumedStream.ts"
 import type { OwnedEntry } from "./state/ownedEntry.ts"
 import type { Blockage } from "./state/partitions.ts"
@@ -40,6 +40,7 @@ const setAside = (
   }
   return Effect.flatMap(putAside(run, entry, eventAttempts, aside), (moved) => {
     if (!moved) return Effect.void
+    streamState(run, entry.stream).counts.set_aside += 1
     const times = run.availability.logThrottle.ongoing(`set aside ${reason}`, now)
     return Effect.andThen(
       Metric.update(Metrics.setAside(reason), 1),

@@ -306,6 +306,7 @@ export const abandon = Effect.fnUntraced(function* (
     )
   )
   if (!moved) return false
+  streamState(run, entry.stream).counts.abandoned += 1
   yield* Metric.update(Metrics.abandoned(end.reason), 1)
   yield* Effect.logError("event.abandoned").pipe(
     Effect.annotateLogs({

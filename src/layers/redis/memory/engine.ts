@@ -2,6 +2,7 @@ import { Clock, Effect } from "effect"
 import { type Redis, RedisError } from "../../../services/Redis.ts"
 import { claimCommands } from "./claims.ts"
 import { groupCommands } from "./groups.ts"
+import { hashCommands } from "./hashes.ts"
 import { infoCommands } from "./info.ts"
 import { keyCommands } from "./keys.ts"
 import { type Command, Keyspace } from "./keyspace.ts"
@@ -24,7 +25,7 @@ export interface WaitingRead {
 }
 
 /**
- * A Redis server in this process: streams with consumer groups, strings, sets, times to live and the project's scripts,
+ * A Redis server in this process: streams with consumer groups, strings, sets, hashes, times to live and the project's scripts,
  * each command with the replies and error texts of Redis 7.0 as ioredis hands them out (RESP2).
  *
  * Time (ids of `XADD *`, idle times, times to live, BLOCK) is the ambient `Clock`'s. A command that does not wait is
@@ -77,6 +78,7 @@ const commands: ReadonlyMap<string, Command<Result>> = new Map(
     ...infoCommands,
     ...keyCommands,
     ...valueCommands,
+    ...hashCommands,
     ...serverCommands,
     EVAL: evalCommand
   })

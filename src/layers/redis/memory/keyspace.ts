@@ -1,7 +1,7 @@
 import { wrongType } from "./replies.ts"
 import { type Group, Stream } from "./stream.ts"
 
-type Value = Stream | Set<string> | string
+type Value = Stream | Set<string> | Map<string, string> | string
 
 /** What stands under a key. `expiresAt` in epoch milliseconds. */
 interface Slot {
@@ -51,10 +51,11 @@ export class Keyspace {
     return [...this.slots.keys()].filter((key) => this.has(key, now))
   }
 
-  type(key: string, now: number): "stream" | "set" | "string" | "none" {
+  type(key: string, now: number): "stream" | "set" | "hash" | "string" | "none" {
     const value = this.slot(key, now)?.value
     if (value === undefined) return "none"
     if (value instanceof Stream) return "stream"
+    if (value instanceof Map) return "hash"
     return typeof value === "string" ? "string" : "set"
   }
 
@@ -87,6 +88,18 @@ export class Keyspace {
   /** The set of a key, made where there is none. */
   setOrNew(key: string, now: number): Set<string> {
     return this.set(key, now) ?? this.create(key, new Set<string>())
+  }
+
+  /** The hash of a key, if there is one. */
+  hash(key: string, now: number): Map<string, string> | undefined {
+    const value = this.slot(key, now)?.value
+    if (value === undefined || value instanceof Map) return value
+    throw wrongType()
+  }
+
+  /** The hash of a key, made where there is none. */
+  hashOrNew(key: string, now: number): Map<string, string> {
+    return this.hash(key, now) ?? this.create(key, new Map<string, string>())
   }
 
   private create<V extends Value>(key: string, value: V): V {
@@ -124,10 +137,12 @@ export class Keyspace {
 
   /** Keeps the keys as they stand now; the function returned brings them back, as often as it is called. */
   snapshot(): () => void {
-    const copied = ({ expiresAt, value }: Slot): Slot => ({
-      value: value instanceof Stream ? value.copy() : value instanceof Set ? new Set(value) : value,
-      expiresAt
-    })
+    const copyOf = (value: Value): Value => {
+      if (value instanceof Stream) return value.copy()
+      if (value instanceof Set) return new Set(value)
+      return value instanceof Map ? new Map(value) : value
+    }
+    const copied = ({ expiresAt, value }: Slot): Slot => ({ value: copyOf(value), expiresAt })
     const kept = [...this.slots].map(([key, slot]) => [key, copied(slot)] as const)
     return () => {
       this.clear()

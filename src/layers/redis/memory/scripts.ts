@@ -243,6 +243,26 @@ const reserve: Twin = (call, [key = ""], argv) => {
   return Math.max(0, Math.ceil((-level * micros) / 1_000_000))
 }
 
+const report: Twin = (call, [figures = "", replicas = "", counts = ""], argv) => {
+  const [name = "", ttl = "", text = "", countsTtl = "", ...pairs] = argv
+  const [seconds = 0, microseconds = 0] = list(call("TIME")).map(Number)
+  const now = seconds * 1_000 + Math.floor(microseconds / 1_000)
+  const known = byField(call("HGETALL", replicas))
+  demand(call, "SET", figures, "v", "PX", ttl)
+  demand(call, "HSET", replicas, "f", "v")
+  demand(call, "HDEL", replicas, "f")
+  demand(call, "PEXPIRE", replicas, "60000")
+  demand(call, "HINCRBY", counts, "f", "1")
+  demand(call, "PEXPIRE", counts, countsTtl)
+  for (let at = 0; at < pairs.length; at += 2) call("HINCRBY", counts, pairs[at] ?? "", pairs[at + 1] ?? "")
+  if (pairs.length > 0) call("PEXPIRE", counts, countsTtl)
+  call("SET", figures, text, "PX", ttl)
+  for (const [other, until] of known) if (!(Number(until) > now)) call("HDEL", replicas, other)
+  call("HSET", replicas, name, `${now + Number(ttl)}`)
+  call("PEXPIRE", replicas, "60000")
+  return 1
+}
+
 const twins: Readonly<Record<string, Twin>> = {
   move,
   finish,
@@ -260,7 +280,8 @@ const twins: Readonly<Record<string, Twin>> = {
   trim,
   permissions,
   swap,
-  reserve
+  reserve,
+  report
 }
 
 /** Runs one of the project's scripts: the script's text, the number of keys, keys, arguments. */

@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import type { AttemptResult } from "../../../domain/delivery/attempt.ts"
+import { Durations } from "../../../domain/delivery/durations.ts"
 import type { JobsApi } from "../../../services/JobsApi.ts"
 import { monotonicMillis } from "../../redis/monotonic.ts"
 
@@ -7,9 +8,11 @@ interface Window {
   since: number
   succeeded: number
   failed: number
+  /** Of deliveries. */
+  readonly durations: Durations
 }
 
-const emptyWindow = (since: number): Window => ({ since, succeeded: 0, failed: 0 })
+const emptyWindow = (since: number): Window => ({ since, succeeded: 0, failed: 0, durations: new Durations() })
 
 /** The last failure of a request to the API. */
 export interface ApiFailure {
@@ -54,9 +57,20 @@ export class ApiRecord {
   }
 
   /** An API that refuses one request for what is in it is available. */
-  note(result: AttemptResult, rejected: boolean, now: number): void {
+  note(result: AttemptResult, rejected: boolean, now: number, durationMs: number): void {
     if (result._tag === "Accepted" || rejected) this.succeeded(now)
     else this.failed(result.errorCode, result.errorMessage, now)
+    this.present.durations.add(durationMs)
+  }
+
+  /** How long the deliveries of the last one to two windows took; null where there were none. */
+  latencies(now: number): { readonly api_p50_ms: number | null; readonly api_p95_ms: number | null } {
+    this.turn(now)
+    const of = (share: number) => {
+      const ms = Durations.quantile(share, this.before.durations, this.present.durations)
+      return ms === undefined ? null : Math.round(ms)
+    }
+    return { api_p50_ms: of(0.5), api_p95_ms: of(0.95) }
   }
 
   /** Whether no request has ended for as long as a window lasts. */

@@ -1,6 +1,7 @@
 import type { Effect, Semaphore } from "effect"
 import type { Outcome } from "../../../domain/delivery/outcome.ts"
 import type { CollectorOptions } from "../../../domain/options/options.ts"
+import type { Counts } from "../../../domain/replicas/minutes.ts"
 import type { Consumer, EventStreams } from "../../../services/EventStreams.ts"
 import type { JobsApi } from "../../../services/JobsApi.ts"
 import type { Signer } from "../../../services/Signer.ts"
@@ -51,6 +52,9 @@ export interface StreamState {
   figures: StreamFigures | undefined
   /** Unread entries that trimming had eaten when last looked at. */
   trimmedUnread: number
+  /** What came of its events since the start, and how much of that was told in Redis. */
+  readonly counts: Counts
+  readonly told: Counts
 }
 
 /** The consumer name's lease, as far as this process knows. */
