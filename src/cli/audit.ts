@@ -1,9 +1,9 @@
 /** `job-collector audit …`: who changed what, when and why (contract section 8, Audit). */
-import { Clock, Duration, Effect, Option } from "effect"
+import { Clock, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { auditRecordOf } from "../domain/audit/auditRecord.ts"
 import { instant } from "../domain/events/instant.ts"
-import { typedDurationOf } from "../domain/options/duration.ts"
+import { pointInTime, pointInTimeRule } from "../domain/options/pointInTime.ts"
 import { scan } from "../programs/operator/scan.ts"
 import { auditKey, type StreamEntry } from "../services/EventStreams.ts"
 import { firstStream } from "./audited.ts"
@@ -11,20 +11,12 @@ import { CountFlag, json } from "./flags.ts"
 import { printListing } from "./listing.ts"
 import { operating } from "./operator.ts"
 
-const isoTime = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/
-
 /** From when on: a time, or how long ago. */
 const since = Flag.String("since").pipe(
   Flag.filterMap(
-    (text): Option.Option<(now: number) => number> => {
-      const at = isoTime.test(text) ? Date.parse(text) : Number.NaN
-      if (!Number.isNaN(at)) return Option.some(() => Math.max(0, at))
-      return Option.map(
-        Option.fromUndefinedOr(typedDurationOf(text)),
-        (age) => (now) => Math.max(0, now - Duration.toMillis(age))
-      )
-    },
-    () => 'an ISO 8601 time such as 2026-01-31T22:40:00Z, or an age such as 2h or "2 hours"'
+    (text): Option.Option<(now: number) => number> =>
+      pointInTime(text, 0) === undefined ? Option.none() : Option.some((now) => pointInTime(text, now) ?? now),
+    () => pointInTimeRule
   ),
   Flag.withDescription("Only changes made at this time or later: ISO 8601, or an age such as 2h"),
   Flag.optional,

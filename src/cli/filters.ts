@@ -1,7 +1,7 @@
 /** The flags that select entries (contract section 1, "Selecting and acting"): the same for every command. */
 import { Clock, Duration, Effect, Option } from "effect"
 import { Argument, Flag } from "effect/cli"
-import { typedDurationOf } from "../domain/options/duration.ts"
+import { pointInTime, pointInTimeRule } from "../domain/options/pointInTime.ts"
 import type { Filters } from "../programs/operator/selection.ts"
 import { CountFlag, DurationFlag } from "./flags.ts"
 
@@ -9,24 +9,14 @@ import { CountFlag, DurationFlag } from "./flags.ts"
 const Several = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.atLeast(0))
 
-const isoTime = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/
-
-/** An instant, or how long ago one was. */
-type Time = { readonly _tag: "At"; readonly millis: number } | { readonly _tag: "Age"; readonly millis: number }
-
-const timeOf = (text: string): Option.Option<Time> => {
-  const millis = isoTime.test(text) ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(millis)) return Option.some({ _tag: "At", millis })
-  const age = typedDurationOf(text)
-  return age === undefined ? Option.none() : Option.some({ _tag: "Age", millis: Duration.toMillis(age) })
-}
-
-const expectedTime = () => 'an ISO 8601 time such as 2026-01-31T22:40:00Z, or an age such as 2h or "2 hours"'
-
 const TimeFlag = (name: string, description: string) =>
   Flag.String(name).pipe(
     Flag.withMetavar("time"),
-    Flag.filterMap(timeOf, expectedTime),
+    Flag.filterMap(
+      (text): Option.Option<(now: number) => number> =>
+        pointInTime(text, 0) === undefined ? Option.none() : Option.some((now) => pointInTime(text, now) ?? now),
+      () => pointInTimeRule
+    ),
     Flag.withDescription(description),
     Flag.optional,
     Flag.map(Option.getOrUndefined)
@@ -104,8 +94,8 @@ export interface FilterFlags {
   readonly model: ReadonlyArray<string>
   readonly session: ReadonlyArray<string>
   readonly where: ReadonlyArray<{ readonly field: string; readonly value: string }>
-  readonly since: Time | undefined
-  readonly until: Time | undefined
+  readonly since: ((now: number) => number) | undefined
+  readonly until: ((now: number) => number) | undefined
   readonly olderThan: Duration.Duration | undefined
   readonly newerThan: Duration.Duration | undefined
 }
@@ -123,8 +113,6 @@ const earliest = (...times: ReadonlyArray<number | undefined>): number | undefin
 /** The filters that flags mean, ages counted from now. */
 export const filtersOf = (flags: FilterFlags, named: ReadonlyArray<string> = []): Effect.Effect<Filters> =>
   Effect.map(Clock.currentTimeMillis, (now) => {
-    const at = (time: Time | undefined) =>
-      time === undefined ? undefined : time._tag === "At" ? time.millis : now - time.millis
     const before = (age: Duration.Duration | undefined) =>
       age === undefined ? undefined : now - Duration.toMillis(age)
     return {
@@ -139,7 +127,7 @@ export const filtersOf = (flags: FilterFlags, named: ReadonlyArray<string> = [])
       models: flags.model,
       sessions: flags.session,
       where: flags.where,
-      since: latest(at(flags.since), before(flags.newerThan)),
-      until: earliest(at(flags.until), before(flags.olderThan))
+      since: latest(flags.since?.(now), before(flags.newerThan)),
+      until: earliest(flags.until?.(now), before(flags.olderThan))
     }
   })

@@ -1,19 +1,22 @@
 /** The operator's console and the admin API (contract section 10), as one handler of requests. */
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
+import { makeRedriveJobs } from "../programs/operator/redriveJobs.ts"
+import * as Api from "./api/handlers.ts"
 import { guard } from "./guard.ts"
 import * as Assets from "./pages/assets.ts"
 import * as OverviewPage from "./pages/overview.ts"
 import * as SignIn from "./pages/signIn.ts"
 import { Served, type Serving } from "./served.ts"
 
-const routes = Layer.mergeAll(Assets.routes, SignIn.routes, OverviewPage.routes)
+const routes = Layer.mergeAll(Api.routes, Assets.routes, SignIn.routes, OverviewPage.routes)
 
 /** Answers every request; each passes the guard first, also one that nothing answers. */
-export const handler = (serving: Serving) =>
-  Effect.map(HttpRouter.toHttpEffect(routes), (app) =>
-    Effect.provideService(guard(serving.guarded, app), Served, serving)
-  )
+export const handler = Effect.fnUntraced(function* (serving: Serving) {
+  const jobs = yield* makeRedriveJobs(serving.streams, serving.sets, serving.group)
+  const app = yield* HttpRouter.toHttpEffect(Layer.provide(routes, HttpServer.layerServices))
+  return Effect.provideService(guard(serving.guarded, app), Served, { ...serving, jobs })
+})
 
 /** Serves on the `HttpServer` that it is given. */
 export const layer = (serving: Serving): Layer.Layer<never, never, HttpServer.HttpServer> =>

@@ -1,6 +1,8 @@
 /** What the console's routes work on. */
 import { Context } from "effect"
 import type { StreamSet } from "../domain/options/options.ts"
+import type { RedriveJobs } from "../programs/operator/redriveJobs.ts"
+import type { Controlled } from "../programs/traffic/controlTraffic.ts"
 import type { EventStreams } from "../services/EventStreams.ts"
 import type { Guarded } from "./guard.ts"
 
@@ -11,4 +13,13 @@ export interface Serving {
   readonly guarded: Guarded
 }
 
-export class Served extends Context.Service<Served, Serving>()("job-collector/console/Served") {}
+export class Served extends Context.Service<Served, Serving & { readonly jobs: RedriveJobs }>()(
+  "job-collector/console/Served"
+) {}
+
+/** Whose rules and audit these are. */
+export const controlledOf = ({ group, sets, streams }: Serving): Controlled => ({
+  streams,
+  stream: sets[0]?.transcribe ?? "",
+  group
+})

@@ -30,3 +30,9 @@ export const idBefore = (id: string): string => {
 
 export const smallerId = (a: string, b: string): string => (compareIds(a, b) <= 0 ? a : b)
 export const greaterId = (a: string, b: string): string => (compareIds(a, b) >= 0 ? a : b)
+
+const largestPart = 2n ** 64n - 1n
+
+/** Whether Redis takes it for an id. */
+export const isEntryId = (text: string): boolean =>
+  /^\d{1,20}-\d{1,20}$/.test(text) && parts(text).every((part) => part <= largestPart)

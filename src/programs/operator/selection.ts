@@ -4,7 +4,7 @@
  */
 import { Effect, Schema, Stream } from "effect"
 import { AbandonReason } from "../../domain/delivery/dlq.ts"
-import { compareIds } from "../../domain/events/streamId.ts"
+import { compareIds, isEntryId } from "../../domain/events/streamId.ts"
 import type { StreamSet } from "../../domain/options/options.ts"
 import { printable } from "../../domain/text/printable.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
@@ -167,9 +167,8 @@ const largest = (ids: ReadonlyArray<string>) => ids.reduce((most, id) => (compar
 
 /** Where nothing but entry ids is named, only what lies between them is read. */
 const boundsOf = ({ ids, named, since, until }: Filters): Bounds => {
-  const isId = (id: string) => /^\d{1,20}-\d{1,20}$/.test(id)
   const all = ids.length > 0 ? ids : named
-  if (since !== undefined || until !== undefined || all.length === 0 || !all.every(isId))
+  if (since !== undefined || until !== undefined || all.length === 0 || !all.every(isEntryId))
     return { from: since, to: until }
   return { from: smallest(all), to: largest(all) }
 }

@@ -1,0 +1,277 @@
+/** What the admin API answers, as schemas and as values. Times are ISO 8601. */
+import { Schema } from "effect"
+import { auditRecordOf } from "../../domain/audit/auditRecord.ts"
+import { fieldsToObject } from "../../domain/events/entry.ts"
+import { instant } from "../../domain/events/instant.ts"
+import { timeOfId } from "../../domain/events/streamId.ts"
+import { shownRate } from "../../domain/traffic/rate.ts"
+import type { Rule as TrafficRule } from "../../domain/traffic/rules.ts"
+import type { FailedEntry } from "../../programs/operator/failedEntry.ts"
+import type { Overview as Seen } from "../../programs/operator/overview.ts"
+import { abandonedItem, dlqItem } from "../../programs/operator/redrive.ts"
+import {
+  type Job as RedriveJob,
+  type Rehearsal as Rehearsed,
+  selectionText
+} from "../../programs/operator/redriveJobs.ts"
+import type { StreamEntry } from "../../services/EventStreams.ts"
+
+const Text = Schema.NullOr(Schema.String)
+const Count = Schema.NullOr(Schema.Int)
+
+const Rule = Schema.Struct({
+  kind: Schema.Literals(["pause", "limit", "park"]),
+  rate: Schema.optionalKey(Schema.String),
+  field: Schema.optionalKey(Schema.String),
+  value: Schema.optionalKey(Schema.String),
+  at: Schema.String,
+  until: Text,
+  by: Schema.String,
+  why: Text
+})
+
+export const ruleValue = (rule: TrafficRule): typeof Rule.Type => ({
+  kind: rule.kind,
+  ...(rule.kind === "limit" ? { rate: shownRate(rule.rate) } : {}),
+  ...(rule.kind === "park" ? { field: rule.field, value: rule.value } : {}),
+  at: instant(rule.at),
+  until: rule.until === undefined ? null : instant(rule.until),
+  by: rule.by,
+  why: rule.why ?? null
+})
+
+export const Rules = Schema.Struct({ rules: Schema.Array(Rule), problem: Text })
+
+export const Changed = Schema.Struct({
+  changed: Schema.Array(Rule),
+  rules: Schema.Array(Rule),
+  /** Why the audit does not have it. */
+  unaudited: Text
+})
+
+export const Overview = Schema.Struct({
+  at: Schema.String,
+  verdict: Schema.Struct({
+    state: Schema.Literals(["good", "attention", "bad"]),
+    sentences: Schema.Array(Schema.String)
+  }),
+  streams: Schema.Array(
+    Schema.Struct({
+      stream: Schema.String,
+      role: Schema.Literals(["transcribe", "process", "dlq"]),
+      length: Schema.Int,
+      has_group: Schema.Boolean,
+      lag: Count,
+      pending: Schema.Int,
+      next_due: Text,
+      consumers: Schema.Array(Schema.Struct({ name: Schema.String, pending: Schema.Int, idle_ms: Schema.Int }))
+    })
+  ),
+  abandoned: Schema.Array(
+    Schema.Struct({
+      stream: Schema.String,
+      length: Schema.Int,
+      oldest: Text,
+      last_hour: Schema.Int,
+      last_hour_is_more: Schema.Boolean
+    })
+  ),
+  rules: Schema.Array(Rule),
+  rules_problem: Text,
+  memory: Schema.NullOr(Schema.Struct({ used: Schema.Number, limit: Schema.Number }))
+})
+
+const instantOrNull = (at: number | undefined): string | null => (at === undefined ? null : instant(at))
+
+export const overviewValue = (seen: Seen): typeof Overview.Type => ({
+  at: instant(seen.at),
+  verdict: seen.verdict,
+  streams: seen.streams.map(({ consumers, hasGroup, lag, length, nextDue, pending, role, stream }) => ({
+    stream,
+    role,
+    length,
+    has_group: hasGroup,
+    lag: lag ?? null,
+    pending,
+    next_due: instantOrNull(nextDue),
+    consumers: consumers.map(({ idleMs, name, pending }) => ({ name, pending, idle_ms: idleMs }))
+  })),
+  abandoned: seen.abandoned.map(({ isMore, length, oldest, recent, stream }) => ({
+    stream,
+    length,
+    oldest: instantOrNull(oldest),
+    last_hour: recent,
+    last_hour_is_more: isMore
+  })),
+  rules: seen.rules.map(ruleValue),
+  rules_problem: seen.rulesProblem ?? null,
+  memory: seen.memory ?? null
+})
+
+/** How far was looked: all there is where `next` is null. */
+const Looked = { looked: Schema.Int, next: Text }
+
+export const Groups = Schema.Struct({
+  by: Schema.String,
+  groups: Schema.Array(
+    Schema.Struct({
+      key: Schema.String,
+      count: Schema.Int,
+      first: Schema.String,
+      last: Schema.String,
+      latest_id: Schema.String
+    })
+  ),
+  /** How many matched, in the groups that are left out too. */
+  matched: Schema.Int,
+  ...Looked
+})
+
+const Fields = Schema.Record(Schema.String, Schema.Unknown)
+
+const Entry = Schema.Struct({
+  stream: Schema.String,
+  id: Schema.String,
+  came: Schema.String,
+  event_id: Text,
+  /** Where it is of the DLQ; null where it does not decode. */
+  retry: Schema.optionalKey(Schema.NullOr(Fields)),
+  abandoned: Schema.optionalKey(Schema.NullOr(Fields)),
+  history: Schema.Array(Schema.Unknown),
+  replayed: Schema.Array(Schema.Unknown),
+  event: Fields
+})
+
+export const EntryPage = Schema.Struct({ entries: Schema.Array(Entry), ...Looked })
+
+export const entryValue = (entry: FailedEntry): typeof Entry.Type => {
+  const { fields, id, stream } = entry
+  const about = { stream, id, came: instant(timeOfId(id)) }
+  if (entry.place === "dlq") {
+    const { event, eventId, retry } = dlqItem(stream, { id, fields })
+    const { history, replayed, ...said } = retry ?? { history: [], replayed: [] }
+    return {
+      ...about,
+      event_id: eventId ?? null,
+      retry: retry === undefined ? null : said,
+      history: history ?? [],
+      replayed: replayed ?? [],
+      event: fieldsToObject(event)
+    }
+  }
+  const { abandoned, event, eventId, history, replayed } = abandonedItem(stream, { id, fields })
+  return {
+    ...about,
+    event_id: eventId ?? null,
+    abandoned: abandoned === undefined ? null : { ...abandoned },
+    history,
+    replayed,
+    event: fieldsToObject(event)
+  }
+}
+
+export const Story = Schema.Struct({
+  event_id: Schema.String,
+  verdict: Schema.String,
+  chapters: Schema.Array(Schema.Unknown)
+})
+
+export const AuditPage = Schema.Struct({
+  changes: Schema.Array(
+    Schema.Struct({
+      id: Schema.String,
+      at: Text,
+      who: Text,
+      action: Text,
+      target: Text,
+      filter: Text,
+      count: Count,
+      why: Text
+    })
+  ),
+  next: Text
+})
+
+export const auditValue = ({ fields, id }: StreamEntry): (typeof AuditPage.Type)["changes"][number] => {
+  const record = auditRecordOf(fields)
+  return {
+    id,
+    at: record === undefined ? null : instant(record.at),
+    who: record?.who ?? null,
+    action: record?.action ?? null,
+    target: record?.target ?? null,
+    filter: record?.filter ?? null,
+    count: record?.count ?? null,
+    why: record?.why ?? null
+  }
+}
+
+const ProgressFields = {
+  done: Schema.Int,
+  gone: Schema.Int,
+  unreadable: Schema.Int,
+  foreign_origin: Schema.Int,
+  already_due: Schema.Int,
+  settled: Schema.Int
+}
+
+const progressValue = ({ alreadyDue, done, foreignOrigin, gone, settled, unreadable }: RedriveJob["progress"]) => ({
+  done,
+  gone,
+  unreadable,
+  foreign_origin: foreignOrigin,
+  already_due: alreadyDue,
+  settled
+})
+
+export const Job = Schema.Struct({
+  id: Schema.String,
+  action: Schema.String,
+  /** As the command line has it. */
+  filter: Schema.String,
+  rate: Schema.Int,
+  by: Schema.String,
+  why: Text,
+  state: Schema.Literals(["counting", "running", "done", "cancelled", "failed"]),
+  started_at: Schema.String,
+  ended_at: Text,
+  total: Count,
+  ...ProgressFields,
+  problem: Text,
+  unaudited: Text
+})
+
+export const jobValue = (job: RedriveJob): typeof Job.Type => ({
+  id: job.id,
+  action: job.request.action,
+  filter: selectionText(job.request),
+  rate: job.request.rate,
+  by: job.request.by,
+  why: job.request.why ?? null,
+  state: job.state,
+  started_at: instant(job.startedAt),
+  ended_at: instantOrNull(job.endedAt),
+  total: job.total ?? null,
+  ...progressValue(job.progress),
+  problem: job.problem ?? null,
+  unaudited: job.unaudited ?? null
+})
+
+export const Rehearsal = Schema.Struct({
+  dry_run: Schema.Literal(true),
+  matched: Schema.Int,
+  ...ProgressFields,
+  looked: Schema.Int,
+  /** Whether all there is was looked at. */
+  is_whole: Schema.Boolean,
+  sample: Schema.Array(Entry)
+})
+
+export const rehearsalValue = ({ isWhole, looked, matched, progress, sample }: Rehearsed): typeof Rehearsal.Type => ({
+  dry_run: true,
+  matched,
+  ...progressValue(progress),
+  looked,
+  is_whole: isWhole,
+  sample: sample.map(entryValue)
+})

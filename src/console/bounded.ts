@@ -1,0 +1,50 @@
+/** What could take long, so far as it is let: an event's story, and a page of the audit. */
+import { Clock, Duration, Effect, Schema, Stream } from "effect"
+import { idBefore, isEntryId } from "../domain/events/streamId.ts"
+import { tell } from "../programs/operator/eventHistory.ts"
+import { scan } from "../programs/operator/scan.ts"
+import { SelectionError } from "../programs/operator/selection.ts"
+import { auditKey } from "../services/EventStreams.ts"
+import { controlledOf, Served } from "./served.ts"
+
+/** It would have gone on for too long. */
+export class TookTooLong extends Schema.TaggedError<TookTooLong>()("TookTooLong", { problem: Schema.String }) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+const patience = Duration.seconds(5)
+
+/** An event's story, of the source streams what came within a span. */
+export const storyOf = Effect.fnUntraced(function* (eventId: string, within: Duration.Duration) {
+  const { group, sets, streams } = yield* Served
+  const from = Math.max(0, (yield* Clock.currentTimeMillis) - Duration.toMillis(within))
+  return yield* tell(streams, group, sets, eventId, { from }).pipe(
+    Effect.timeoutOrElse({
+      duration: patience,
+      orElse: () =>
+        new TookTooLong({
+          problem:
+            `it was looked for during ${Duration.toSeconds(patience)} seconds without coming to an end: search a shorter ` +
+            "span, or run job-collector why"
+        })
+    })
+  )
+})
+
+/** The changes before a cursor, the latest first. */
+export const auditPage = Effect.fnUntraced(function* (cursor: string | undefined, limit: number) {
+  const { stream, streams } = controlledOf(yield* Served)
+  if (cursor !== undefined && !isEntryId(cursor))
+    return yield* new SelectionError({ problem: "cursor: must be one that a page before gave" })
+  const before = cursor === undefined ? undefined : idBefore(cursor)
+  const entries =
+    before === "-"
+      ? []
+      : yield* scan(streams, auditKey(stream), { to: before }, "newest first").pipe(
+          Stream.take(limit),
+          Stream.runCollect
+        )
+  return { entries, next: entries.length < limit ? undefined : entries.at(-1)?.id }
+})
