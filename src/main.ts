@@ -3,18 +3,13 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit, Layer, type Runtime } from "effect"
 import { Command } from "effect/cli"
-import { commandsFor } from "./cli/commands.ts"
+import { rootFor } from "./cli/commands.ts"
 import { explain } from "./cli/explain.ts"
 import { outputWasLost, watchOutput } from "./cli/lostOutput.ts"
 import * as Usage from "./cli/usage.ts"
 import { version } from "./layers/node/Host.ts"
 
-const root = Command.make("job-collector").pipe(
-  Command.withDescription(
-    "Deliver signed events from Redis Streams to the jobs API and keep the gateway's configuration in sync"
-  ),
-  Command.withSubcommands(await commandsFor(process.argv.slice(2)))
-)
+const root = await rootFor(process.argv.slice(2))
 
 /** A stop by signal is a clean stop; what was lost on its way out is none. */
 const teardown: Runtime.Teardown = (exit, onExit) =>

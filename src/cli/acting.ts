@@ -27,7 +27,7 @@ export const actFlags = {
 
 /** Beside filters. */
 export const all = Flag.Boolean("all").pipe(
-  Flag.withDescription("Everything there is, where no filter is given"),
+  Flag.withDescription("Everything, where no filter is given"),
   Flag.withDefault(false)
 )
 

@@ -23,7 +23,7 @@ const words = (name: string, most: number, description: string) =>
 /** The flags of everything that changes something. */
 export const auditFlags = {
   why: words("why", mostWhy, "The reason, for the audit"),
-  as: words("as", mostWho, "Who does it, for the audit; by default the system's user and host")
+  as: words("as", mostWho, "Your name in the audit; by default user and host")
 }
 
 /** Who does it and why, as far as it was said. */

@@ -2,16 +2,21 @@
 import { Effect } from "effect"
 import { Command } from "effect/cli"
 
-/** A command of a name: whole where it is called, else what the list of all shows of it, in one line. */
+/** The parts of the first page of the help, in their order. */
+const groups = ["service", "events", "traffic", "development"] as const
+
+/** A command of a name: whole where it is called, else what the first page of the help shows of it, in at most 25 cells. */
 const entry = <const Name extends string, Input, ContextInput, E, R>(
+  group: (typeof groups)[number],
   name: Name,
+  short: string,
   does: string,
-  load: () => Promise<Command.Command<Name, Input, ContextInput, E, R>>,
-  more = ""
+  load: () => Promise<Command.Command<Name, Input, ContextInput, E, R>>
 ) => ({
+  group,
   name,
-  whole: async () => Command.withDescription(await load(), `${does}${more}`),
-  listed: Command.make(name).pipe(Command.withDescription(does))
+  whole: async () => (await load()).pipe(Command.withDescription(does), Command.withShortDescription(short)),
+  listed: Command.make(name).pipe(Command.withShortDescription(short))
 })
 
 /** The largest of them is loaded when it runs, not for its help either, and with the heap held down. */
@@ -28,90 +33,160 @@ const run = Command.make(
 )
 
 const commands = [
-  entry("run", "Run the service until it receives SIGTERM or SIGINT", async () => run),
+  entry("service", "run", "Run the service", "Run the service until it receives SIGTERM or SIGINT", async () => run),
   entry(
+    "service",
     "check",
-    "Check whether the service can do its work, and say what to fix",
-    async () => (await import("./check.ts")).check,
-    "; changes nothing"
+    "Find out what is wrong",
+    "Check whether the service can do its work, and say what to fix; changes nothing",
+    async () => (await import("./check.ts")).check
   ),
   entry(
-    "keygen",
-    "Make a new Ed25519 key pair",
-    async () => (await import("./keygen.ts")).keygen,
-    "; register the public key with the API and keep the private key secret"
+    "service",
+    "console",
+    "Serve the web console",
+    "Serve the operator's console and the admin API on CONSOLE_HOST and CONSOLE_PORT until it receives SIGTERM or SIGINT; it needs only Redis",
+    async () => (await import("./console.ts")).operatorConsole
   ),
   entry(
+    "service",
+    "config",
+    "The gateway's files",
+    "See and steer the gateway's configuration files",
+    async () => (await import("./config.ts")).config
+  ),
+  entry(
+    "service",
+    "audit",
+    "Who changed what, and why",
+    "See who changed what, when and why",
+    async () => (await import("./audit.ts")).audit
+  ),
+  entry(
+    "events",
     "dlq",
-    "Events that wait for a retry: see them, retry them now, drop them",
+    "Events awaiting a retry",
+    "Events that are waiting for a retry: list them, retry them now, drop them",
     async () => (await import("./dlq/index.ts")).dlq
   ),
   entry(
+    "events",
     "abandoned",
-    "Events that were given up: see them, replay them, drop them",
+    "Events given up on",
+    "Events that were given up on: list them, replay them, drop them",
     async () => (await import("./abandoned/index.ts")).abandoned
   ),
   entry(
-    "top",
-    "Watch all replicas and streams: how it goes in words first, the worst on top",
-    async () => (await import("./top.ts")).top,
-    "; q ends it"
+    "events",
+    "why",
+    "What became of an event",
+    "Show what Redis knows about an event",
+    async () => (await import("./why.ts")).why
   ),
   entry(
+    "events",
+    "tail",
+    "Follow events as they end",
+    "Follow events: one line for each as it ends",
+    async () => (await import("./tail.ts")).tail
+  ),
+  entry(
+    "events",
+    "report",
+    "An incident on one page",
+    "Sum up an incident on one page, in Markdown or JSON",
+    async () => (await import("./report.ts")).report
+  ),
+  entry(
+    "events",
+    "erase",
+    "Remove a user's events",
+    "Remove a user's events from where failures are kept, with a receipt",
+    async () => (await import("./erase.ts")).erase
+  ),
+  entry(
+    "traffic",
+    "top",
+    "Watch it all live",
+    "Watch all replicas and streams live: the verdict in words first, what is worst on top; q ends it",
+    async () => (await import("./top.ts")).top
+  ),
+  entry(
+    "traffic",
     "pause",
-    "Pause the deliveries of every replica; what is in flight ends",
+    "Pause all deliveries",
+    "Pause deliveries on every replica; requests in flight are completed",
     async () => (await import("./traffic.ts")).pause
   ),
-  entry("resume", "End a pause", async () => (await import("./traffic.ts")).resume),
+  entry("traffic", "resume", "End a pause", "End a pause", async () => (await import("./traffic.ts")).resume),
   entry(
+    "traffic",
     "limit",
+    "Limit the request rate",
     "Limit the rate of requests over all replicas together",
     async () => (await import("./traffic.ts")).limit
   ),
   entry(
+    "traffic",
     "park",
-    "Set the events of one user, model, device or session aside, without a failure",
+    "Set some events aside",
+    "Set aside the events of one user, model, device or session, without counting them as failed",
     async () => (await import("./traffic.ts")).park
   ),
-  entry("unpark", "Let parked events go on", async () => (await import("./traffic.ts")).unpark),
-  entry("rules", "Show the traffic rules that are in force", async () => (await import("./traffic.ts")).rules),
-  entry("audit", "See who changed what, when and why", async () => (await import("./audit.ts")).audit),
-  entry("tail", "Follow events: a line each as it ends", async () => (await import("./tail.ts")).tail),
-  entry("report", "An incident on one page, in Markdown or JSON", async () => (await import("./report.ts")).report),
   entry(
-    "erase",
-    "Remove a user's events from where failures are kept, with a receipt",
-    async () => (await import("./erase.ts")).erase
+    "traffic",
+    "unpark",
+    "Release parked events",
+    "Release parked events",
+    async () => (await import("./traffic.ts")).unpark
   ),
-  entry("why", "Show what Redis knows about an event", async () => (await import("./why.ts")).why),
   entry(
-    "console",
-    "Serve the operator's console and the admin API",
-    async () => (await import("./console.ts")).operatorConsole,
-    " on CONSOLE_HOST and CONSOLE_PORT until it receives SIGTERM or SIGINT; it needs only Redis"
+    "traffic",
+    "rules",
+    "Show the rules in force",
+    "Show the traffic rules that are in force",
+    async () => (await import("./traffic.ts")).rules
   ),
-  entry("config", "See and steer the gateway's configuration files", async () => (await import("./config.ts")).config),
   entry(
+    "development",
     "lint",
-    "Check a producer's events by the rules of the service",
-    async () => (await import("./lint.ts")).lint,
-    ", naming line, field and rule"
+    "Check a producer's events",
+    "Check a producer's events against the rules of the service, naming the line, field and rule",
+    async () => (await import("./lint.ts")).lint
   ),
   entry(
+    "development",
     "verify-api",
-    "Check an API against the contract, one line a rule",
-    async () => (await import("./verifyApi.ts")).verifyApi,
-    ", by signed requests that make jobs of their own; needs the private key and SERVICE_ID of a service that the API trusts"
+    "Check a jobs API",
+    "Check an API against the contract, one line per rule, with signed requests that create jobs of their own; needs the private key and SERVICE_ID of a service that the API trusts",
+    async () => (await import("./verifyApi.ts")).verifyApi
+  ),
+  entry(
+    "development",
+    "keygen",
+    "Make a new key pair",
+    "Make a new Ed25519 key pair; register the public key with the API and keep the private key secret",
+    async () => (await import("./keygen.ts")).keygen
   )
 ]
 
 /** Global flags that show or ask the flags of all commands. */
 const showsAll = /^--(?:completions|wizard)(?:=|$)/
 
-/** The commands as these arguments need them: those that are not named have a name and a description only. */
-export const commandsFor = (args: ReadonlyArray<string>) => {
+/** The commands as these arguments need them: those that are not named have a name and a short description only. */
+const commandsFor = async (args: ReadonlyArray<string>) => {
   const all = args.some((arg) => showsAll.test(arg))
-  return Promise.all(
+  const made = await Promise.all(
     commands.map(({ listed, name, whole }) => (all || args.includes(name) ? whole() : Promise.resolve(listed)))
   )
+  return groups.map((group) => ({ group, commands: made.filter((_, at) => commands[at]?.group === group) }))
 }
+
+/** The whole command line, as these arguments need it. */
+export const rootFor = async (args: ReadonlyArray<string>) =>
+  Command.make("job-collector").pipe(
+    Command.withDescription(
+      "Deliver signed events from Redis Streams to the jobs API and keep the gateway's configuration in sync"
+    ),
+    Command.withSubcommands(await commandsFor(args))
+  )

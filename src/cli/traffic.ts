@@ -73,10 +73,10 @@ const ends = ({ touched: [rule] }: Changed, lifted: string): string =>
 const setting = (given: Parameters<typeof changing>[0], rule: Setting, line: (changed: Changed) => string) =>
   changing(given, (controlled, wish) => setRule(controlled, rule, wish), line)
 
-const duration = DurationArgument(
-  "duration",
-  'How long, such as 10m or "10 minutes"; without it until it is lifted'
-).pipe(Argument.optional, Argument.map(Option.getOrUndefined))
+const duration = DurationArgument("duration", 'How long, such as 10m or "10 minutes"; without it, until lifted').pipe(
+  Argument.optional,
+  Argument.map(Option.getOrUndefined)
+)
 
 export const pause = Command.make("pause", { duration, ...flags }, (given) =>
   setting(given, { kind: "pause" }, (changed) => `deliveries are paused ${ends(changed, "resume")}`)

@@ -2,48 +2,10 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { ConfigProvider, Effect, Exit, Layer } from "effect"
 import { Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
-import { abandoned } from "../../src/cli/abandoned/index.ts"
-import { audit } from "../../src/cli/audit.ts"
-import { check } from "../../src/cli/check.ts"
-import { config } from "../../src/cli/config.ts"
-import { dlq } from "../../src/cli/dlq/index.ts"
-import { erase } from "../../src/cli/erase.ts"
-import { keygen } from "../../src/cli/keygen.ts"
-import { lint } from "../../src/cli/lint.ts"
+import { rootFor } from "../../src/cli/commands.ts"
 import { ServerRedis } from "../../src/cli/operator.ts"
-import { report } from "../../src/cli/report.ts"
-import { tail } from "../../src/cli/tail.ts"
-import { top } from "../../src/cli/top.ts"
-import { limit, park, pause, resume, rules, unpark } from "../../src/cli/traffic.ts"
 import * as Usage from "../../src/cli/usage.ts"
-import { verifyApi } from "../../src/cli/verifyApi.ts"
-import { why } from "../../src/cli/why.ts"
 import { Redis } from "../../src/services/Redis.ts"
-
-const root = Command.make("job-collector").pipe(
-  Command.withSubcommands([
-    erase,
-    report,
-    tail,
-
-    dlq,
-    abandoned,
-    top,
-    pause,
-    resume,
-    limit,
-    park,
-    unpark,
-    rules,
-    audit,
-    why,
-    config,
-    check,
-    keygen,
-    lint,
-    verifyApi
-  ])
-)
 
 export interface Ran {
   readonly ok: boolean
@@ -64,6 +26,7 @@ export const commandOn = (redis: Redis["Service"], ...args: ReadonlyArray<string
 
 const command = (environment: Record<string, string>, ...args: ReadonlyArray<string>): Effect.Effect<Ran> =>
   Effect.gen(function* () {
+    const root = yield* Effect.promise(() => rootFor(args))
     const exit = yield* Effect.exit(Command.runWith(root, { version: "0.0.0" })(args))
     const out = (yield* TestConsole.logLines).map(String)
     const err = (yield* TestConsole.errorLines).map(String)

@@ -28,6 +28,6 @@ export const drop = Command.make(
     )
 ).pipe(
   Command.withDescription(
-    "Delete events that wait for a retry permanently; what is being delivered just now ends as it ends"
+    "Permanently delete events that are waiting for a retry; a delivery under way runs its course"
   )
 )

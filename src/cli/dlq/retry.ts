@@ -26,6 +26,6 @@ export const retry = Command.make("retry", { ids, ...filters, limit, all, ...act
   )
 ).pipe(
   Command.withDescription(
-    "Make events that wait for a retry due now, with all else as it is; what is nearly due is left alone"
+    "Make events that are waiting for a retry due now and change nothing else; those nearly due are left alone"
   )
 )
