@@ -205,18 +205,18 @@ export const putAside = (
   aside: { readonly at: number; readonly reason: SetAside; readonly partition: string }
 ): Effect.Effect<boolean, StepRefused> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const { event, retry, source } = eventAttempts
+    const { event, replayed, retry } = eventAttempts
     const fields = encodeDlqEntry(
       {
         attempt: retry?.attempt ?? 0,
         not_before: aside.at,
-        origin_stream: source.stream,
-        origin_id: source.id,
+        ...originOf(eventAttempts),
         first_failed_at: retry?.first_failed_at ?? now,
         last_failed_at: retry?.last_failed_at ?? now,
         error_code: retry?.error_code ?? "",
         error_message: retry?.error_message ?? "",
         history: retry?.history ?? [],
+        ...(replayed === undefined ? undefined : { replayed }),
         set_aside: aside.reason,
         partition: aside.partition
       },

@@ -1,7 +1,7 @@
 /** A rate holds over all replicas together, and where deliveries begin again they do so gently. */
 import type { SimulatedRequest } from "../../world/http.ts"
 import type { Process } from "../../world/process.ts"
-import type { Checker, Scene } from "./checker.ts"
+import { type Checker, isSuccess, type Scene } from "./checker.ts"
 
 /** Over how long requests are counted against the rate, in milliseconds. */
 const windowMs = 10_000
@@ -13,12 +13,17 @@ const steps = [4, 8, 16, 32]
 /** A request's permit may be older than a step by what reading its entry took, in milliseconds. */
 const onItsWayMs = 50
 
+/** Who had a success so lately may pause but one user, whose end begins no ramp, in milliseconds. */
+const latelyMs = 61_000
+
 interface Flight {
   count: number
   /** When its ramp began or will begin, in milliseconds after the world's start. */
   rampAt: number
-  /** When it was sent the last `Retry-After`, by its end. */
+  /** When it was sent the last `Retry-After` that surely paused everything, by its end. */
   pausedUntil: number
+  /** When it last heard of a success. */
+  succeededAt: number
 }
 
 const isDelivery = ({ headers }: SimulatedRequest): boolean => headers["idempotency-key"] !== undefined
@@ -30,7 +35,7 @@ export const traffic = ({ report, scenario, world }: Scene): Checker => {
   let sent: Array<{ readonly at: number; readonly process: Process }> = []
 
   const of = (process: Process): Flight => {
-    const known = flights.get(process) ?? { count: 0, rampAt: world.elapsed, pausedUntil: 0 }
+    const known = flights.get(process) ?? { count: 0, rampAt: world.elapsed, pausedUntil: 0, succeededAt: -latelyMs }
     flights.set(process, known)
     return known
   }
@@ -63,13 +68,14 @@ export const traffic = ({ report, scenario, world }: Scene): Checker => {
       holdsRate(process)
       isGentle(process, flight)
     },
-    onEnd: ({ process, request }, status, _body, headers) => {
+    onEnd: ({ process, request }, status, body, headers) => {
       if (!isDelivery(request)) return
       const flight = of(process)
       flight.count -= 1
+      if (isSuccess(status, body)) flight.succeededAt = world.elapsed
       const asked = Math.min(300, Number(headers["retry-after"] ?? 0)) * 1_000
       if (status !== 429 || !(asked > 0)) return
-      if (world.elapsed + asked <= flight.pausedUntil) return
+      if (world.elapsed < flight.succeededAt + latelyMs || world.elapsed + asked <= flight.pausedUntil) return
       flight.pausedUntil = world.elapsed + asked
       flight.rampAt = flight.pausedUntil
     }
