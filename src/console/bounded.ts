@@ -1,18 +1,12 @@
 /** What could take long, so far as it is let: an event's story, and a page of the audit. */
-import { Clock, Duration, Effect, Schema, Stream } from "effect"
+import { Clock, Duration, Effect, Stream } from "effect"
 import { idBefore, isEntryId } from "../domain/events/streamId.ts"
 import { tell } from "../programs/operator/eventHistory.ts"
 import { scan } from "../programs/operator/scan.ts"
 import { SelectionError } from "../programs/operator/selection.ts"
 import { auditKey } from "../services/EventStreams.ts"
 import { controlledOf, Served } from "./served.ts"
-
-/** It would have gone on for too long. */
-export class TookTooLong extends Schema.TaggedError<TookTooLong>()("TookTooLong", { problem: Schema.String }) {
-  override get message(): string {
-    return this.problem
-  }
-}
+import { TookTooLong } from "./tookTooLong.ts"
 
 const patience = Duration.seconds(5)
 

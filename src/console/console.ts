@@ -5,11 +5,26 @@ import { makeRedriveJobs } from "../programs/operator/redriveJobs.ts"
 import * as Api from "./api/handlers.ts"
 import { guard } from "./guard.ts"
 import * as Assets from "./pages/assets.ts"
+import * as AuditPage from "./pages/audit.ts"
+import * as EventPage from "./pages/event.ts"
+import * as FailuresPage from "./pages/failures.ts"
+import * as JobsPage from "./pages/jobs.ts"
 import * as OverviewPage from "./pages/overview.ts"
 import * as SignIn from "./pages/signIn.ts"
+import * as TrafficPage from "./pages/traffic.ts"
 import { Served, type Serving } from "./served.ts"
 
-const routes = Layer.mergeAll(Api.routes, Assets.routes, SignIn.routes, OverviewPage.routes)
+const routes = Layer.mergeAll(
+  Api.routes,
+  Assets.routes,
+  SignIn.routes,
+  OverviewPage.routes,
+  FailuresPage.routes,
+  EventPage.routes,
+  TrafficPage.routes,
+  JobsPage.routes,
+  AuditPage.routes
+)
 
 /** Answers every request; each passes the guard first, also one that nothing answers. */
 export const handler = Effect.fnUntraced(function* (serving: Serving) {

@@ -19,6 +19,16 @@ const severals = {
   session: "sessions"
 } as const satisfies Readonly<Record<string, keyof Filters>>
 
+/** What filters are called in a URL. */
+export const filterNames: ReadonlyArray<string> = [
+  ...Object.keys(severals),
+  "where",
+  "since",
+  "until",
+  "older_than",
+  "newer_than"
+]
+
 const most = 200
 
 const listOf = (given: GivenFilters[string]): ReadonlyArray<string> => {

@@ -2,10 +2,14 @@
 import { isIP } from "node:net"
 import { ByteSize, Cause, Clock, Context, Effect, Option, type Scope } from "effect"
 import { HttpIncomingMessage, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { JobRefused } from "../programs/operator/redriveJobs.ts"
+import { SelectionError } from "../programs/operator/selection.ts"
+import { TooManyRules } from "../programs/traffic/controlTraffic.ts"
 import { EventStreamsError } from "../services/EventStreamsError.ts"
 import { type Access, isSameText, type Visitor } from "./access.ts"
 import type { FailedTries } from "./failedTries.ts"
 import { isApi, Refused, redisRefused, refusal } from "./problems.ts"
+import { TookTooLong } from "./tookTooLong.ts"
 
 export const cookieName = "job_collector_console"
 const antiForgeryField = "anti_forgery"
@@ -148,6 +152,10 @@ const toSignIn = (request: HttpServerRequest.HttpServerRequest) =>
 const refusedOf = (error: unknown): Refused | undefined => {
   if (error instanceof Refused) return error
   if (error instanceof EventStreamsError) return redisRefused(error)
+  if (error instanceof SelectionError) return new Refused({ status: 400, problem: error.message })
+  if (error instanceof JobRefused || error instanceof TooManyRules)
+    return new Refused({ status: 409, problem: error.message })
+  if (error instanceof TookTooLong) return new Refused({ status: 503, problem: error.message })
   if (!(error instanceof HttpServerError.HttpServerError)) return undefined
   const { reason } = error
   if (reason._tag === "RouteNotFound") return new Refused({ status: 404, problem: "there is nothing here" })

@@ -21,10 +21,11 @@ import {
   TooManyRules
 } from "../../programs/traffic/controlTraffic.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
-import { auditPage, storyOf, type TookTooLong } from "../bounded.ts"
+import { auditPage, storyOf } from "../bounded.ts"
 import { filtersIn, type GivenFilters } from "../filters.ts"
 import { CurrentVisitor } from "../guard.ts"
 import { controlledOf, Served } from "../served.ts"
+import type { TookTooLong } from "../tookTooLong.ts"
 import { auditValue, entryValue, jobValue, overviewValue, rehearsalValue, ruleValue } from "./answers.ts"
 import {
   Api,

@@ -15,4 +15,48 @@ document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm
   if (question !== undefined && !confirm(question)) event.preventDefault()
 })
+const dialog = () => {
+  const shown = document.createElement("dialog")
+  const text = ["/  find", "g  then o f e t j a: go to a page", "j k  next and previous row", "Enter  open the row", "x  mark the row", "r  replay or retry what matches", "?  this"]
+  const list = document.createElement("pre")
+  list.textContent = text.join("\\n")
+  const close = document.createElement("button")
+  close.textContent = "Close"
+  close.addEventListener("click", () => shown.close())
+  shown.append(list, close)
+  shown.addEventListener("close", () => shown.remove())
+  document.body.append(shown)
+  shown.showModal()
+}
+const pages = { o: "/", f: "/failures", e: "/event", t: "/traffic", j: "/jobs", a: "/audit" }
+let going = false
+let row = -1
+const rows = () => [...document.querySelectorAll("[data-rows] > tr")]
+const move = (step) => {
+  const all = rows()
+  if (all.length === 0) return
+  row = Math.min(all.length - 1, Math.max(0, row + step))
+  all.forEach((each, at) => each.setAttribute("aria-selected", String(at === row)))
+  all[row].scrollIntoView({ block: "nearest" })
+}
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input:not([type=checkbox]),select,textarea") || document.querySelector("dialog[open]") !== null) return
+  const { key } = event
+  if (going) {
+    going = false
+    if (pages[key] !== undefined) location.assign(pages[key])
+    return
+  }
+  const current = rows()[row]
+  if (key === "/") document.querySelector("[data-search]")?.focus()
+  else if (key === "g") going = true
+  else if (key === "j") move(1)
+  else if (key === "k") move(-1)
+  else if (key === "x") current?.querySelector("input[type=checkbox]")?.click()
+  else if (key === "r") document.querySelector("[data-key=r]")?.click()
+  else if (key === "?") dialog()
+  else if (key === "Enter" && event.target === document.body) current?.querySelector("a")?.click()
+  else return
+  event.preventDefault()
+})
 `

@@ -11,6 +11,7 @@ main{max-width:82rem;margin:0 auto;padding:1rem;outline:none}footer{padding:1rem
 h1{font-size:1.5rem;margin:.25rem 0 1rem}h2{font-size:1.1rem;margin:1.75rem 0 .5rem}
 a{color:var(--link)}small,.hint{color:var(--dim)}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px}
+.hidden{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}.first{font-size:1.15rem}
 .skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:.5rem;background:var(--card);padding:.25rem .5rem}
 .verdict{border:1px solid;border-left-width:8px;border-radius:8px;padding:.75rem 1rem;margin-bottom:1rem}
 .verdict .label{margin:0;font-weight:600}.verdict .first{margin:.1rem 0;font-size:1.3rem}.verdict ul{margin:.25rem 0;padding-left:1.2rem}

@@ -12,7 +12,14 @@ const hashOf = (text: string): string => createHash("sha256").update(text).diges
 const styleUrl = `/assets/console.css?v=${hashOf(style)}`
 const scriptUrl = `/assets/console.js?v=${hashOf(script)}`
 
-const sections = [{ path: "/", title: "Overview" }] as const
+const sections = [
+  { path: "/", title: "Overview" },
+  { path: "/failures", title: "Failures" },
+  { path: "/event", title: "Event" },
+  { path: "/traffic", title: "Traffic" },
+  { path: "/jobs", title: "Jobs" },
+  { path: "/audit", title: "Audit" }
+] as const
 
 export interface Page {
   readonly title: string
@@ -22,7 +29,7 @@ export interface Page {
 }
 
 /** The field that a form of a session carries. */
-const antiForgery = (visitor: Visitor | undefined): Html =>
+export const antiForgery = (visitor: Visitor | undefined): Html =>
   visitor?.antiForgery === undefined
     ? html``
     : html`<input type="hidden" name="anti_forgery" value="${visitor.antiForgery}">`

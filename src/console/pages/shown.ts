@@ -1,11 +1,15 @@
 /** Figures and times as the pages show them. */
 import { instant } from "../../domain/events/instant.ts"
+import { cut } from "../../domain/text/printable.ts"
 import { longSpan, shortSpan } from "../../domain/text/relativeTime.ts"
 import { type Html, html } from "../html.ts"
 
 const grouped = new Intl.NumberFormat("en-US")
 
 export const counted = (count: number): string => grouped.format(count)
+
+export const plural = (count: number, one: string, several = `${one}s`): string =>
+  `${counted(count)} ${count === 1 ? one : several}`
 
 /** A time as how long ago, or how long still; the instant itself beside it. */
 export const time = (at: number, now: number): Html => {
@@ -17,3 +21,8 @@ export const bytes = (count: number): string => {
   const [unit, size] = count >= 2 ** 30 ? ["GiB", 2 ** 30] : ["MiB", 2 ** 20]
   return `${(count / Number(size)).toFixed(1)} ${unit}`
 }
+
+/** So much of a text that others wrote is shown where there is little room. */
+const mostShown = 300
+
+export const short = (text: string): string => cut(text, mostShown)
