@@ -1,11 +1,12 @@
 /** The library's front door: the collector as a Layer that another Effect app composes (contract section 9). */
-import { Context, Effect, type FileSystem, Layer, Option } from "effect"
+import { Context, Effect, type FileSystem, Layer, Metric, Option } from "effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as HttpRouter from "effect/http/HttpRouter"
-import { type EventKind, withServices } from "./domain/events/eventKind.ts"
+import { withServices } from "./domain/events/eventKind.ts"
 import type { ConfigSyncOptions } from "./domain/gatewayConfig/options.ts"
-import { type CollectorOptions, defaultOptions } from "./domain/options/options.ts"
-import { OptionsError, optionProblems } from "./domain/options/optionsCheck.ts"
+import { type GivenConfigSync, type GivenOptions, resolveOptions } from "./domain/options/givenOptions.ts"
+import type { CollectorOptions } from "./domain/options/options.ts"
+import { OptionsError } from "./domain/options/optionsCheck.ts"
 import * as FileConfigStore from "./layers/gatewayConfig/FileConfigStore.ts"
 import * as HttpRoutes from "./layers/http/HttpRoutes.ts"
 import * as JobsApiLayer from "./layers/jobsApi/JobsApi.ts"
@@ -18,12 +19,15 @@ import { Gateway } from "./services/Gateway.ts"
 import type { Redis } from "./services/Redis.ts"
 import type { Signer } from "./services/Signer.ts"
 
-/** What a composing app says: where the API is, and whatever differs from the defaults. */
-export interface JobCollectorOptions<R = never> extends Partial<Omit<CollectorOptions, "apiBaseUrl" | "kinds">> {
-  /** The jobs API, `http://` or `https://`; paths such as `/api/jobs/add` are appended. */
-  readonly apiBaseUrl: string
-  /** Event kinds of the app's own, beside transcribe and process; default none. `R` is what their requests need. */
-  readonly kinds?: ReadonlyArray<EventKind<R>> | undefined
+/**
+ * What a composing app says: where the API is, and whatever differs from the defaults (see {@link CollectorOptions}). What is
+ * `undefined` counts as left out, and a duration may be any `Duration.Input`. `R` is what the requests of its own kinds need.
+ */
+export type JobCollectorOptions<R = never> = GivenOptions<R>
+
+/** The same with configuration sync, which needs a `FileSystem`. */
+export type JobCollectorOptionsWithConfigSync<R = never> = JobCollectorOptions<R> & {
+  readonly configSync: GivenConfigSync
 }
 
 /** What every collector needs; configuration sync needs a `FileSystem` as well. */
@@ -42,7 +46,18 @@ const collectorOf = (options: CollectorOptions): Layer.Layer<JobCollector, never
       : Layer.effect(JobCollector, makeCollector(options, version, syncOf(configSync))).pipe(
           Layer.provide(FileConfigStore.layer(configSync))
         )
-  return collector.pipe(
+  const { name } = options
+  const labelled =
+    name === undefined
+      ? collector
+      : Layer.provide(
+          collector,
+          Layer.effect(
+            Metric.CurrentMetricAttributes,
+            Effect.map(Metric.CurrentMetricAttributes, (given) => ({ ...given, collector: name }))
+          )
+        )
+  return labelled.pipe(
     Layer.provide(
       Layer.mergeAll(EventStreamsLayer.layer, JobsApiLayer.layer({ baseUrl, serviceId, signatureSchemes, timeout }))
     )
@@ -100,19 +115,21 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
     options: JobCollectorOptions<R> & { readonly configSync?: undefined }
   ): Layer.Layer<JobCollector, OptionsError, Needs | R>
   static layer<R = never>(
-    options: JobCollectorOptions<R>
+    options: JobCollectorOptionsWithConfigSync<R>
   ): Layer.Layer<JobCollector, OptionsError, Needs | R | FileSystem.FileSystem>
   static layer<R = never>(
-    options: JobCollectorOptions<R>
+    options: JobCollectorOptions<R> & { readonly configSync?: GivenConfigSync | undefined }
+  ): Layer.Layer<JobCollector, OptionsError, Needs | R | FileSystem.FileSystem>
+  static layer<R = never>(
+    options: JobCollectorOptions<R> & { readonly configSync?: GivenConfigSync | undefined }
   ): Layer.Layer<JobCollector, OptionsError, Needs | R | FileSystem.FileSystem> {
-    // An option that is undefined counts as left out, as an app may have it that does not tell the two apart.
-    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
     return Layer.unwrap(
       Effect.contextWith((services: Context.Context<R>) => {
-        const kinds = (options.kinds ?? []).map((kind) => withServices(kind, services))
-        const all: CollectorOptions = { ...defaultOptions, apiBaseUrl: "", ...given, kinds }
-        const problems = optionProblems(all)
-        return problems.length === 0 ? Effect.succeed(collectorOf(all)) : Effect.fail(new OptionsError({ problems }))
+        const { options: all, problems } = resolveOptions(options)
+        if (problems.length > 0) return Effect.fail(new OptionsError({ problems }))
+        return Effect.succeed(
+          collectorOf({ ...all, kinds: (options.kinds ?? []).map((kind) => withServices(kind, services)) })
+        )
       })
     )
   }

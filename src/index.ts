@@ -3,6 +3,7 @@
 export { retrySchedule } from "./domain/delivery/retry.ts"
 export { InvalidEvent } from "./domain/events/entry.ts"
 export * as EventKind from "./domain/events/eventKind.ts"
+export type { GivenConfigSync } from "./domain/options/givenOptions.ts"
 export type { Check, CheckStatus, HealthReport, Liveness, Readiness } from "./domain/options/health.ts"
 export type { CollectorOptions, SourceRetention, StreamSet } from "./domain/options/options.ts"
 export { defaultOptions, defaultStreams } from "./domain/options/options.ts"
@@ -10,7 +11,7 @@ export { type OptionProblem, OptionsError } from "./domain/options/optionsCheck.
 export type { Ed25519 } from "./domain/signing/ed25519.ts"
 export type { Rule as TrafficRule } from "./domain/traffic/rules.ts"
 // The collector.
-export { JobCollector, type JobCollectorOptions } from "./JobCollector.ts"
+export { JobCollector, type JobCollectorOptions, type JobCollectorOptionsWithConfigSync } from "./JobCollector.ts"
 export { layer as layerNodeGateway } from "./layers/gateway/NodeGateway.ts"
 export {
   layer as layerLeanHttpClient,

@@ -95,6 +95,7 @@ const redisFindings = Effect.gen(function* () {
     const collector = (yield* settingsOf(Environment.collector(host))).settings
     const rights = yield* checkRights(service, {
       ...streams,
+      builtInKinds: true,
       kinds: [],
       consumerName: collector?.consumerName ?? host,
       sourceRetention: collector?.sourceRetention ?? "none",

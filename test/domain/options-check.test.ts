@@ -2,9 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Schema } from "effect"
 import { HttpClient } from "effect/http"
 import * as EventKind from "../../src/domain/events/eventKind.ts"
+import { resolveOptions } from "../../src/domain/options/givenOptions.ts"
 import { type CollectorOptions, defaultOptions, defaultStreams } from "../../src/domain/options/options.ts"
 import { OptionsError, optionProblems } from "../../src/domain/options/optionsCheck.ts"
-import { JobCollector, layerMemoryRedis } from "../../src/index.ts"
+import { JobCollector, type JobCollectorOptions, layerMemoryRedis, type Redis, type Signer } from "../../src/index.ts"
 import * as SimulatedSigner from "../../src/testing/SimulatedSigner.ts"
 
 const sound: CollectorOptions = { ...defaultOptions, apiBaseUrl: "https://api.example/base" }
@@ -98,6 +99,81 @@ describe("the options of a composing app", () => {
       assert.notMatch(String(exit.cause), /claimIdle|serviceId/)
     })
   )
+
+  it.effect("name all that is of a wrong type or unknown, and every broken rule beside it, from JavaScript too", () =>
+    Effect.gen(function* () {
+      const given = JSON.parse(
+        JSON.stringify({
+          apiBaseUrl: "nowhere",
+          apiTimeout: "5 parsecs",
+          deliveryConcurrency: "64",
+          streams: [{ transcribe: "t" }],
+          circuitBreaker: "off",
+          kinds: [{ name: "refund" }],
+          configSync: { directory: "/config" },
+          outcomeRetention: true,
+          dlqHold: 0,
+          deliverConcurrency: 8
+        })
+      )
+      const exit = yield* Effect.exit(Effect.scoped(Layer.build(JobCollector.layer(given).pipe(parts))))
+      assert(Exit.isFailure(exit))
+      const [error] = exit.cause.reasons.flatMap((reason) => (reason._tag === "Fail" ? [reason.error] : []))
+      assert(error instanceof OptionsError)
+      assert.deepStrictEqual(
+        error.problems.map(({ option }) => option),
+        [
+          "apiBaseUrl",
+          "dlqHold",
+          "apiTimeout",
+          "deliveryConcurrency",
+          "streams",
+          "circuitBreaker",
+          "kinds",
+          "configSync",
+          "outcomeRetention",
+          "deliverConcurrency"
+        ]
+      )
+      assert.include(error.message, 'apiTimeout: must be a duration, such as "5 seconds"')
+      assert.include(error.message, "deliverConcurrency: is no option")
+    })
+  )
+
+  it("may have durations of any kind, and what is undefined counts as left out", () => {
+    const { options, problems } = resolveOptions({
+      apiBaseUrl: "https://api.example",
+      apiTimeout: "5 seconds",
+      claimIdle: 90_000,
+      eventMaxAge: Duration.infinity,
+      sourceRetention: { hours: 2 },
+      outcomeRetention: "1 day",
+      rejectStatuses: [400, 410],
+      serviceId: undefined
+    })
+    assert.deepStrictEqual(problems, [])
+    assert.deepStrictEqual(
+      [options.apiTimeout, options.claimIdle, options.sourceRetention, options.outcomeRetention].map((it) =>
+        Duration.toMillis(it as Duration.Duration)
+      ),
+      [5_000, 90_000, 7_200_000, 86_400_000]
+    )
+    assert.deepStrictEqual([...options.rejectStatuses], [400, 410])
+    assert.strictEqual(options.serviceId, "job-collector")
+  })
+
+  it("ask for no FileSystem without configuration sync, whatever type the options have", () => {
+    const options: JobCollectorOptions = { apiBaseUrl: "https://api.example" }
+    const withSync = {
+      ...options,
+      configSync: { directory: "/config", interval: "1 minute", drift: "repair" }
+    } as const
+    const layer: Layer.Layer<JobCollector, OptionsError, Redis | HttpClient.HttpClient | Signer> =
+      JobCollector.layer(options)
+    // @ts-expect-error it needs a FileSystem as well
+    const synced: typeof layer = JobCollector.layer(withSync)
+    assert.isTrue(Layer.isLayer(layer) && Layer.isLayer(synced))
+  })
 
   it.effect("fail the layer by name before anything is started", () =>
     Effect.gen(function* () {

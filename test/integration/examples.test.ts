@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Metric } from "effect"
 import { makeCollector } from "../../examples/compose.ts"
+import { makeBoth, Prices } from "../../examples/own-rules.ts"
 import { testKey } from "../support/collector-process.ts"
 import { realParts } from "../support/real-parts.ts"
 import { waitUntil } from "../support/redis-server.ts"
@@ -40,5 +41,45 @@ describe("the composition example", () => {
       assert.strictEqual(request?.body.cents, 1250)
       assert.isTrue(request?.verified)
     }).pipe(Effect.scoped)
+  )
+})
+
+describe("the example of kinds with rules of their own", () => {
+  it.live("runs two collectors in one app, whose metrics stay apart", () =>
+    Effect.gen(function* () {
+      const { api, client, redis } = yield* realParts
+      const { jobs, orders } = yield* makeBoth({
+        redisUrl: redis.url,
+        apiBaseUrl: api.url,
+        shopUrl: api.url,
+        privateKey: testKey.private
+      }).pipe(Effect.provideService(Prices, { of: () => Effect.succeed(5) }))
+      let asked = 0
+      api.answer = () => {
+        asked += 1
+        return { status: 200, body: asked === 1 ? { state: "open" } : { state: "booked", booking: "b-1" } }
+      }
+      yield* Effect.promise(async () => {
+        await client.xadd("shop:events:order", "*", "order_id", "o-1", "item", "tea")
+        await waitUntil("the order is delivered at its second attempt", () => api.requests.length === 2)
+        await waitUntil("it has left the DLQ", async () => (await client.xlen("shop:events:dlq")) === 0)
+      })
+      assert.deepStrictEqual(
+        api.requests.map(({ attempt, body, headers }) => [headers["x-shop"], attempt, body.price]),
+        [
+          ["7", 1, 5],
+          ["7", 2, 5]
+        ]
+      )
+      assert.notStrictEqual(jobs, orders)
+      const delivered = (yield* Metric.snapshot).filter(
+        ({ attributes, id }) =>
+          id === "job_collector_deliveries_total" && attributes?.outcome === "delivered" && attributes.stream !== "dlq"
+      )
+      assert.deepStrictEqual(
+        delivered.map(({ attributes }) => `${attributes?.collector} ${attributes?.stream}`).sort(),
+        ["jobs process", "jobs transcribe", "orders order"]
+      )
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()), Effect.scoped)
   )
 })

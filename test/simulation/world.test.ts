@@ -116,6 +116,35 @@ describe("processes", () => {
   })
 })
 
+describe("an app that cannot be built", () => {
+  const broken = (problem: (start: number) => string | undefined) => {
+    let starts = 0
+    return new World({
+      seed: 1,
+      app: () =>
+        Layer.effectDiscard(
+          Effect.suspend(() => {
+            starts += 1
+            const said = problem(starts)
+            return said === undefined ? Effect.void : Effect.fail(new Error(said))
+          })
+        ),
+      host: () => ({ status: 404 })
+    })
+  }
+
+  it("is said, with the reason, instead of being started again in silence", () => {
+    const world = broken(() => "apiBaseUrl: must be a URL")
+    assert.throws(() => world.run("1 minute"), /The app of replica-1 was never built: .*apiBaseUrl: must be a URL/s)
+  })
+
+  it("is started again where it was built at last", () => {
+    const world = broken((start) => (start < 3 ? "not yet" : undefined))
+    world.run("1 minute")
+    assert.strictEqual(world.replica("replica-1").starts, 3)
+  })
+})
+
 describe("a program beside the replicas", () => {
   const pings = Effect.forever(Effect.andThen(send("XADD", "pings", "*", "a", "1"), Effect.sleep("1 second")))
   const launch = <A>(program: Effect.Effect<A, unknown, Redis>) => {

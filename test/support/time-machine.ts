@@ -37,6 +37,8 @@ export class ScriptedApi {
   /** The events answered with success, each as often as it was. */
   readonly delivered: Array<string> = []
   answer: (attempt: Attempt) => ScriptedAnswer = () => success
+  /** How often it was asked for its configurations. */
+  asked = 0
   private readonly sent: Array<Uint8Array> = []
 
   readonly layer: Layer.Layer<HttpClient.HttpClient> = Layer.succeed(
@@ -45,6 +47,7 @@ export class ScriptedApi {
       Effect.flatMap(Clock.currentTimeMillis, (at) => {
         // Health asks for the configurations while nothing is delivered.
         if (request.method === "GET") {
+          this.asked += 1
           return Effect.succeed(new LeanHttpResponse(request, request.url, 404, {}, new Uint8Array(0)))
         }
         const attempt = {

@@ -239,6 +239,33 @@ describe("an event kind of a host app's own", () => {
     )
   })
 
+  it.effect("can be all there is: the built-in kinds and the probe of the configurations are left out", () => {
+    const api = new ScriptedApi()
+    api.answer = () => ({ status: 200 })
+    const options = { groupStartId: "0", kinds: [EventKind.make(base)], builtInKinds: false, apiProbe: false }
+    return withCollector(api, options, (redis) =>
+      Effect.gen(function* () {
+        yield* redis.send("XADD", transcribe, "*", ...transcribeFields("t-1", 0))
+        yield* add(redis, "o-1")
+        yield* travel(60_000)
+        assert.deepStrictEqual(
+          api.attempts.map(({ eventId }) => eventId),
+          ["o-1"]
+        )
+        assert.strictEqual(api.asked, 0)
+        const { health, pause, rules } = yield* JobCollector
+        const { checks, status } = yield* health.report
+        assert.strictEqual(status, "ok")
+        const streams = checks.consumer_groups.streams as ReadonlyArray<{ readonly label: string }>
+        assert.deepStrictEqual(streams.map(({ label }) => label).sort(), ["dlq", "order"])
+        // Where the commands look for them.
+        yield* pause()
+        assert.strictEqual((yield* rules).length, 1)
+        assert.isNotNull(yield* redis.send("GET", `{${transcribe}}:rules:job-collector-group`))
+      })
+    )
+  })
+
   it.effect("is not paused by one bad event, however often that is tried", () => {
     const api = new ScriptedApi()
     api.answer = () => ({ status: 200 })

@@ -105,6 +105,18 @@ export interface CollectorOptions {
   readonly healthInterval: Duration.Duration
   /** Configuration sync; `undefined`, the default, switches it off. (The command has it on.) `CONFIG_SYNC`, `CONFIG_*`. */
   readonly configSync: ConfigSyncOptions | undefined
+  /**
+   * Tells several collectors of one process apart: the label `collector` of its metrics; 1 to 64 letters, digits, `_` or `-`.
+   * Default none, and no label. No environment variable.
+   */
+  readonly name: string | undefined
+  /** Whether transcribe and process are read, two of each set; default true. No environment variable. */
+  readonly builtInKinds: boolean
+  /**
+   * Whether health asks the API for its configurations where nothing else was asked of it for a while; default true.
+   * No environment variable.
+   */
+  readonly apiProbe: boolean
   /** Event kinds of the app's own, beside transcribe and process; default none. No environment variable. */
   readonly kinds: ReadonlyArray<EventKind>
 }
@@ -142,6 +154,9 @@ export const defaultOptions: Omit<CollectorOptions, "apiBaseUrl"> = {
   shutdownTimeout: Duration.seconds(25),
   healthInterval: Duration.seconds(15),
   configSync: undefined,
+  name: undefined,
+  builtInKinds: true,
+  apiProbe: true,
   kinds: []
 }
 

@@ -38,11 +38,15 @@ const spans = ["apiTimeout", "claimIdle", "shutdownTimeout", "healthInterval"] a
 /** Streams with the options that name them: the read ones of the sets, and those of the app's own kinds. */
 type Named = readonly [option: string, key: string]
 
-const readStreams = ({ kinds, streams }: CollectorOptions): ReadonlyArray<Named> => [
+const readStreams = ({ builtInKinds, kinds, streams }: CollectorOptions): ReadonlyArray<Named> => [
   ...streams.flatMap(
     ({ dlq, process, transcribe }, at): ReadonlyArray<Named> => [
-      [`streams[${at}].transcribe`, transcribe],
-      [`streams[${at}].process`, process],
+      ...(builtInKinds
+        ? ([
+            [`streams[${at}].transcribe`, transcribe],
+            [`streams[${at}].process`, process]
+          ] as const)
+        : []),
       [`streams[${at}].dlq`, dlq]
     ]
   ),
@@ -94,6 +98,7 @@ const rulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
   const labels = options.kinds.map((kind) => kind.name)
   return [
     ["apiBaseUrl", httpUrlProblem(options.apiBaseUrl)],
+    ["name", must(options.name === undefined || SERVICE_ID.test(options.name), "1 to 64 letters, digits, `_` or `-`")],
     ["serviceId", must(SERVICE_ID.test(serviceId), "1 to 64 letters, digits, `_` or `-`")],
     [
       "signatureSchemes",
@@ -136,6 +141,10 @@ const rulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
     ["configSync.interval", configSync === undefined ? undefined : span(configSync.interval)],
     ["configSync.directory", must(configSync === undefined || configSync.directory.trim() !== "", "a folder's path")],
     ...streamRulings(options),
+    [
+      "kinds",
+      must(options.builtInKinds || options.kinds.length > 0, "at least one where the built-in ones are left out")
+    ],
     ...labels.map(
       (label, at): Ruling => [
         `kinds[${at}].name`,

@@ -251,7 +251,12 @@ export const collector = (hostName: string) =>
       outcomes,
       lifecycle,
       configSync,
-      kinds: constant(defaultOptions.kinds)
+      own: constant({
+        name: defaultOptions.name,
+        builtInKinds: defaultOptions.builtInKinds,
+        apiProbe: defaultOptions.apiProbe,
+        kinds: defaultOptions.kinds
+      })
     }),
     ({ configSync: { enabled, ...sync }, ...groups }): CollectorOptions => ({
       ...groups.api,
@@ -262,6 +267,6 @@ export const collector = (hostName: string) =>
       ...groups.outcomes,
       ...groups.lifecycle,
       configSync: enabled ? sync : undefined,
-      kinds: groups.kinds
+      ...groups.own
     })
   )

@@ -96,7 +96,8 @@ export const acquire = Effect.fnUntraced(function* (
 })
 
 /** The stream whose slot the lease lives in. */
-export const leaseStream = (consumedStreams: ReadonlyArray<ConsumedStream>): string => consumedStreams[0]?.key ?? ""
+export const leaseStream = (consumedStreams: ReadonlyArray<ConsumedStream>): string =>
+  consumedStreams[0]?.beside ?? consumedStreams[0]?.key ?? ""
 
 /** Renews the lease; fails when another process has taken the name. */
 export const keepLease = (run: RunIdentity & RunRedis): Effect.Effect<never, LeaseLost> =>

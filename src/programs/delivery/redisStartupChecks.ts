@@ -45,7 +45,7 @@ export const missingPermissions = (
   streams: EventStreams["Service"],
   options: Pick<
     CollectorOptions,
-    "kinds" | "streams" | "consumerGroup" | "consumerName" | "sourceRetention" | "outcomeRetention"
+    "builtInKinds" | "kinds" | "streams" | "consumerGroup" | "consumerName" | "sourceRetention" | "outcomeRetention"
   >
 ): Effect.Effect<ReadonlyArray<Permission>, EventStreamsError> => {
   const consumed = consumedStreamsOf(options)

@@ -229,7 +229,7 @@ export const makeHealth = (
 
   /** Asks the API itself only where nobody else has for a while; an open circuit has probes of its own. */
   const probeApi = Effect.gen(function* () {
-    if (gate.circuitOpen || !apiRecord.isIdle(yield* monotonicMillis)) return
+    if (!options.apiProbe || gate.circuitOpen || !apiRecord.isIdle(yield* monotonicMillis)) return
     const { config_sync } = yield* sources.configuration
     const asked = yield* Effect.result(api.configurations(etag))
     const now = yield* monotonicMillis

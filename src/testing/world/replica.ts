@@ -59,7 +59,9 @@ export class Replica {
   private built: Context.Context<never> | undefined
   private look: LookAtRun = () => undefined
   private skewNow = 0
+  private problem: string | undefined = undefined
   private isStopping = false
+  private hasBeenBuilt = false
 
   constructor(name: string, index: number, parts: ReplicaParts) {
     this.name = name
@@ -76,6 +78,11 @@ export class Replica {
   /** How often it was started. */
   get starts(): number {
     return this.serial
+  }
+
+  /** Why its app could not be built, where it never was. */
+  get buildProblem(): string | undefined {
+    return this.problem
   }
 
   /** A service of the app that runs now. */
@@ -128,7 +135,10 @@ export class Replica {
     kernel.note(this.name, "starts")
     for (const look of hooks.onStart) look(this, process)
     const running = Effect.gen({ self: this }, function* () {
-      const context = yield* Layer.build(app(this).pipe(Layer.provide(this.given(process))))
+      const building = Layer.build(app(this).pipe(Layer.provide(this.given(process))))
+      const context = yield* Effect.tapCause(building, (cause) => Effect.sync(() => this.noteUnbuilt(cause)))
+      this.hasBeenBuilt = true
+      this.problem = undefined
       this.built = context as Context.Context<never>
       const { collector } = this
       return yield* collector === undefined ? Effect.never : collector.join
@@ -136,6 +146,10 @@ export class Replica {
     const logged = kernel.traced ? Effect.provide(running, Logger.layer([this.logger()])) : running
     this.main = process.fork(logged)
     this.main.addObserver((exit) => this.ended(process, exit))
+  }
+
+  private noteUnbuilt(cause: Cause.Cause<unknown>): void {
+    if (!this.hasBeenBuilt && !Cause.hasInterruptsOnly(cause)) this.problem = Cause.pretty(cause)
   }
 
   private ended(process: Process, exit: Exit.Exit<unknown, unknown>): void {

@@ -168,9 +168,12 @@ export class World {
     add(this.hooks.onFault, watcher.onFault)
   }
 
-  /** Lets time pass; a condition may end it before. */
+  /** Lets time pass; a condition may end it before. Throws where a replica's app could never be built, and says why. */
   run(duration: Duration.Input, until?: () => boolean): boolean {
-    return this.kernel.run(this.kernel.microseconds + Duration.toMillis(duration) * 1_000, until)
+    const ended = this.kernel.run(this.kernel.microseconds + Duration.toMillis(duration) * 1_000, until)
+    const unbuilt = this.replicas.find(({ buildProblem }) => buildProblem !== undefined)
+    if (unbuilt !== undefined) throw new Error(`The app of ${unbuilt.name} was never built: ${unbuilt.buildProblem}`)
+    return ended
   }
 
   /** Something to do at a time, in milliseconds after the world's start. */

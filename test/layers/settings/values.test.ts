@@ -166,6 +166,9 @@ describe("values", () => {
         isolateShare: 0.25,
         shutdownTimeout: Duration.seconds(2),
         healthInterval: Duration.seconds(1),
+        builtInKinds: true,
+        apiProbe: true,
+        name: undefined,
         kinds: []
       })
       if (read.redis._tag !== "Server") throw new Error("not a server")

@@ -1,4 +1,4 @@
-import type { EventKind } from "../../../domain/events/eventKind.ts"
+import type { EventKind, SyncKind } from "../../../domain/events/eventKind.ts"
 import { process, transcribe } from "../../../domain/events/jobEvent.ts"
 import type { CollectorOptions, StreamSet } from "../../../domain/options/options.ts"
 
@@ -11,19 +11,35 @@ export interface ConsumedStream {
   readonly abandoned: string
   /** The kind of a source stream's events; undefined for a DLQ, whose entries name their origin. */
   readonly kind: EventKind | undefined
+  /** Beside which stream the group keeps what is not of one stream, such as its rules, where that is not this one. */
+  readonly beside?: string
 }
 
-const consumedStreamsOfSet = ({ abandoned, dlq, process: processKey, transcribe: transcribeKey }: StreamSet) => [
-  { label: transcribe.name, key: transcribeKey, dlq, abandoned, kind: transcribe },
-  { label: process.name, key: processKey, dlq, abandoned, kind: process },
-  { label: "dlq", key: dlq, dlq, abandoned, kind: undefined }
-]
+const builtIn = [transcribe, process]
 
-/** Every stream to read: three for each set, and one for each kind of the host app's own (through the first set's DLQ). */
+const consumedStreamsOfSet = (set: StreamSet, kinds: ReadonlyArray<SyncKind>): ReadonlyArray<ConsumedStream> => {
+  const { abandoned, dlq } = set
+  return [
+    ...kinds.map((kind) => ({
+      label: kind.name,
+      key: set[kind.name as "transcribe" | "process"],
+      dlq,
+      abandoned,
+      kind
+    })),
+    { label: "dlq", key: dlq, dlq, abandoned, kind: undefined, beside: set.transcribe }
+  ]
+}
+
+/**
+ * Every stream to read: of each set its DLQ and the built-in kinds' streams, unless they are left out, and one for each kind of
+ * the host app's own (through the first set's DLQ).
+ */
 export const consumedStreamsOf = ({
+  builtInKinds,
   kinds,
   streams
-}: Pick<CollectorOptions, "kinds" | "streams">): ReadonlyArray<ConsumedStream> => {
+}: Pick<CollectorOptions, "builtInKinds" | "kinds" | "streams">): ReadonlyArray<ConsumedStream> => {
   const [first] = streams
   const own =
     first === undefined
@@ -35,7 +51,7 @@ export const consumedStreamsOf = ({
           abandoned: first.abandoned,
           kind
         }))
-  return [...streams.flatMap(consumedStreamsOfSet), ...own]
+  return [...streams.flatMap((set) => consumedStreamsOfSet(set, builtInKinds ? builtIn : [])), ...own]
 }
 
 export const isDlq = (stream: ConsumedStream): boolean => stream.kind === undefined
