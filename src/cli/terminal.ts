@@ -34,16 +34,20 @@ export const liveScreen: Effect.Effect<LiveScreen, never, Scope.Scope> = Effect.
 
 /** Waits for one of these keys. They are read as they are pressed, and are not shown. */
 export const keyPressed = (keys: ReadonlyArray<string>): Effect.Effect<void> =>
-  Effect.callback((resume) => {
+  Effect.suspend(() => {
     const { stdin } = process
+    let pressed = () => {}
     const heard = (data: Buffer) => {
-      if (keys.includes(data.toString())) resume(Effect.void)
+      if (keys.includes(data.toString())) pressed()
     }
     stdin.setRawMode(true)
     stdin.on("data", heard)
-    return Effect.sync(() => {
+    const quiet = Effect.sync(() => {
       stdin.off("data", heard)
       stdin.setRawMode(false)
       stdin.pause()
     })
+    return Effect.callback<void>((resume) => {
+      pressed = () => resume(Effect.void)
+    }).pipe(Effect.ensuring(quiet))
   })

@@ -84,3 +84,11 @@ it("what changes something asks, and takes only yes for yes", async () => {
   expect(yes.lines.at(-1)).toBe("1 replayed")
   expect(await client.xlen(abandoned)).toBe(2)
 }, 60_000)
+
+it("top draws a frame of 24 rows on a screen of its own, and q brings back what was there", async () => {
+  const { code, lines } = await onTerminal(terminal(80, { answer: ["no replica runs", "q"] }), "top")
+  const shown = lines.join("\r\n")
+  expect(code).toBe(0)
+  expect(shown).toContain("nothing is read: no replica runs")
+  expect([shown.startsWith("\u001b[?1049h"), shown.endsWith("\u001b[?1049l")]).toEqual([true, true])
+})

@@ -2,13 +2,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Context, Effect, Exit, Layer, Logger, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { storedRules } from "../../src/domain/traffic/rules.ts"
 import { JobCollector, type JobCollectorOptions } from "../../src/JobCollector.ts"
 import * as EventStreamsLayer from "../../src/layers/redis/EventStreams.ts"
 import * as MemoryRedis from "../../src/layers/redis/memory/MemoryRedis.ts"
 import * as NativeSigner from "../../src/layers/signing/NativeSigner.ts"
 import { checkReplicas } from "../../src/programs/operator/checkReplicas.ts"
 import { minutes, replicas } from "../../src/programs/operator/replicas.ts"
-import { EventStreams, replicaKey } from "../../src/services/EventStreams.ts"
+import { EventStreams, replicaKey, rulesKey } from "../../src/services/EventStreams.ts"
 import { HostFigures } from "../../src/services/HostFigures.ts"
 import { Redis, RedisError } from "../../src/services/Redis.ts"
 import { scriptName } from "../../src/services/Scripts.ts"
@@ -244,6 +245,20 @@ describe("minutes", () => {
       })
     )
   })
+
+  it.effect("hold what was set aside", () =>
+    world(
+      Effect.gen(function* () {
+        const park = { kind: "park", field: "user_id", value: "u-1", at: 0, by: "me" } as const
+        yield* Redis.use((redis) => redis.send("SET", rulesKey(transcribe, group), storedRules([park])))
+        yield* replica(new ScriptedApi(), "c-1", { options: { dlqHold: 2 } })
+        for (let i = 0; i < 5; i++) yield* add(`e-${i}`, { user_id: "u-1" })
+        yield* travel(10_000)
+        const [first] = yield* counts
+        assert.deepInclude(first?.[1].transcribe, { received: 5, delivered: 0, set_aside: 3 })
+      })
+    )
+  )
 
   it.effect("a stop tells what was counted since the last report", () =>
     world(

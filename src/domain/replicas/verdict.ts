@@ -67,7 +67,8 @@ const bottleneck = ({ delivered, limit, replicas }: Situation): string | undefin
   const working = replicas.filter((replica) => !isStill(replica))
   const inFlight = sum(working, (replica) => replica.in_flight)
   const permits = sum(working, (replica) => replica.permits)
-  if (inFlight < 0.9 * permits) return undefined
+  // A look now and then meets some of them between two requests.
+  if (inFlight < 0.8 * permits) return undefined
   const slowest = Math.max(...working.map(({ api_p95_ms }) => api_p95_ms ?? 0))
   return `permits ${inFlight}/${permits}${slowest > 0 ? `, API p95 ${slowest} ms` : ""}`
 }
