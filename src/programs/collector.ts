@@ -131,6 +131,7 @@ const freshStreamStates = (consumedStreams: ReadonlyArray<ConsumedStream>): Read
       stream,
       {
         ready: false,
+        reader: undefined,
         groupAdopted: false,
         needsReread: false,
         gaveWayDue: undefined,

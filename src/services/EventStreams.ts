@@ -80,10 +80,12 @@ export interface ConsumerInfo {
   readonly idle: number
 }
 
-/** A reader's own connection, for reads that block. */
+/** Reads one stream, over a connection of its own where the driver has one to give. */
 export interface StreamReader {
+  /** Whether it has a connection of its own, on which a read may wait: whoever has none looks in now and then. */
+  readonly canWait: () => boolean
   /**
-   * New entries (XREADGROUP `>`), at most `count`; waits up to `blockMs` for the first where that is above 0.
+   * New entries (XREADGROUP `>`), at most `count`; waits up to `blockMs` for the first where that is above 0, if it can.
    * The answer is lost with the connection: after an error, read the own pending entries again.
    */
   readonly readNew: (
@@ -143,7 +145,10 @@ export class EventStreams extends Context.Service<
     readonly missingPermissions: (
       permissions: ReadonlyArray<Permission>
     ) => Effect.Effect<ReadonlyArray<Permission>, EventStreamsError>
-    /** Opens a reader with a connection of its own; the scope closes it. */
+    /**
+     * Opens a reader; the scope gives its connection back. Where the driver's pool has none to give at once, it reads over
+     * the shared connection, and goes on waiting for one of its own.
+     */
     readonly reader: Effect.Effect<StreamReader, EventStreamsError, Scope.Scope>
     /** XGROUP CREATE … MKSTREAM: false where the group exists. */
     readonly createGroup: (stream: string, group: string, startId: string) => Effect.Effect<boolean, EventStreamsError>

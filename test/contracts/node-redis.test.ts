@@ -1,12 +1,9 @@
 import * as NodeRedis from "@effect/platform-node/NodeRedis"
-import { Effect, Layer } from "effect"
-import { RedisServer } from "../support/redis-server.ts"
+import { overRealRedis } from "./real-redis.ts"
 import { redisContract } from "./redis-contract.ts"
 
-const server = Effect.acquireRelease(
-  Effect.promise(() => RedisServer.start()),
-  (started) => Effect.promise(() => started.stop())
-)
+const resp3 = overRealRedis((url) => NodeRedis.layer({ url }))
+const resp2 = overRealRedis((url) => NodeRedis.layer({ url, RESP: 2 }))
 
-redisContract("NodeRedis, RESP3", Layer.unwrap(Effect.map(server, ({ url }) => NodeRedis.layer({ url }))))
-redisContract("NodeRedis, RESP2", Layer.unwrap(Effect.map(server, ({ url }) => NodeRedis.layer({ url, RESP: 2 }))))
+redisContract("NodeRedis with its defaults (RESP3)", resp3, { connects: true })
+redisContract("NodeRedis, RESP2", resp2, { connects: true })

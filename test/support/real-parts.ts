@@ -11,10 +11,12 @@ export interface RealParts {
   readonly client: IoRedisClient
 }
 
-/** Starts the parts; the scope's end stops them. */
-export const realParts: Effect.Effect<RealParts, never, Scope.Scope> = Effect.gen(function* () {
+/** Starts the parts, Redis with these arguments; the scope's end stops them. */
+export const realPartsWith = Effect.fnUntraced(function* (
+  redisArguments: ReadonlyArray<string>
+): Effect.fn.Return<RealParts, never, Scope.Scope> {
   const redis = yield* Effect.acquireRelease(
-    Effect.promise(() => RedisServer.start()),
+    Effect.promise(() => RedisServer.start(redisArguments)),
     (server) => Effect.promise(() => server.stop())
   )
   const api = yield* Effect.acquireRelease(
@@ -27,3 +29,5 @@ export const realParts: Effect.Effect<RealParts, never, Scope.Scope> = Effect.ge
   )
   return { redis, api, client }
 })
+
+export const realParts: Effect.Effect<RealParts, never, Scope.Scope> = realPartsWith([])

@@ -1,4 +1,4 @@
-import { Effect, Layer } from "effect"
+import { Cause, Effect, Layer, Option } from "effect"
 import type { FlatFields } from "../../domain/events/entry.ts"
 import {
   auditKey,
@@ -64,6 +64,11 @@ const sendOver =
 const isOne = (reply: number): boolean => reply === 1
 
 const replayedTtlSeconds = 30 * 24 * 60 * 60
+
+/** How long a pool of connections may take to give one: it makes who asks wait without an end where it is used up. */
+const poolPatience = "2 seconds"
+/** When a reader without a connection of its own asks for one again. */
+const poolPause = "30 seconds"
 
 /** So many changes the audit remembers at least. */
 const auditLength = 10_000
@@ -150,6 +155,38 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
         )
       )
 
+    /** A connection of one's own; none where the pool has none to give for now. */
+    const ownConnection = redis.reserve.pipe(
+      Effect.map((connection) => Option.some(sendOver(connection))),
+      Effect.timeoutOrElse({ duration: poolPatience, orElse: () => Effect.succeedNone }),
+      // Said by a pool that has less patience.
+      Effect.catchIf(
+        ({ cause }) => Cause.isTimeoutError(cause),
+        () => Effect.succeedNone
+      ),
+      Effect.mapError(classify)
+    )
+
+    const reader = Effect.gen(function* () {
+      let own = yield* ownConnection
+      const askAgain = Effect.map(Effect.delay(Effect.option(ownConnection), poolPause), (given) => {
+        own = Option.flatten(given)
+      })
+      if (Option.isNone(own)) yield* Effect.forkScoped(Effect.repeat(askAgain, { until: () => Option.isSome(own) }))
+      return {
+        canWait: () => Option.isSome(own),
+        readNew: (stream: string, consumer: Consumer, count: number, blockMs: number) => {
+          const ask = Option.isSome(own) ? own.value : send
+          const block = blockMs > 0 && Option.isSome(own) ? ["BLOCK", String(blockMs)] : []
+          const { group, name } = consumer
+          return ask("XREADGROUP", "GROUP", group, name, "COUNT", String(count), ...block, "STREAMS", stream, ">").pipe(
+            Effect.flatMap(readNewEntries),
+            Effect.map(presentEntries)
+          )
+        }
+      }
+    })
+
     return EventStreams.of({
       ping: Effect.asVoid(send("PING")),
       serverInfo: Effect.map(
@@ -171,21 +208,7 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
           Effect.flatMap(readDenied),
           Effect.map((denied) => denied.flatMap((at) => permissions[at] ?? []))
         ),
-      reader: Effect.map(redis.reserve.pipe(Effect.mapError(classify), Effect.map(sendOver)), (ask) => ({
-        readNew: (stream, consumer, count, blockMs) =>
-          ask(
-            "XREADGROUP",
-            "GROUP",
-            consumer.group,
-            consumer.name,
-            "COUNT",
-            String(count),
-            ...(blockMs > 0 ? ["BLOCK", String(blockMs)] : []),
-            "STREAMS",
-            stream,
-            ">"
-          ).pipe(Effect.flatMap(readNewEntries), Effect.map(presentEntries))
-      })),
+      reader,
       createGroup: (stream, group, startId) =>
         send("XGROUP", "CREATE", stream, group, startId, "MKSTREAM").pipe(
           Effect.as(true),

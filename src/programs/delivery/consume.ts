@@ -21,7 +21,10 @@ import { receiving } from "./tracing.ts"
 const blockMs = 5_000
 /** The same where something is left pending that may go on at any time. */
 const shortBlockMs = 500
-/** How often an idle reader looks where waiting readers would hold a good part of the permits, in milliseconds. */
+/**
+ * How often an idle reader looks where it cannot wait, in milliseconds: for want of a connection of its own, or since
+ * waiting readers would hold a good part of the permits.
+ */
 const pollMs = 100
 
 /** Most entries of the DLQ that one read brings, so that an answer stays small. */
@@ -103,7 +106,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
   const patiently = (most: number): Effect.Effect<boolean, EventStreamsError> => {
     const look = Effect.andThen(Effect.sleep(pollMs), readOnce(most, false))
     const wait = readOnce(most, true)
-    return Effect.suspend(() => (isScarce() ? look : wait))
+    return Effect.suspend(() => (isScarce() || !reader.canWait() ? look : wait))
   }
   const withOne = patiently(1)
   // One that waits with two permits and gets one entry knows that there was no more, and need not look again.
@@ -127,6 +130,7 @@ const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader
   const readIn = Effect.fnUntraced(function* (manner: Manner): Effect.fn.Return<boolean, EventStreamsError> {
     const room = yield* awaitRoom(run, stream)
     const count = manner === "one" ? 1 : size.of(Math.min(room, dlqBatch))
+    if (manner !== "all" && !reader.canWait()) yield* Effect.sleep(pollMs)
     const patience = run.left.anyOf(stream) ? shortBlockMs : blockMs
     const read = reader.readNew(stream.key, run.consumer, count, manner === "all" ? 0 : patience)
     const entries = yield* receiving(run, stream, read)
@@ -169,6 +173,7 @@ const read = Effect.fnUntraced(function* (run: CollectorRun, stream: ConsumedStr
   yield* ensureGroup(run, stream)
   let unread = yield* rereadOwn(run, stream, fromFirst)
   const state = streamState(run, stream)
+  state.reader = reader
   const noteReading = () => {
     state.ready = true
     state.problem = undefined
@@ -223,6 +228,7 @@ export const consume = (run: CollectorRun, stream: ConsumedStream): Effect.Effec
   const noteEnd = Effect.fnUntraced(function* (error: EventStreamsError) {
     const now = yield* monotonicMillis
     state.ready = false
+    state.reader = undefined
     state.problem = error.message
     if (error.reason._tag === "NoGroup") state.groupAdopted = false
     state.refusedSince = error.reason._tag === "Refused" ? (state.refusedSince ?? now) : undefined

@@ -68,6 +68,10 @@ export interface Health {
 
 const iso = (millis: number | undefined): string | undefined => (millis === undefined ? undefined : instant(millis))
 
+const poolAdvice = (looking: number, all: number): string =>
+  `${looking} of ${all} streams have no connection of their own, since the pool of the Redis layer gives no more, and are looked at ten times a second: ` +
+  `give it ${all} connections (maxConnections), and those that the app itself reserves`
+
 const consumerGroups = (sources: HealthSources): Check => {
   const { consumedStreams, streamStates, availability, options } = sources
   const run = sources.run()
@@ -77,6 +81,7 @@ const consumerGroups = (sources: HealthSources): Check => {
       stream: stream.key,
       label: stream.label,
       ready: run !== undefined && state?.ready === true && state.groupAdopted,
+      own_connection: state?.reader?.canWait(),
       problem: state?.problem,
       length: state?.figures?.length,
       lag: state?.figures?.lag,
@@ -97,6 +102,7 @@ const consumerGroups = (sources: HealthSources): Check => {
         : unseen.length > 0
           ? `cannot be looked at: ${unseen.map(({ stream }) => stream).join(", ")}`
           : undefined
+  const looking = streams.filter(({ own_connection }) => own_connection === false).length
   const down = !availability.up || missing.length > 0
   return {
     status: down ? "down" : problem === undefined ? "ok" : "degraded",
@@ -104,6 +110,7 @@ const consumerGroups = (sources: HealthSources): Check => {
     group: options.consumerGroup,
     consumer: run?.consumer.name,
     held: run?.owned.held,
+    advice: looking === 0 ? undefined : poolAdvice(looking, streams.length),
     streams
   }
 }

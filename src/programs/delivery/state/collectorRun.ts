@@ -2,7 +2,7 @@ import type { Effect, Semaphore } from "effect"
 import type { Outcome } from "../../../domain/delivery/outcome.ts"
 import type { CollectorOptions } from "../../../domain/options/options.ts"
 import type { Counts } from "../../../domain/replicas/minutes.ts"
-import type { Consumer, EventStreams } from "../../../services/EventStreams.ts"
+import type { Consumer, EventStreams, StreamReader } from "../../../services/EventStreams.ts"
 import type { JobsApi } from "../../../services/JobsApi.ts"
 import type { Signer } from "../../../services/Signer.ts"
 import type { ChangeSignal } from "../../redis/changeSignal.ts"
@@ -36,6 +36,8 @@ export interface StreamFigures {
 export interface StreamState {
   /** The group exists and the own pending entries were read again, as far as there was room for them. */
   ready: boolean
+  /** What reads it, while that is so. */
+  reader: StreamReader | undefined
   /** The group was there when last looked at, and what this process owned in one that was lost is its own again. */
   groupAdopted: boolean
   /** A take-over was not answered: something may be this process's own that it does not know. */
