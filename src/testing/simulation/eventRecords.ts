@@ -125,7 +125,9 @@ export class EventRecords {
     if (source?.stream !== produced.stream || source.id !== produced.entryId) return undefined
     // Who was late may still work on a round that is over for others.
     const before = Number(request.headers["x-delivery-attempt"]) - 1
-    const round = rounds.findLast(({ notBefore }) => notBefore.has(before)) ?? rounds.at(-1)
+    // An earlier one that was set aside before its first attempt says nothing of a later one's.
+    const begun = before === 0 ? undefined : rounds.findLast(({ notBefore }) => notBefore.has(before))
+    const round = begun ?? rounds.at(-1)
     if (round !== undefined) this.byRequest.set(request, round)
     return round
   }
