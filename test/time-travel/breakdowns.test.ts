@@ -210,7 +210,7 @@ const assertWell = (scene: Scene) =>
     assert.deepStrictEqual(yield* collector.health.ready, { ready: true, reasons: [] })
   })
 
-const said = /^(?:loop\.died|stop\.died|lease\.not_released|request\.died)$/
+const said = /^(?:loop\.died|stop\.died|lease\.not_released|request\.died|signing\.died)$/
 
 describe("a collector whose parts are sound", () => {
   it.effect("takes every step of this table, and says nothing of a breakdown", () =>

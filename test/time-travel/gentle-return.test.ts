@@ -28,11 +28,12 @@ const withBacklog = (
   api: ScriptedApi,
   count: number,
   test: (redis: Redis["Service"]) => Effect.Effect<void, unknown>,
-  before: (redis: Redis["Service"]) => Effect.Effect<unknown, unknown> = () => Effect.void
+  before: (redis: Redis["Service"]) => Effect.Effect<unknown, unknown> = () => Effect.void,
+  isolateBy: ReadonlyArray<string> = []
 ) =>
   withCollector(
     api,
-    patient,
+    { ...patient, isolateBy },
     (redis) => Effect.andThen(settle, test(redis)).pipe(Effect.ensuring(Effect.forkDetach(travel(60_000)))),
     (redis) => Effect.andThen(before(redis), addBacklog(redis, count))
   )
@@ -115,6 +116,27 @@ describe("a gentle return", () => {
         yield* pass(1)
         yield* risesFromFour(api, burnt + 1)
       })
+    )
+  })
+
+  it.effect("of one among others to its share of what is in flight, which rises with it", () => {
+    const api = new ScriptedApi()
+    api.answer = () => hanging
+    return withBacklog(
+      api,
+      60,
+      () =>
+        Effect.gen(function* () {
+          yield* pass(3_000)
+          const ofModel = () => api.attempts.filter(({ eventId }) => eventId.startsWith("p-")).length
+          assert.strictEqual(ofModel(), 16)
+          yield* pass(999)
+          assert.strictEqual(ofModel(), 16)
+          yield* pass(1)
+          assert.strictEqual(ofModel(), 32)
+        }),
+      undefined,
+      ["model"]
     )
   })
 

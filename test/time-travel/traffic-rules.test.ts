@@ -401,6 +401,7 @@ describe("a rule in force", () => {
           status: "ok",
           problem: undefined,
           in_force: 0,
+          paused_kinds: undefined,
           rules: []
         })
         yield* set({ kind: "park", field: "user_id", value: "u-1" })
@@ -411,6 +412,7 @@ describe("a rule in force", () => {
           status: "degraded",
           problem: "park user_id=u-1 until it is lifted, and 1 more: see job-collector rules",
           in_force: 2,
+          paused_kinds: undefined,
           rules: [
             { rule: "park user_id=u-1", until: undefined, by: "anna", why: undefined },
             { rule: "pause", until: "1970-01-01T00:01:02.000Z", by: "anna", why: undefined }

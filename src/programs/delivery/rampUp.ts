@@ -7,7 +7,7 @@ import type { RunDeliveries } from "./state/collectorRun.ts"
 
 export const loopName = "ramp"
 
-export const rampUp = ({ gate, permits }: RunDeliveries): Effect.Effect<never> =>
+export const rampUp = ({ gate, partitions, permits }: RunDeliveries): Effect.Effect<never> =>
   repeatSteps(
     Effect.clockWith((clock) => {
       const waiter = new Waiter(gate.changed, gate.ramp.changed)
@@ -15,6 +15,7 @@ export const rampUp = ({ gate, permits }: RunDeliveries): Effect.Effect<never> =
       gate.followPauses(now)
       const nextAt = gate.ramp.advance(now)
       permits.serve()
+      partitions.look(now)
       return waiting(waiter.wait(nextAt))
     })
   )

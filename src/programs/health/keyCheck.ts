@@ -17,7 +17,9 @@ export const keyProblem = ({ sign, verify }: Signer["Service"]): Effect.Effect<s
       onFailure: ({ problem }): string | undefined => problem,
       onSuccess: (valid) => (valid ? undefined : "a signature just made does not verify")
     }),
-    Effect.catchCause((cause) => Effect.succeed(`signing broke off: ${problemOf(cause)}`)),
+    Effect.catchCause((cause) =>
+      Effect.as(Effect.logError("signing.died", cause), `signing broke off: ${problemOf(cause)}`)
+    ),
     Effect.timeoutOrElse({
       duration: limit,
       orElse: () => Effect.succeed(`no signature within ${Duration.format(limit)}`)

@@ -55,6 +55,7 @@ export class Partitions {
   private readonly waitedFor = new Set<Members>()
   private nextLook = Number.POSITIVE_INFINITY
   private seenOfGate = 0
+  private seenMost = 0
 
   constructor(
     { isolateBy, isolateShare }: CollectorOptions,
@@ -191,9 +192,11 @@ export class Partitions {
   /** Lets go on what may by now. */
   look(now: number): void {
     const { version } = this.gate.changed
-    // A circuit has changed, a pause or a rule.
-    if (version === this.seenOfGate && now < this.nextLook) return
+    const { most } = this.permits
+    // A circuit has changed, a pause, a rule, or how many permits there are to share.
+    if (version === this.seenOfGate && most === this.seenMost && now < this.nextLook) return
     this.seenOfGate = version
+    this.seenMost = most
     this.nextLook = Number.POSITIVE_INFINITY
     for (const members of [...this.waitedFor]) this.release(members, now)
   }
