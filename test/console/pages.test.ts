@@ -77,6 +77,9 @@ describe("the console's pages", () => {
         assert.notMatch(text, /<script(?![^>]* src="\/assets\/)|<img|\u202e/, path)
         assert.notMatch(text, /<[^>"]*(?:"[^"]*"[^>"]*)*\son[a-z]+\s*=/, path)
       }
+      // Nor does a command that is copied run what stands in an id.
+      const commanded = yield* ask("/event?id=%24(reboot)", { token: readToken })
+      assert.include(commanded.text, "job-collector why &#39;$(reboot)&#39;")
       for (const path of ["/failures", "/event?id=e-1&payload=shown", "/traffic", "/audit"])
         assert.include((yield* ask(path, { token: actToken })).text, "&lt;script&gt;", path)
     })

@@ -18,7 +18,8 @@ a{color:var(--link)}small,.hint{color:var(--dim)}
 .good{color:var(--good)}.verdict.good{background:var(--good-back)}.attention{color:var(--warn)}.verdict.attention{background:var(--warn-back)}
 .bad,.problem{color:var(--bad)}.verdict.bad,.problem{background:var(--bad-back)}.problem{padding:.6rem .8rem;border-radius:6px}
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:8px;background:var(--card)}
-table{border-collapse:collapse;width:100%}th,td{padding:.4rem .7rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
+table{border-collapse:collapse;width:100%}th,td{padding:.4rem .7rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line);overflow-wrap:break-word}
+td small,th small{display:inline-block;min-width:9rem;max-width:44rem;font-weight:400;overflow-wrap:anywhere}button,.button{white-space:nowrap}
 tbody tr:last-child>*{border-bottom:0}thead th{font-size:.85rem;color:var(--dim);white-space:nowrap}tbody th{font-weight:600}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 tr[aria-selected=true]{background:var(--warn-back)}

@@ -3,9 +3,11 @@ import { Clock, Duration, Effect } from "effect"
 import { HttpRouter } from "effect/http"
 import type { History } from "../../domain/delivery/history.ts"
 import { fieldsToObject } from "../../domain/events/entry.ts"
+import { instant } from "../../domain/events/instant.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
 import { printableJson } from "../../domain/text/printable.ts"
 import type { Chapter } from "../../programs/operator/eventHistory.ts"
+import { shellWord } from "../../programs/operator/selection.ts"
 import { storyOf } from "../bounded.ts"
 import { CurrentVisitor } from "../guard.ts"
 import { type Html, html } from "../html.ts"
@@ -104,9 +106,9 @@ const show = Effect.gen(function* () {
   return page(
     about,
     html`<h1>Event</h1>${form(id)}<p class="first"><strong>${verdict}</strong></p>
-<ol class="timeline">${moments.map(({ at, what }) => html`<li>${time(at, now)}: ${what}</li>`)}</ol>
+<ol class="timeline">${moments.map(({ at, what }) => html`<li>${instant(at)} (${time(at, now)}): ${what}</li>`)}</ol>
 ${chapters.length === 0 ? undefined : text === undefined ? html`<p><a class="button" href="/event?${shown.toString()}">Show what it carries</a></p>` : payload(text)}
-<pre class="command">job-collector why ${id}</pre>`,
+<pre class="command">job-collector why ${shellWord(id)}</pre>`,
     chapters.length === 0 ? 404 : 200
   )
 })

@@ -14,7 +14,7 @@ import { commandOf, filterPairs, filtersGiven, type Given, givenQuery, linkTo, p
 import { counted, plural, short, time } from "./shown.ts"
 
 /** How far a page looks at first, and when it is asked to look farther: in entries. */
-const looks = [2_000, 20_000, 200_000]
+const looks = [500, 5_000, 50_000, 200_000]
 const pageSize = 50
 const mostGroups = 30
 

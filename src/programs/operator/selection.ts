@@ -73,17 +73,19 @@ const flagOf: Readonly<Record<string, string>> = {
   sessions: "--session"
 }
 
-const word = (text: string): string => (/^[\w.:@%+,/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
+/** A word as a shell takes it, whatever stands in it. */
+export const shellWord = (text: string): string =>
+  /^[\w.:@%+,/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 
 /** The filters as a command line has them. */
 export const filtersText = (filters: Filters): string =>
   [
-    ...filters.named.map(word),
+    ...filters.named.map(shellWord),
     ...Object.entries(flagOf).flatMap(([name, flag]) => {
       const values: ReadonlyArray<unknown> = Object.entries(filters).find(([key]) => key === name)?.[1] ?? []
-      return values.map((value) => `${flag} ${word(String(value))}`)
+      return values.map((value) => `${flag} ${shellWord(String(value))}`)
     }),
-    ...filters.where.map(({ field, value }) => `--where ${word(`${field}=${value}`)}`),
+    ...filters.where.map(({ field, value }) => `--where ${shellWord(`${field}=${value}`)}`),
     ...(filters.since === undefined ? [] : [`--since ${new Date(filters.since).toISOString()}`]),
     ...(filters.until === undefined ? [] : [`--until ${new Date(filters.until).toISOString()}`])
   ].join(" ")
