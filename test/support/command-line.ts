@@ -7,6 +7,9 @@ import { ServerRedis } from "../../src/cli/operator.ts"
 import * as Usage from "../../src/cli/usage.ts"
 import { Redis } from "../../src/services/Redis.ts"
 
+/** Whole from the start: loading takes time that a test clock does not have. */
+const root = await rootFor(["--wizard"])
+
 export interface Ran {
   readonly ok: boolean
   readonly out: ReadonlyArray<string>
@@ -26,7 +29,6 @@ export const commandOn = (redis: Redis["Service"], ...args: ReadonlyArray<string
 
 const command = (environment: Record<string, string>, ...args: ReadonlyArray<string>): Effect.Effect<Ran> =>
   Effect.gen(function* () {
-    const root = yield* Effect.promise(() => rootFor(args))
     const exit = yield* Effect.exit(Command.runWith(root, { version: "0.0.0" })(args))
     const out = (yield* TestConsole.logLines).map(String)
     const err = (yield* TestConsole.errorLines).map(String)
