@@ -6,13 +6,13 @@ import { Hex } from "effect/encoding"
 import { instant } from "../domain/events/instant.ts"
 import { leftInSources } from "../programs/operator/erase.ts"
 import type { Place } from "../programs/operator/failedEntry.ts"
-import { drop, dropRetries, noProgress } from "../programs/operator/redrive.ts"
+import { drop, dropRetries, handled, type Progress } from "../programs/operator/redrive.ts"
 import { noFilters, type Survey, select, survey, surveyedEntries } from "../programs/operator/selection.ts"
 import { actFlags, confirm, events } from "./acting.ts"
 import { noteInAudit, whoOf } from "./audited.ts"
 import { json } from "./flags.ts"
 import { operating } from "./operator.ts"
-import { counted, plural, printJson, printLines } from "./output.ts"
+import { counted, plural, printAside, printJson, printLines } from "./output.ts"
 import { progressLine } from "./progress.ts"
 
 const encoder = new TextEncoder()
@@ -51,23 +51,41 @@ export const erase = Command.make("erase", { user, ...actFlags, json }, (flags) 
       const total = abandoned.total + dlq.total
       const isReal = total > 0 && !flags.dryRun
       if (isReal) yield* confirm(flags, `Delete ${events(total)} of this user for good?`)
-      const none = Effect.succeed(noProgress)
-      const quiet = () => Effect.void
-      const removed = {
-        abandoned: (yield* isReal ? drop(streams, abandoned.entries, quiet) : none).done,
-        dlq: (yield* isReal ? dropRetries(streams, group, dlq.entries, quiet) : none).done
-      }
-      const left = yield* leftInSources(streams, sets, flags.user, looking.step)
-      yield* looking.end
-      const at = instant(yield* Clock.currentTimeMillis)
-      const digest = Hex.encode(sha256(encoder.encode(flags.user)))
+      const removed = { abandoned: 0, dlq: 0 }
       // The audit outlives the user's events: it has no more of the id than tells whether a receipt belongs to it.
-      if (isReal)
-        yield* noteInAudit(operated, flags, {
+      const digest = Hex.encode(sha256(encoder.encode(flags.user)))
+      const note = Effect.suspend(() =>
+        noteInAudit(operated, flags, {
           action: "erase",
           target: `user sha256:${digest.slice(0, 16)}`,
           count: removed.abandoned + removed.dlq
         })
+      )
+      if (isReal) {
+        const deleting = yield* progressLine("removed", total)
+        let before = 0
+        const step = (place: keyof typeof removed) => (now: Progress) => {
+          removed[place] = now.done
+          return deleting.step(before + handled(now))
+        }
+        const stopped = Effect.suspend(() =>
+          Effect.andThen(
+            Effect.andThen(deleting.end, note),
+            printAside(
+              `stopped: ${counted(removed.abandoned + removed.dlq)} of ${events(total)} removed; run the same command again to remove the rest`
+            )
+          )
+        )
+        yield* Effect.gen(function* () {
+          before = handled(yield* drop(streams, abandoned.entries, step("abandoned")))
+          yield* dropRetries(streams, group, dlq.entries, step("dlq"))
+        }).pipe(Effect.onInterrupt(() => stopped))
+        yield* deleting.end
+        yield* note
+      }
+      const left = yield* leftInSources(streams, sets, flags.user, looking.step)
+      yield* looking.end
+      const at = instant(yield* Clock.currentTimeMillis)
       const by = yield* whoOf(flags.as)
       if (flags.json) {
         return yield* printJson({
@@ -91,6 +109,7 @@ export const erase = Command.make("erase", { user, ...actFlags, json }, (flags) 
       const verb = flags.dryRun ? "would be removed" : "removed"
       const shown = flags.dryRun ? { abandoned: abandoned.total, dlq: dlq.total } : removed
       yield* printLines([
+        ...(total === 0 ? ["Neither the DLQ nor the abandoned stream has an event of this user."] : []),
         `Receipt of ${at}, by ${by}`,
         `  user              ${flags.user}`,
         `  user's SHA-256    ${digest}`,

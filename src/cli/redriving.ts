@@ -2,7 +2,7 @@
 import { Clock, Effect } from "effect"
 import { printable } from "../domain/text/printable.ts"
 import type { FailedEntry } from "../programs/operator/failedEntry.ts"
-import { noProgress, type Progress } from "../programs/operator/redrive.ts"
+import { handled, noProgress, type Progress } from "../programs/operator/redrive.ts"
 import {
   filtersText,
   isFiltered,
@@ -144,7 +144,7 @@ export const actOn = Effect.fnUntraced(function* <E = never, R = never>(operated
   let last = noProgress
   const step = (now: Progress): Effect.Effect<void> => {
     last = now
-    return progress.step(now.done + now.gone + now.unreadable + now.foreignOrigin + now.alreadyDue + now.settled)
+    return progress.step(handled(now))
   }
   const note = (count: number) =>
     noteInAudit(operated, flags, {

@@ -197,4 +197,41 @@ describe("erase", () => {
       assert.notInclude(noted.join(""), "ann")
     }).pipe(Effect.provide(MemoryRedis.layer))
   )
+
+  it.effect("shows how far it is, and when stopped says what is done and notes that in the audit", () =>
+    Effect.gen(function* () {
+      const redis = yield* Redis
+      for (const id of ["e-1", "e-2", "e-3", "e-4"])
+        yield* redis.send("XADD", abandoned, "*", ...encodeAbandonedEntry(about(transcribe), transcribeFields(id, 0)))
+      let removals = 0
+      const stopping = Redis.of({
+        ...redis,
+        send: <A>(command: string, ...args: ReadonlyArray<string>) => {
+          if (command !== "XDEL") return redis.send<A>(command, ...args)
+          removals += 1
+          return removals === 3
+            ? Effect.interrupt
+            : Effect.andThen(TestClock.adjust("6 seconds"), redis.send<A>(command, ...args))
+        }
+      })
+      const { err, ok, out } = yield* commandOn(stopping, "erase", "--user", "user-1", "--yes")
+      assert.isFalse(ok)
+      assert.deepStrictEqual(out, [])
+      assert.deepStrictEqual(err.slice(0, 3), [
+        "removed 1 of 4 (25 %), 18s left",
+        "removed 2 of 4 (50 %), 12s left",
+        "stopped: 2 of 4 events removed; run the same command again to remove the rest"
+      ])
+      const [noted] = (yield* commandOn(redis, "audit", "list", "--json")).out
+      assert.deepInclude(JSON.parse(noted ?? ""), { action: "erase", count: 2 })
+      assert.include(
+        (yield* commandOn(redis, "erase", "--user", "user-1", "--yes")).out.join("\n"),
+        "removed           2 abandoned, 0 waiting for a retry"
+      )
+      assert.strictEqual(
+        (yield* commandOn(redis, "erase", "--user", "user-1", "--yes")).out[0],
+        "Neither the DLQ nor the abandoned stream has an event of this user."
+      )
+    }).pipe(Effect.provide(MemoryRedis.layer))
+  )
 })

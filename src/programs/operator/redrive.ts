@@ -85,6 +85,10 @@ export const noProgress: Progress = {
   settled: 0
 }
 
+/** How many it was the turn of, whatever came of them. */
+export const handled = (progress: Progress): number =>
+  progress.done + progress.gone + progress.unreadable + progress.foreignOrigin + progress.alreadyDue + progress.settled
+
 export const oneMore = (progress: Progress): Progress => ({ ...progress, done: progress.done + 1 })
 
 /** Texts that a script may unpack are some 8,000 (Lua's stack): an event of half as many is invalid eight times over. */
