@@ -14,7 +14,7 @@ const begin = () => {
   const produce = (eventId: string): string => {
     const fields = ["event_id", eventId]
     const entryId = String(world.redis.command("XADD", transcribe, "*", ...fields))
-    records.produced({ eventId, nature: "good", stream: transcribe, entryId, fields, untimely: false })
+    records.produced({ eventId, nature: "good", stream: transcribe, entryId, fields, values: {}, untimely: false })
     return entryId
   }
   const deliver = (eventId: string, entryId: string) => {

@@ -4,6 +4,7 @@ import * as SimulatedSigner from "../SimulatedSigner.ts"
 import type { Host, SimulatedRequest, SimulatedResponse } from "../world/http.ts"
 import { Configurations } from "./configurations.ts"
 import { hostileAnswer, hostileSuccess } from "./hostile.ts"
+import type { Trouble } from "./scenario.ts"
 
 /** What the API did for one event. */
 export interface Job {
@@ -19,6 +20,10 @@ export interface Job {
 export type Temper = (eventId: string) => number | undefined
 
 const maxDriftMs = 300_000
+/** How long a request hangs that does: longer than anybody waits. */
+const hangsMs = 60_000
+/** How much longer one takes that is slow, on average. */
+const slowMs = 1_500
 
 const record = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
@@ -47,16 +52,31 @@ export class SimulatedJobsApi {
   private readonly temper: Temper
   private readonly meanMs: number
   private readonly hostile: boolean
+  private readonly trouble: ((values: Readonly<Record<string, unknown>>) => Trouble | undefined) | undefined
 
-  /** `meanMs`: how long an answer takes on average; `hostile`: whether one of some is as bad as it can be. */
-  constructor(temper: Temper, meanMs: number, hostile = false) {
+  /**
+   * `meanMs`: how long an answer takes on average; `hostile`: whether one of some is as bad as it can be; `trouble`: what is
+   * the matter with an event's partitions.
+   */
+  constructor(
+    temper: Temper,
+    meanMs: number,
+    hostile = false,
+    trouble?: (values: Readonly<Record<string, unknown>>) => Trouble | undefined
+  ) {
     this.temper = temper
+    this.trouble = trouble
     this.meanMs = meanMs
     this.hostile = hostile
   }
 
   readonly host: Host = (request, { chance, now }) => {
-    const afterMs = chance.exponential(this.meanMs)
+    const meant = chance.exponential(this.meanMs)
+    const trouble = this.trouble === undefined ? undefined : this.trouble(parse(request.text))
+    const strikes = trouble !== undefined && request.method === "POST" && chance.yes(trouble.share)
+    if (strikes && trouble.manner === "hangs") return { status: 504, afterMs: hangsMs }
+    if (strikes && trouble.manner === "fails") return { ...refusal(trouble.status, "TROUBLE", ""), afterMs: meant }
+    const afterMs = strikes ? meant + chance.exponential(slowMs) : meant
     if (!this.hostile || request.method === "GET" || chance.yes(0.9))
       return { ...this.answer(request, now, chance.yes(0.3)), afterMs }
     if (chance.yes(0.7)) return { afterMs, ...hostileAnswer(chance) }

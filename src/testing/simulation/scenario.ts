@@ -18,6 +18,8 @@ export interface Produced {
   readonly stream: string
   readonly entryId: string
   readonly fields: ReadonlyArray<string>
+  /** Its values of the fields by which events are isolated. */
+  readonly values: Readonly<Record<string, string | undefined>>
   /** Invalid for its time alone, which is looked at when it is read first: a replay is the way to have it sent. */
   readonly untimely: boolean
 }
@@ -53,12 +55,27 @@ export interface RuleVisit {
   readonly expires: boolean
 }
 
+/** A partition whose requests hang, fail or are slow at the API, all of them or a share. */
+export interface Trouble {
+  /** Milliseconds after the world's start. */
+  readonly at: number
+  readonly lasts: number
+  readonly field: "user_id" | "model"
+  readonly value: string
+  readonly manner: "hangs" | "fails" | "slow"
+  readonly share: number
+  /** Of those that fail. */
+  readonly status: number
+}
+
 export interface Traffic {
   /** Events a second, on average. */
   readonly perSecond: number
   /** How often events come in a burst, and how large one is at most. */
   readonly burstChance: number
   readonly burst: number
+  /** The share of the events that one user has beside what is everybody's. */
+  readonly crowd: number
   /** Shares of the events that are not good. */
   readonly shares: Readonly<Partial<Record<Nature, number>>>
 }
@@ -85,6 +102,8 @@ export interface Scenario {
     readonly shutdownTimeout: Duration.Duration
     readonly groupStartId: string
     readonly circuitBreaker: boolean
+    readonly isolateBy: ReadonlyArray<string>
+    readonly isolateShare: number
     readonly healthInterval: Duration.Duration
     readonly eventMaxAge: Duration.Duration
   }
@@ -98,6 +117,8 @@ export interface Scenario {
   /** Network conditions while no storm is on. */
   readonly usualConditions: NetworkConditions
   readonly faults: ReadonlyArray<Fault>
+  /** Partitions that misbehave at times. */
+  readonly troubles: ReadonlyArray<Trouble>
   /** What an operator does, where there is one. */
   readonly operatorPlan: ReadonlyArray<OperatorVisit>
   /** The traffic rules that are set meanwhile. */

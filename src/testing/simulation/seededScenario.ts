@@ -4,6 +4,7 @@ import type { StreamSet } from "../../domain/options/options.ts"
 import { Chance } from "../world/chance.ts"
 import type { Fault } from "../world/faults.ts"
 import type { NetworkConditions } from "../world/http.ts"
+import { isolated } from "./partitionPlan.ts"
 import { type Pace, type Scenario, settlingMs } from "./scenario.ts"
 
 const streams: StreamSet = {
@@ -114,7 +115,7 @@ const busyFaults = (chance: Chance): number => 4_000 + chance.exponential(30_000
 
 /** The scenario of a seed at a pace: replicas, settings, traffic and faults of `durationMs` milliseconds, as {@link simulate} lives through it. */
 export const scenarioOf = (seed: number, durationMs: number, pace: Pace = "busy"): Scenario =>
-  pace === "busy" ? perhapsLimited(busyScenario(seed, durationMs)) : trickleScenario(seed, durationMs)
+  pace === "busy" ? perhapsLimited(isolated(busyScenario(seed, durationMs))) : trickleScenario(seed, durationMs)
 
 /** One replica with an event every few minutes, a fault every few hours, and everything that goes by the clock. */
 const trickleScenario = (seed: number, durationMs: number): Scenario => {
@@ -183,6 +184,8 @@ const busyScenario = (seed: number, durationMs: number): Scenario => {
       // A replica that starts after a flush, and remembers nothing, would pass over what came since with `$`.
       groupStartId: loses || chance.yes(0.5) ? "0" : "$",
       circuitBreaker: true,
+      isolateBy: ["model", "user_id"],
+      isolateShare: 0.5,
       healthInterval: Duration.seconds(15),
       eventMaxAge: Duration.days(7)
     },
@@ -190,6 +193,7 @@ const busyScenario = (seed: number, durationMs: number): Scenario => {
       perSecond: chance.pick([0.5, 2, 5, 10, 10, 20]),
       burstChance: chance.yes(0.5) ? 0.05 : 0,
       burst: chance.pick([10, 50, 200]),
+      crowd: 0,
       shares: {
         rejected: chance.yes(0.5) ? 0.01 : 0,
         failing: chance.yes(0.5) ? chance.pick([0.005, 0.02]) : 0,
@@ -209,6 +213,7 @@ const busyScenario = (seed: number, durationMs: number): Scenario => {
       { statuses: { 429: 0.01 }, retryAfter: 7 }
     ]),
     faults,
+    troubles: [],
     operatorPlan: [],
     rulePlan: []
   }

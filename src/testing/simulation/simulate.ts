@@ -17,6 +17,7 @@ import { conservation } from "./checkers/conservation.ts"
 import { history } from "./checkers/history.ts"
 import { life } from "./checkers/life.ts"
 import { ownership } from "./checkers/ownership.ts"
+import { partitions } from "./checkers/partitions.ts"
 import { poison } from "./checkers/poison.ts"
 import { requests } from "./checkers/requests.ts"
 import { schedule } from "./checkers/schedule.ts"
@@ -25,6 +26,7 @@ import { EventRecords, jsonOf } from "./eventRecords.ts"
 import { SimulatedJobsApi } from "./jobsApi.ts"
 import { Operator } from "./operator.ts"
 import { attended, ruled } from "./operatorPlan.ts"
+import { troubleAt } from "./partitionPlan.ts"
 import { type Pace, type Scenario, settlingMs } from "./scenario.ts"
 import { scenarioOf } from "./seededScenario.ts"
 import { Reader, type StreamEvent } from "./streamEvents.ts"
@@ -145,8 +147,9 @@ const add = (
     return
   }
   records.copied(round, stream, id, fields)
-  const { attempt, not_before: notBefore } = jsonOf(fields, "retry")
-  if (typeof attempt !== "number" || typeof notBefore !== "number") return
+  const { attempt, not_before: notBefore, set_aside: setAside } = jsonOf(fields, "retry")
+  // Of what was set aside it is no retry's time.
+  if (typeof attempt !== "number" || typeof notBefore !== "number" || setAside !== undefined) return
   round.notBefore.set(attempt, Math.min(notBefore, round.notBefore.get(attempt) ?? notBefore))
 }
 
@@ -221,7 +224,8 @@ export const simulate = (options: SimulateOptions): Verdict => {
       return eventId.startsWith("failing-") ? 500 : undefined
     },
     scenario.apiMs,
-    scenario.hostile.api
+    scenario.hostile.api,
+    scenario.troubles.length === 0 ? undefined : (values) => troubleAt(scenario.troubles, values, world.elapsed)
   )
   const violations: Array<Violation> = []
   let commands = 0
@@ -264,6 +268,7 @@ export const simulate = (options: SimulateOptions): Verdict => {
       circuit,
       bounds,
       traffic,
+      partitions,
       configuration,
       life
     ].map((make) => make(scene)),
@@ -309,8 +314,13 @@ export const simulate = (options: SimulateOptions): Verdict => {
     records.all.every((record) => records.ended(record))
   while (!done() && !drained() && world.elapsed < deadline) {
     world.run(1_000, done)
-    // Only a success closes a circuit: life goes on for one that has nothing but bad events left to probe with.
-    if (world.replicas.some(({ run }) => run?.gate.circuitOpen === true)) produceGood()
+    // Only a success closes a circuit: life goes on for those that have nothing but bad events left to probe with.
+    for (const { run } of world.replicas) {
+      if (run?.gate.circuitOpen === true) produceGood()
+      for (const { field, value } of run?.gate.circuits.openPartitions(1) ?? []) {
+        produceGood({ [run?.partitions.partedBy[field] ?? ""]: value })
+      }
+    }
   }
   // Whoever is stopping or starting ends that first, and every configuration comes up to date.
   if (!done()) world.run(settledMs(scenario), done)

@@ -81,24 +81,28 @@ const natureOf = ({ traffic }: Scenario, chance: Chance): Nature => {
 
 /**
  * Produces events into a world from `from` on, until the scenario's end, and tells of each. What it returns produces one
- * good event more.
+ * good event more, with some fields as they are given.
  */
 export const produce = (
   world: World,
   scenario: Scenario,
   from: number,
   tell: (produced: Produced) => void
-): (() => void) => {
+): ((of?: Fields) => void) => {
   const chance = world.kernel.chance.fork("workload")
   const { streams, traffic } = scenario
   let serial = 0
   let poisons = 0
+  // From a chance of its own as well, and drawn only where there is a crowd.
+  const crowding = world.kernel.chance.fork("crowd")
 
-  const one = (nature: Nature) => {
+  const one = (nature: Nature, of: Fields = {}) => {
     const eventId = `${nature}-${++serial}`
     const isTranscription = chance.yes(0.6)
     const { now } = world
-    const plain = { ...common(eventId, now, chance), ...(isTranscription ? transcription(chance) : processing(chance)) }
+    const drawn = { ...common(eventId, now, chance), ...(isTranscription ? transcription(chance) : processing(chance)) }
+    const crowd = crowding.yes(traffic.crowd) ? { user_id: "user-1" } : {}
+    const plain: Fields = { ...drawn, ...crowd, ...of }
     const whole = chance.yes(0.2) ? asData(plain) : Object.entries(plain).flat()
     const stream = nature === "garbled" ? streams.dlq : isTranscription ? streams.transcribe : streams.process
     const fields =
@@ -106,7 +110,7 @@ export const produce = (
     if (!world.redis.isUp) return
     const entryId = world.redis.command("XADD", stream, "*", ...fields)
     const untimely = nature === "invalid" && fields.includes(new Date(now + aheadMs).toISOString())
-    if (typeof entryId === "string") tell({ eventId, nature, stream, entryId, fields, untimely })
+    if (typeof entryId === "string") tell({ eventId, nature, stream, entryId, fields, values: plain, untimely })
   }
 
   // From a chance of its own, so that the other events of a seed are the same without it.
@@ -133,7 +137,7 @@ export const produce = (
         ? oversizeFields(plain)
         : hostileFields(plain, malice)
     const entryId = world.redis.command("XADD", stream, "*", ...fields)
-    if (typeof entryId === "string") tell({ eventId, nature, stream, entryId, fields, untimely: false })
+    if (typeof entryId === "string") tell({ eventId, nature, stream, entryId, fields, values: plain, untimely: false })
   }
 
   const any = () => {
@@ -149,5 +153,5 @@ export const produce = (
     world.kernel.after(chance.exponential((burst * 1_000_000) / traffic.perSecond), undefined, next)
   }
   world.at(from, next)
-  return () => one("good")
+  return (of) => one("good", of)
 }

@@ -27,8 +27,9 @@ export const bounds = ({ report, scenario, world }: Scene): Checker => {
       for (const { name, run } of world.replicas) {
         if (run === undefined) continue
         const { owned, permits } = run
-        if (owned.heldOfDlq > dlqHold + overlap) report("memory", `${name} holds ${owned.heldOfDlq} DLQ entries`)
-        const others = owned.size - owned.heldOfDlq
+        const held = owned.heldOfDlq + owned.waitingOfSource
+        if (held > dlqHold + overlap) report("memory", `${name} holds ${held} entries of the DLQ and of partitions`)
+        const others = owned.size - held
         if (others > 3 * deliveryConcurrency + overlap)
           report("memory", `${name} holds ${others} entries beside the DLQ's`)
         if (permits.inUse < 0 || permits.inUse > permits.total) report("permits", `${name}: ${permits.inUse} in use`)

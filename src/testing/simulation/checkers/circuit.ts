@@ -1,11 +1,11 @@
 /**
  * An outage of the API burns no attempts: once ten failures in a row say that it is one, none is counted, and only probes
- * go out, ever more rarely. A 429 pauses a process for as long as it asks, or the user it was about while others succeed.
+ * go out, ever more rarely. A 429 pauses a process for as long as it asks, or the partition it was about while others succeed.
  */
-import type { SimulatedRequest } from "../../world/http.ts"
 import type { Process } from "../../world/process.ts"
 import { jsonOf } from "../eventRecords.ts"
 import { type Checker, isSuccess, type Scene } from "./checker.ts"
+import { Successes } from "./successes.ts"
 
 const outageStatuses = new Set([401, 403, 404, 429, 502, 503, 504])
 const rejectStatuses = new Set([400, 413, 422])
@@ -20,41 +20,41 @@ const fetchMs = 50
 /** Faults that hold up what is on its way for longer. */
 const delaying = new Set(["pause", "cut", "redis-away", "lost-replies", "failover", "flush", "skew"])
 
-/** So long ago an event of another user succeeded, in milliseconds: surely of late, surely not. */
-const surelyLately = 59_000
-const surelyNot = 61_000
-
-interface Pause {
-  readonly at: number
-  readonly until: number
-}
-
 interface Seen {
-  /** By user: when an event of theirs last succeeded, and the pause that a 429 asked for. */
-  readonly succeeded: Map<string, number>
-  readonly told: Map<string, Pause>
   row: number
+  /** For each field of the isolation the values that the row's failures were of. */
+  readonly values: ReadonlyArray<Set<string | undefined>>
+  /** Failures of each partition since its last success, by field and value. */
+  readonly failures: Map<string, number>
+  /** A partition may be to blame: until the next success it cannot be told from outside whose circuit is open. */
+  blurred: boolean
   /** Milliseconds after the world's start. */
   lastProbe: number
   probes: number
   pausedAt: number
   pausedUntil: number
+  /** By all of an event's partitions: what such an event was told last. */
+  readonly told: Map<string, { readonly at: number; readonly until: number }>
   /** By the process's own clock. */
   openSince: number | undefined
 }
 
-const isPause = (pause: Pause | undefined): pause is Pause => pause !== undefined
-
-const userOf = ({ text }: SimulatedRequest): string => /"user_id":"([^"]*)"/.exec(text)?.[1] ?? ""
-
 export const circuit = ({ records, report, scenario, world }: Scene): Checker => {
+  const { isolateBy } = scenario.settings
+  const successes = new Successes(scenario)
+  const partitionsOf = (eventId: string): ReadonlyArray<string | undefined> => {
+    const values = records.ofEvent(eventId)?.produced.values
+    return isolateBy.map((field) => values?.[field])
+  }
   const prompt = !scenario.faults.some(({ kind }) => delaying.has(kind))
   const seen = new WeakMap<Process, Seen>()
   const of = (process: Process): Seen => {
     const known = seen.get(process) ?? {
-      succeeded: new Map(),
-      told: new Map(),
       row: 0,
+      values: isolateBy.map(() => new Set<string | undefined>()),
+      failures: new Map<string, number>(),
+      blurred: false,
+      told: new Map<string, { readonly at: number; readonly until: number }>(),
       openSince: undefined,
       lastProbe: 0,
       probes: 0,
@@ -77,14 +77,16 @@ export const circuit = ({ records, report, scenario, world }: Scene): Checker =>
   }
 
   /** A request that goes out while none should but a probe. */
-  const sent = (eventId: string, user: string, process: Process) => {
+  const sent = (eventId: string, process: Process) => {
     const state = of(process)
     const now = world.elapsed
-    for (const { at, until } of [{ at: state.pausedAt, until: state.pausedUntil }, state.told.get(user)].filter(
-      isPause
-    )) {
-      if (now > at + onItsWayMs && now < until - 5)
-        report("pause-ignored", `${eventId} by ${process.name}, ${until - now} ms before the pause's end`)
+    const own = isolateBy.length === 0 ? undefined : state.told.get(partitionsOf(eventId).join())
+    for (const { at, until } of [
+      { at: state.pausedAt, until: state.pausedUntil },
+      ...(own === undefined ? [] : [own])
+    ]) {
+      if (now <= at + onItsWayMs || now >= until - 5) continue
+      report("pause-ignored", `${eventId} by ${process.name}, ${until - now} ms before the pause's end`)
     }
     if (state.openSince === undefined || (state.probes === 0 && now < state.lastProbe + onItsWayMs)) return
     const wait = probeWaits[state.probes] ?? 60_000
@@ -94,39 +96,60 @@ export const circuit = ({ records, report, scenario, world }: Scene): Checker =>
     state.probes += 1
   }
 
-  /** Takes in a 429: who waits for it depends on who succeeds; where a second user is told so meanwhile, it is not judged. */
-  const told = (state: Seen, user: string, until: number) => {
-    const at = world.elapsed
-    const others = [...state.succeeded].filter(([other]) => other !== user).map(([, since]) => at - since)
-    const latest = Math.min(...others)
-    const another = [...state.told].some(([other, pause]) => other !== user && pause.until > at)
-    if (latest > surelyNot) {
-      state.pausedAt = at
-      state.pausedUntil = Math.max(state.pausedUntil, until)
-    } else if (latest < surelyLately && !another) {
-      state.told.set(user, { at, until: Math.max(until, state.told.get(user)?.until ?? 0) })
+  const begins = (state: Seen) => {
+    state.row = 0
+    for (const values of state.values) values.clear()
+  }
+
+  /** Counts a failure against its partitions: the circuit of one that had as many may be open. */
+  const blames = (state: Seen, partitions: ReadonlyArray<string | undefined>) => {
+    for (const [field, value] of partitions.entries()) {
+      const failures = (state.failures.get(`${field} ${value}`) ?? 0) + 1
+      state.failures.set(`${field} ${value}`, failures)
+      if (failures >= rowThreshold) state.blurred = true
     }
+  }
+
+  /** A 429 pauses the event's narrowest partition while others succeed, or what it shares with another; else everything. */
+  const paused = (process: Process, partitions: ReadonlyArray<string | undefined>, asked: number) => {
+    const state = of(process)
+    const now = world.elapsed
+    const told = state.told.get(partitions.join())
+    state.told.set(partitions.join(), { at: now, until: Math.max(told?.until ?? 0, now + asked) })
+    if (!successes.none(process, now)) return
+    state.pausedAt = now
+    state.pausedUntil = Math.max(state.pausedUntil, now + asked)
   }
 
   return {
     onSent: ({ process, request }) => {
       const eventId = request.headers["idempotency-key"]
-      if (prompt && eventId !== undefined) sent(eventId, userOf(request), process)
+      if (prompt && eventId !== undefined) sent(eventId, process)
     },
     onEnd: ({ process, request }, status, body, headers) => {
-      if (request.headers["idempotency-key"] === undefined) return
+      const eventId = request.headers["idempotency-key"]
+      if (eventId === undefined) return
       const state = of(process)
       const asked = Math.min(300, Number(headers["retry-after"] ?? 0)) * 1_000
-      if (status === 429 && asked > 0) told(state, userOf(request), world.elapsed + asked)
+      const partitions = partitionsOf(eventId)
+      if (status === 429 && asked > 0) paused(process, partitions, asked)
       if (isSuccess(status, body)) {
-        state.succeeded.set(userOf(request), world.elapsed)
-        state.row = 0
+        successes.note(process, world.elapsed)
+        begins(state)
+        state.blurred = false
         state.openSince = undefined
+        for (const [field, value] of partitions.entries()) state.failures.delete(`${field} ${value}`)
       } else if (rejectStatuses.has(status) || state.openSince !== undefined) {
-        if (state.openSince === undefined) state.row = 0
+        if (state.openSince === undefined) begins(state)
       } else {
-        state.row = status <= 0 || outageStatuses.has(status) ? state.row + 1 : 0
+        blames(state, partitions)
+        if (status <= 0 || outageStatuses.has(status)) state.row += 1
+        else begins(state)
+        for (const [field, values] of state.values.entries()) values.add(partitions[field])
         if (state.row < rowThreshold) return
+        // All of one partition: it may be that one's fault.
+        if (state.values.some(({ size }) => size < 2)) state.blurred = true
+        if (state.blurred) return
         state.openSince = process.now
         state.lastProbe = world.elapsed
         state.probes = 0

@@ -23,6 +23,8 @@ export const schedule = ({ records, report, scenario, world }: Scene): Checker =
     undisturbed &&
     !scenario.hostile.api &&
     scenario.rulePlan.length === 0 &&
+    scenario.troubles.length === 0 &&
+    (scenario.settings.isolateBy.length === 0 || scenario.settings.isolateShare >= 0.5) &&
     scenario.settings.deliveryConcurrency >= 16 &&
     scenario.settings.deliveryRate === undefined &&
     scenario.settings.dlqHold >= 1_000 &&
@@ -55,8 +57,9 @@ export const schedule = ({ records, report, scenario, world }: Scene): Checker =
     const failed = Number(retry.last_failed_at)
     note(attempts, round, place(dlq, newId), attempt)
     if (retry.set_aside !== undefined) {
-      if (from === undefined || attempt === counted(from.stream, from.id)) return
-      return report("attempt-count", `${eventId} was set aside, and its attempts became ${attempt}`)
+      const before = from === undefined ? attempt : counted(from.stream, from.id)
+      if (attempt === before) return
+      return report("attempt-count", `${eventId}: ${before} attempts became ${attempt} as it was set aside`)
     }
     const wait = waits[attempt - 1]
     if (wait === undefined) return report("attempt-count", `${eventId} was moved after ${attempt} attempts`)
