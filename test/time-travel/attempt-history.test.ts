@@ -4,13 +4,14 @@ import { Effect, Layer, Result, Stream } from "effect"
 import { decodeDlqEntry } from "../../src/domain/delivery/dlq.ts"
 import { marked } from "../../src/domain/delivery/replayed.ts"
 import { defaultStreams } from "../../src/domain/options/options.ts"
+import { storedRules } from "../../src/domain/traffic/rules.ts"
 import * as EventStreamsLayer from "../../src/layers/redis/EventStreams.ts"
 import { abandonedItem, makeFateOf, replay } from "../../src/programs/operator/redrive.ts"
 import { scan } from "../../src/programs/operator/scan.ts"
-import { EventStreams } from "../../src/services/EventStreams.ts"
+import { EventStreams, rulesKey } from "../../src/services/EventStreams.ts"
 import { Redis, RedisError } from "../../src/services/Redis.ts"
 import { objectOf, transcribeFields } from "../support/events.ts"
-import { abandoned, abandonedEvents, addEvent, dlq, processing, transcribe } from "../support/streams.ts"
+import { abandoned, abandonedEvents, addEvent, dlq, group, processing, transcribe } from "../support/streams.ts"
 import { type ScriptedAnswer, ScriptedApi, success, travel, withCollector } from "../support/time-machine.ts"
 
 const message = `${"x".repeat(193)}🙂${"y".repeat(50)}`
@@ -221,6 +222,29 @@ describe("a replayed event", () => {
         yield* travel(10_000)
         assert.deepStrictEqual(api.delivered, ["evt-1"])
         for (const source of sourcesOf(api)) assert.deepStrictEqual(source, { stream: transcribe, id })
+      })
+    )
+  })
+
+  it.effect("keeps them where it is set aside", () => {
+    const api = failingApi(() => ({ status: 422 }))
+    return withCollector(api, { dlqHold: 1 }, (redis) =>
+      Effect.gen(function* () {
+        yield* addEvent(redis, "evt-1", { user_id: "u-1" })
+        yield* travel(1_000)
+        const [given] = yield* abandonedEvents(redis)
+        const park = { kind: "park", field: "user_id", value: "u-1", at: 0, by: "me" } as const
+        yield* redis.send("SET", rulesKey(transcribe, group), storedRules([park]))
+        yield* travel(2_000)
+        // One may wait where it was read.
+        yield* addEvent(redis, "evt-2", { user_id: "u-1" })
+        yield* travel(1_000)
+        yield* replayAll(redis)
+        yield* travel(1_000)
+        const [aside] = yield* retries(redis)
+        assert.deepInclude(aside, { attempt: 0, set_aside: "parked", history: [] })
+        assert.strictEqual(given?.history?.length, 1)
+        assert.deepStrictEqual(aside?.replayed, given?.history)
       })
     )
   })

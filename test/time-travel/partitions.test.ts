@@ -5,7 +5,7 @@ import { decodeDlqEntry } from "../../src/domain/delivery/dlq.ts"
 import { storedRules } from "../../src/domain/traffic/rules.ts"
 import { rulesKey } from "../../src/services/EventStreams.ts"
 import type { Redis } from "../../src/services/Redis.ts"
-import { addEvent, dlq, group, lengthOf, pendingCount, transcribe } from "../support/streams.ts"
+import { abandoned, addEvent, dlq, group, lengthOf, pendingCount, transcribe } from "../support/streams.ts"
 import { ScriptedApi, success, travel, withCollector } from "../support/time-machine.ts"
 
 /** Events are named `<user>.<model>.<number>`. */
@@ -265,4 +265,25 @@ describe("a user who is parked", () => {
       )
     }
   )
+})
+
+describe("retries of a user whose circuit is open", () => {
+  it.effect("may be left in the DLQ any number of times, and are not taken for poison", () => {
+    const api = new ScriptedApi()
+    let well = false
+    api.answer = ({ eventId }) => (userOf(eventId) !== "u1" || well ? success : { status: 503 })
+    return withBegun(api, { dlqHold: 4, maxDeliveries: 3 }, (redis) =>
+      Effect.gen(function* () {
+        for (let i = 0; i < 40; i++) {
+          yield* add(redis, "u1", "m1", i, 1)
+          yield* add(redis, "u2", "m1", i, 1)
+          yield* travel(500, 500)
+        }
+        well = true
+        yield* travel(60_000)
+        assert.strictEqual(yield* lengthOf(redis, abandoned), 0)
+        assert.strictEqual(api.delivered.length, 80, "each once")
+      })
+    )
+  })
 })

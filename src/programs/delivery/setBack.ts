@@ -8,7 +8,7 @@ import { monotonicMillisOf } from "../redis/monotonic.ts"
 import { logEntry } from "./logEntry.ts"
 import { drop } from "./lostEntries.ts"
 import { waitInDlq } from "./pendingRecovery.ts"
-import type { StepRefused } from "./refusedSteps.ts"
+import { askStep, type StepRefused } from "./refusedSteps.ts"
 import { type EventAttempts, putAside } from "./settle.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { isDlq } from "./state/consumedStream.ts"
@@ -55,6 +55,21 @@ const setAside = (
   })
 }
 
+/**
+ * Takes back that an entry was handed out: what was not sent has killed nobody, and what waits in the DLQ may be taken up, left
+ * pending and taken up again any number of times.
+ */
+const notHandedOut = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void, StepRefused> => {
+  const { id, stream } = entry
+  const deliveries = entry.deliveries - 1
+  if (deliveries < 1 || entry.countHandOut) return Effect.void
+  const release = run.streams.release(stream.key, run.consumer, 0, [{ id, deliveries }])
+  return Effect.map(askStep(run, `give back ${stream.key}`, release), () => {
+    entry.deliveries = deliveries
+    entry.countHandOut = true
+  })
+}
+
 /** Has an event wait for what holds it up, or sets it aside where too many do; no attempt is counted. */
 export const setBack = (
   run: CollectorRun,
@@ -67,13 +82,15 @@ export const setBack = (
   Effect.clockWith((clock) => {
     const now = monotonicMillisOf(clock)
     run.gate.notProbed(entry, now)
-    if (entry.ownership === "deleted") return drop(run, entry)
-    if (entry.ownership !== "owned") return Effect.void
     const order = { due, now, wasTried }
-    if (isDlq(entry.stream)) waitInDlq(run, entry, values, blockage, order)
-    else if (mayWait(run, blockage)) run.partitions.wait(entry, values, blockage, order)
-    else return setAside(run, entry, eventAttempts, blockage, clock)
-    return Effect.void
+    return Effect.flatMap(isDlq(entry.stream) ? notHandedOut(run, entry) : Effect.void, () => {
+      if (entry.ownership === "deleted") return drop(run, entry)
+      if (entry.ownership !== "owned") return Effect.void
+      if (isDlq(entry.stream)) waitInDlq(run, entry, values, blockage, order)
+      else if (mayWait(run, blockage)) run.partitions.wait(entry, values, blockage, order)
+      else return setAside(run, entry, eventAttempts, blockage, clock)
+      return Effect.void
+    })
   })
 
 /** Says which circuits an attempt opened or closed. */
