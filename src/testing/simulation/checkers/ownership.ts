@@ -38,7 +38,7 @@ const pending = (
   return Array.isArray(found) ? found.map(([id, owner]) => [String(id), String(owner)]) : []
 }
 
-export const ownership = ({ report, scenario, world }: Scene): Checker => {
+export const ownership = ({ records, report, scenario, world }: Scene): Checker => {
   const claimIdleMs = Duration.toMillis(scenario.settings.claimIdle)
   /** When something last befell a replica, in milliseconds after the start. */
   const troubled = new Map<string, number>()
@@ -101,6 +101,15 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
     return setAsideFor !== undefined || dueTime > now - patienceMs
   }
 
+  /** Whether a replica left entries of the same partition in the DLQ for later, and so knows where they lie. */
+  const isLeft = (run: NonNullable<Replica["run"]>, { key }: ConsumedStream, id: string): boolean => {
+    const values = key === scenario.streams.dlq ? records.at(key, id)?.record.produced.values : undefined
+    return run.partitions.partedBy.some((name, field) => {
+      const value = values?.[name]
+      return value !== undefined && run.left.has({ field, value })
+    })
+  }
+
   /** Entries that are a well replica's own for a while, and that it does not know. */
   const forgotten = (replica: Replica) => {
     const { run } = replica
@@ -111,7 +120,7 @@ export const ownership = ({ report, scenario, world }: Scene): Checker => {
       const { group, name } = run.consumer
       for (const [id] of pending(world, stream.key, group, String(patienceMs), name)) {
         const isKnown = run.owned.has(stream, id) || swallowed.has(place(stream.key, id))
-        if (!isKnown && !isDueLater(stream, id, replica.process.now))
+        if (!isKnown && !isDueLater(stream, id, replica.process.now) && !isLeft(run, stream, id))
           report("forgotten", `${stream.key} ${id} is ${replica.name}'s, which does not know it`)
       }
     }

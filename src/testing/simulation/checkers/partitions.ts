@@ -100,7 +100,7 @@ export const partitions = ({ records, report, scenario, world }: Scene): Checker
 
   const isPrompt = (eventId: string) => {
     const record = records.ofEvent(eventId)
-    if (record === undefined || record.requests > 0 || !isOther(record.produced.values)) return
+    if (record?.produced.nature !== "good" || record.requests > 0 || !isOther(record.produced.values)) return
     const late = world.now - Number(record.produced.entryId.split("-")[0])
     if (late > promptMs) report("held-up", `${eventId} is sent first after ${late} ms, held up by what is not its own`)
   }
