@@ -54,6 +54,9 @@ const found = [
   ["odd-status-is-success", 7, "acknowledged-undone"],
   ["breaker-off", 22, "attempt-burnt"],
   ["limit-per-replica", 22, "rate"],
+  ["share-not-kept", 3, "share"],
+  ["parked-counts", 7, "attempt-count"],
+  ["aside-forgotten", 5, "acknowledged-undone"],
   ["unbounded", 1, "concurrency"],
   ["rules-forgotten", 141, "rule-ignored"]
 ] as const

@@ -421,6 +421,17 @@ export const bugs: ReadonlyArray<Bug> = [
       )
     })
   },
+  { name: "share-not-kept", wrong: "lets a partition have every permit, whoever waits", settings: { isolateShare: 1 } },
+  redisBug("parked-counts", "counts an attempt of an event that is parked", () => (send, name, args) => {
+    if (scriptOf(name, args) !== "move" || !isToDlq(args)) return undefined
+    const { attempt, set_aside: reason } = jsonOf(moveOf(args).fields, "retry")
+    return reason === "parked" ? send(name, ...changingRetry(args, { attempt: Number(attempt) + 1 })) : undefined
+  }),
+  redisBug("aside-forgotten", "believes that it set an event aside, and acknowledges it", () => (send, name, args) => {
+    if (scriptOf(name, args) !== "move" || !isToDlq(args)) return undefined
+    const { fields, from, group, id } = moveOf(args)
+    return jsonOf(fields, "retry").set_aside === undefined ? undefined : Effect.as(send("XACK", from, group, id), 1)
+  }),
   { name: "unbounded", wrong: "works on more than it should at a time", settings: { deliveryConcurrency: 200 } },
   rulesForgotten
 ]

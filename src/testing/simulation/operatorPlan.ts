@@ -43,7 +43,7 @@ export const ruled = (scenario: Scenario): Scenario => {
   ) {
     rulePlan.push({
       at: Math.round(at),
-      kind: "pause",
+      kind: chance.pick(["pause", "park"]),
       forMs: chance.int(3_000, Math.max(4_000, Math.min(60_000, durationMs / 4))),
       expires: chance.yes(0.5)
     })
