@@ -8,7 +8,7 @@ import { type GivenConfigSync, type GivenOptions, resolveOptions } from "./domai
 import type { CollectorOptions } from "./domain/options/options.ts"
 import { OptionsError } from "./domain/options/optionsCheck.ts"
 import * as FileConfigStore from "./layers/gatewayConfig/FileConfigStore.ts"
-import * as HttpRoutes from "./layers/http/HttpRoutes.ts"
+import type * as HttpRoutes from "./layers/http/HttpRoutes.ts"
 import * as JobsApiLayer from "./layers/jobsApi/JobsApi.ts"
 import { hostName, version } from "./layers/node/Host.ts"
 import * as EventStreamsLayer from "./layers/redis/EventStreams.ts"
@@ -32,6 +32,9 @@ export type JobCollectorOptionsWithConfigSync<R = never> = JobCollectorOptions<R
 
 /** What every collector needs; configuration sync needs a `FileSystem` as well. */
 type Needs = Redis | HttpClient.HttpClient | Signer
+
+/** Read when they are mounted: an HTTP server is a tenth of what this package would load. */
+const httpRoutes = Effect.promise(() => import("./layers/http/HttpRoutes.ts"))
 
 const syncOf = Effect.fnUntraced(function* (options: ConfigSyncOptions) {
   const gateway = Option.getOrElse(yield* Effect.serviceOption(Gateway), () => Gateway.none)
@@ -200,12 +203,12 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
    * ```
    */
   static healthRoutes(mount?: HttpRoutes.Mount): Layer.Layer<never, never, JobCollector | HttpRouter.HttpRouter> {
-    return Layer.unwrap(Effect.map(JobCollector, ({ health }) => HttpRoutes.health(health, mount)))
+    return Layer.unwrap(Effect.zipWith(JobCollector, httpRoutes, ({ health }, routes) => routes.health(health, mount)))
   }
 
   /** `GET /metrics` alone, likewise: the ambient registry's metrics, which are the app's own as well. */
   static metricsRoutes(mount?: HttpRoutes.Mount): Layer.Layer<never, never, HttpRouter.HttpRouter> {
-    return HttpRoutes.metrics(mount)
+    return Layer.unwrap(Effect.map(httpRoutes, (routes) => routes.metrics(mount)))
   }
 
   /**

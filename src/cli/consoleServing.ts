@@ -3,7 +3,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, type FileSystem, Layer, Redacted, Result, Schema } from "effect"
 import { HttpServer } from "effect/http"
 import { Access } from "../console/access.ts"
-import * as Console from "../console/console.ts"
+import * as OperatorConsole from "../console/console.ts"
 import { FailedTries } from "../console/failedTries.ts"
 import { type NamedToken, namedTokens } from "../domain/options/namedTokens.ts"
 import type { StreamSet } from "../domain/options/options.ts"
@@ -94,7 +94,7 @@ export const consoleLayer = (settings: Settings, { consumerGroup, streams: sets 
           Effect.logInfo("console.listening").pipe(Effect.annotateLogs({ address: HttpServer.formatAddress(address) }))
         )
       )
-      return Layer.mergeAll(Console.layer({ streams, sets, group: consumerGroup, guarded }), said).pipe(
+      return Layer.mergeAll(OperatorConsole.layer({ streams, sets, group: consumerGroup, guarded }), said).pipe(
         Layer.provide(listening(settings))
       )
     })
