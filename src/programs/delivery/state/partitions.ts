@@ -331,8 +331,13 @@ export class Partitions {
     for (const members of load) if (members !== undefined && members.waiting.length > 0) this.release(members, now)
   }
 
-  private forget({ partition: { field, value }, running, waiting }: Members): void {
-    if (running === 0 && waiting.length === 0) this.fields[field]?.delete(value)
+  private forget(members: Members): void {
+    const { partition, running, waiting } = members
+    const { field, value } = partition
+    // It may have been forgotten before, and another have come in its place.
+    if (running === 0 && waiting.length === 0 && this.fields[field]?.get(value) === members) {
+      this.fields[field]?.delete(value)
+    }
   }
 
   private list(waiting: Waiting, now: number): void {
