@@ -1,6 +1,6 @@
 /** Replicas tell of themselves in Redis: their figures, and what they counted (contract section 8, Replicas). */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, Effect, Exit, Layer, Logger, Scope } from "effect"
+import { Clock, Context, Effect, Exit, Layer, Logger, Metric, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { storedRules } from "../../src/domain/traffic/rules.ts"
 import { JobCollector, type JobCollectorOptions } from "../../src/JobCollector.ts"
@@ -53,7 +53,9 @@ const world = <A, E>(
   test.pipe(
     Effect.scoped,
     Effect.provide(EventStreamsLayer.layer.pipe(Layer.provideMerge(redis))),
-    Effect.provide(patientClock)
+    Effect.provide(patientClock),
+    // Other tests of this process have a configuration's version in theirs.
+    Effect.provideService(Metric.MetricRegistry, new Map())
   )
 
 /** The memory engine, whose reports come to what a test says. */
