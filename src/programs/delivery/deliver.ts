@@ -1,11 +1,9 @@
 /** The work on one entry: decode and validate, deliver, decide, settle. */
-import { Cause, Clock, type Context, Duration, Effect, Metric, Result } from "effect"
-import { failed } from "../../domain/delivery/answer.ts"
-import type { Accepted, AttemptResult, Failed } from "../../domain/delivery/attempt.ts"
+import { Cause, type Clock, type Context, Duration, Effect, Result } from "effect"
+import type { Accepted, AttemptResult } from "../../domain/delivery/attempt.ts"
 import { looksLikeOutage } from "../../domain/delivery/circuit.ts"
-import { type Decision, decide, isRejected } from "../../domain/delivery/decide.ts"
+import { decide, isRejected } from "../../domain/delivery/decide.ts"
 import { decodeDlqEntry, lastStreamOf, tooFarAhead } from "../../domain/delivery/dlq.ts"
-import type { FailedAttempt } from "../../domain/delivery/history.ts"
 import type { Outcome } from "../../domain/delivery/outcome.ts"
 import { type Replayed, takeMark } from "../../domain/delivery/replayed.ts"
 import { retryDelay } from "../../domain/delivery/retry.ts"
@@ -13,19 +11,18 @@ import { charactersOf, claimedEventId, type FlatFields, InvalidEvent } from "../
 import type { EventKind, Prepared, PreparedRequest, RequestUnmade } from "../../domain/events/eventKind.ts"
 import type { PartitionValues } from "../../domain/traffic/isolation.ts"
 import * as Metrics from "../../services/Metrics.ts"
-import { monotonicMillis, monotonicMillisOf, monotonicOfWall } from "../redis/monotonic.ts"
+import { monotonicMillisOf, monotonicOfWall } from "../redis/monotonic.ts"
+import { attemptOf, outcome, settleFailed } from "./failedAttempts.ts"
 import { logEntry } from "./logEntry.ts"
 import { drop, dropDeleted } from "./lostEntries.ts"
 import { askStep, type StepRefused, waitOut } from "./refusedSteps.ts"
-import { circuitsChanged, setBack } from "./setBack.ts"
-import { abandon, ageSeconds, type EventAttempts, finish, ownershipOf, retryLater } from "./settle.ts"
+import { circuitsChanged, holdAgain, setBack } from "./setBack.ts"
+import { abandon, ageSeconds, type EventAttempts, finish, ownershipOf } from "./settle.ts"
 import { type CollectorRun, type RunDeliveries, streamState } from "./state/collectorRun.ts"
-import type { Decided, OwnedEntry } from "./state/ownedEntry.ts"
+import type { OwnedEntry } from "./state/ownedEntry.ts"
 import { isBlockage } from "./state/partitions.ts"
 import { noteOutcome, noteRequest, type ProcessSpan, passOn, processing } from "./tracing.ts"
-
-const outcome = (entry: OwnedEntry, name: Metrics.DeliveryOutcome) =>
-  Metric.update(Metrics.deliveries(entry.stream.label, name), 1)
+import { holdForKind, sayResumed, withoutRequest } from "./unmadeRequests.ts"
 
 /** Fetches the entry's fields again; undefined where there is nothing left to work on. */
 const takeUp = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<FlatFields | undefined, StepRefused> => {
@@ -157,66 +154,6 @@ const noteSuccess = (
     })
   })
 
-/** Counts a retry that is scheduled, and says so where asked for. */
-const noteRetry = (
-  run: CollectorRun,
-  entry: OwnedEntry,
-  { source }: EventAttempts,
-  { eventId }: Decided,
-  { at, attempts, failure }: Extract<Decision, { readonly _tag: "Retry" }>,
-  now: number
-): Effect.Effect<void> => {
-  streamState(run, entry.stream).counts.retried += 1
-  return outcome(entry, "retried").pipe(
-    Effect.andThen(Metric.update(Metrics.retriesScheduled(attempts), 1)),
-    Effect.andThen(
-      Effect.logDebug("delivery.failed").pipe(
-        Effect.annotateLogs({
-          event_id: eventId,
-          stream: source.stream,
-          entry_id: source.id,
-          attempt: attempts,
-          retry_in_ms: at - now,
-          error_code: failure.errorCode,
-          error_message: failure.errorMessage
-        })
-      )
-    )
-  )
-}
-
-/** Waits once more until it is due, or for the circuit to close; no attempt is counted. */
-const holdAgain = (run: CollectorRun, entry: OwnedEntry, dueAt: number): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    if (entry.ownership === "deleted") return drop(run, entry)
-    run.partitions.giveBack(entry)
-    if (entry.ownership === "owned") run.owned.hold(entry, dueAt)
-    return Effect.void
-  })
-
-/** Writes what a failed attempt came to: a retry, or its end. */
-const settleFailed = (
-  run: CollectorRun,
-  entry: OwnedEntry,
-  eventAttempts: EventAttempts,
-  decided: Decided
-): Effect.Effect<void, StepRefused> => {
-  const { attempt, decision, eventId, failedAt } = decided
-  const { attempts, failure } = decision
-  const { errorCode, errorMessage } = failure
-  entry.decided = decided
-  if (decision._tag === "Retry") {
-    const scheduled = { at: decision.at, attempts, failedAt, errorCode, errorMessage, attempt }
-    return Effect.flatMap(retryLater(run, entry, eventAttempts, scheduled), (moved) =>
-      moved ? noteRetry(run, entry, eventAttempts, decided, decision, failedAt) : Effect.void
-    )
-  }
-  const end = { reason: decision.reason, attempts, errorCode, errorMessage, eventId, attempt }
-  return Effect.flatMap(abandon(run, entry, eventAttempts, end), (moved) =>
-    moved ? outcome(entry, "abandoned") : Effect.void
-  )
-}
-
 const outcomeOf = (
   { source: { id, stream } }: EventAttempts,
   eventId: string,
@@ -224,20 +161,6 @@ const outcomeOf = (
   attempts: number,
   at: number
 ): Outcome => ({ event_id: eventId, job_id: jobId ?? null, attempts, credits: creditsDeducted ?? null, at, stream, id })
-
-const attemptOf = (
-  run: CollectorRun,
-  { errorCode, errorMessage, status }: Failed,
-  failedAt: number,
-  durationMs: number
-): FailedAttempt => ({
-  at: failedAt - durationMs,
-  error_code: errorCode,
-  error_message: errorMessage,
-  status: status ?? null,
-  duration_ms: durationMs,
-  consumer: run.consumer.name
-})
 
 const outcomes = { Delivered: "delivered", Retry: "retried", Abandon: "abandoned", Hold: "held" } as const
 
@@ -334,60 +257,6 @@ const attempt = (
       return Effect.void
     })
   })
-
-/** Waits until its paused kind is tried again; what was just tried, behind the others. */
-const holdForKind = (run: CollectorRun, entry: OwnedEntry, { name }: EventKind, behind: 0 | 1): Effect.Effect<void> =>
-  Effect.clockWith((clock) => {
-    const now = monotonicMillisOf(clock)
-    run.gate.notProbed(entry, now)
-    return holdAgain(run, entry, (run.unmade.pauseEnds(name) ?? now) + behind)
-  })
-
-const sayResumed = ({ name }: EventKind): Effect.Effect<void> =>
-  Effect.annotateLogs(Effect.logInfo("kind.resumed"), { kind: name })
-
-/** What becomes of an event whose kind makes no request of it: as of a failed attempt, or held where that goes for all of the kind. */
-const withoutRequest = Effect.fnUntraced(function* (
-  run: CollectorRun,
-  entry: OwnedEntry,
-  { eventAttempts, kind }: Readable,
-  { cause, isDefect, message }: RequestUnmade,
-  span: ProcessSpan,
-  giveUp: () => Effect.Effect<void, StepRefused>
-): Effect.fn.Return<void, StepRefused> {
-  const { event, retry, source } = eventAttempts
-  const state = run.unmade.unmade(kind.name, `${source.stream} ${source.id}`, message, yield* monotonicMillis)
-  const said = { kind: kind.name, stream: source.stream, entry_id: source.id, problem: message }
-  yield* logEntry(run, "request.unmade", (name) => Effect.logError(name, cause), said)
-  if (state === "began") {
-    yield* Effect.annotateLogs(Effect.logError("kind.paused"), { kind: kind.name, problem: message })
-  }
-  if (state !== "few") {
-    noteOutcome(span, "held", undefined)
-    return yield* holdForKind(run, entry, kind, 1)
-  }
-  if (isDefect) return yield* giveUp()
-  const now = yield* Clock.currentTimeMillis
-  const attemptsBefore = retry?.attempt ?? 0
-  const result = failed("REQUEST_FAILED", message)
-  const retryInMs = yield* retryDelay(kind.retry, attemptsBefore + 1, result)
-  const decision = decide({
-    attemptsBefore,
-    result,
-    circuitOpen: false,
-    now,
-    rejectStatuses: run.options.rejectStatuses,
-    retryInMs
-  })
-  if (decision._tag !== "Retry" && decision._tag !== "Abandon") return
-  noteOutcome(span, outcomes[decision._tag], result)
-  yield* settleFailed(run, entry, eventAttempts, {
-    decision,
-    eventId: claimedEventId(event) ?? "",
-    failedAt: now,
-    attempt: attemptOf(run, result, now, 0)
-  })
-})
 
 // No generator on the way of an event that is delivered at once: its steps take as long as all else that is done here.
 const workAt = (

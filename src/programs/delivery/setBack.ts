@@ -123,3 +123,12 @@ export const circuitsChanged = (
     { discard: true }
   )
 }
+
+/** Waits once more until it is due, or for the circuit to close; no attempt is counted. */
+export const holdAgain = (run: CollectorRun, entry: OwnedEntry, dueAt: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (entry.ownership === "deleted") return drop(run, entry)
+    run.partitions.giveBack(entry)
+    if (entry.ownership === "owned") run.owned.hold(entry, dueAt)
+    return Effect.void
+  })
