@@ -1,7 +1,7 @@
 /** `job-collector audit …`: who changed what, when and why (contract section 8, Audit). */
 import { Clock, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
-import { auditRecordOf } from "../domain/audit/auditRecord.ts"
+import { auditRecordOf, auditValue } from "../domain/audit/auditRecord.ts"
 import { instant } from "../domain/events/instant.ts"
 import { pointInTime, pointInTimeRule } from "../domain/options/pointInTime.ts"
 import { scan } from "../programs/operator/scan.ts"
@@ -25,20 +25,6 @@ const since = Flag.String("since").pipe(
 
 const limit = CountFlag("limit", "Maximum number of changes to show").pipe(Flag.withDefault(Number.MAX_SAFE_INTEGER))
 
-const valueOf = ({ fields, id }: StreamEntry) => {
-  const record = auditRecordOf(fields)
-  return {
-    id,
-    at: record === undefined ? null : instant(record.at),
-    who: record?.who ?? null,
-    action: record?.action ?? null,
-    target: record?.target ?? null,
-    filter: record?.filter ?? null,
-    count: record?.count ?? null,
-    why: record?.why ?? null
-  }
-}
-
 const rowOf = ({ fields, id }: StreamEntry): string => {
   const record = auditRecordOf(fields)
   if (record === undefined) return `${id}  unreadable: it does not decode`
@@ -55,7 +41,7 @@ const list = Command.make("list", { since, limit, json }, (given) =>
       yield* printListing(entries, {
         limit: given.limit,
         json: given.json,
-        value: valueOf,
+        value: auditValue,
         row: rowOf,
         none: "no change is noted",
         what: "noted"

@@ -1,6 +1,5 @@
 /** What the admin API answers, as schemas and as values. Times are ISO 8601. */
 import { Schema } from "effect"
-import { auditRecordOf } from "../../domain/audit/auditRecord.ts"
 import { fieldsToObject } from "../../domain/events/entry.ts"
 import { instant } from "../../domain/events/instant.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
@@ -14,7 +13,6 @@ import {
   type Rehearsal as Rehearsed,
   selectionText
 } from "../../programs/operator/redriveJobs.ts"
-import type { StreamEntry } from "../../services/EventStreams.ts"
 
 const Text = Schema.NullOr(Schema.String)
 const Count = Schema.NullOr(Schema.Int)
@@ -191,20 +189,6 @@ export const AuditPage = Schema.Struct({
   ),
   next: Text
 })
-
-export const auditValue = ({ fields, id }: StreamEntry): (typeof AuditPage.Type)["changes"][number] => {
-  const record = auditRecordOf(fields)
-  return {
-    id,
-    at: record === undefined ? null : instant(record.at),
-    who: record?.who ?? null,
-    action: record?.action ?? null,
-    target: record?.target ?? null,
-    filter: record?.filter ?? null,
-    count: record?.count ?? null,
-    why: record?.why ?? null
-  }
-}
 
 const ProgressFields = {
   done: Schema.Int,

@@ -1,7 +1,9 @@
 /** The admin API's answers: the programs that the commands run, and the pages show. */
+
 import { Clock, Duration, Effect, Layer, Result, Schedule, Stream } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
+import { auditValue } from "../../domain/audit/auditRecord.ts"
 import { instant } from "../../domain/events/instant.ts"
 import { typedDurationOf } from "../../domain/options/duration.ts"
 import { namedPartition } from "../../domain/traffic/namedPartition.ts"
@@ -26,7 +28,7 @@ import { filtersIn, type GivenFilters } from "../filters.ts"
 import { CurrentVisitor } from "../guard.ts"
 import { controlledOf, Served } from "../served.ts"
 import type { TookTooLong } from "../tookTooLong.ts"
-import { auditValue, entryValue, jobValue, overviewValue, rehearsalValue, ruleValue } from "./answers.ts"
+import { entryValue, jobValue, overviewValue, rehearsalValue, ruleValue } from "./answers.ts"
 import {
   Api,
   CannotBeMeant,

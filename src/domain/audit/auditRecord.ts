@@ -1,6 +1,7 @@
 /** What the audit keeps of a change: who made it, when, what it was, and why (contract section 8, Audit). */
 import { Result, Schema } from "effect"
 import type { FlatFields } from "../events/entry.ts"
+import { instant } from "../events/instant.ts"
 import { jsonLimitProblem } from "../json/jsonLimits.ts"
 import { cut } from "../text/printable.ts"
 
@@ -55,3 +56,18 @@ export const auditFields = (record: AuditRecord): FlatFields => [
 /** The record of an entry; undefined where it holds none. */
 export const auditRecordOf = (fields: FlatFields): AuditRecord | undefined =>
   Result.match(decode(fields), { onFailure: () => undefined, onSuccess: ([, record]) => record })
+
+/** An entry's record as it is given to other programs; all of it null where the entry holds none. */
+export const auditValue = ({ fields, id }: { readonly fields: FlatFields; readonly id: string }) => {
+  const record = auditRecordOf(fields)
+  return {
+    id,
+    at: record === undefined ? null : instant(record.at),
+    who: record?.who ?? null,
+    action: record?.action ?? null,
+    target: record?.target ?? null,
+    filter: record?.filter ?? null,
+    count: record?.count ?? null,
+    why: record?.why ?? null
+  }
+}
