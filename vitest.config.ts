@@ -8,6 +8,7 @@ const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 /** What changes nothing in its process may share one with others: a worker is started, and the modules are read, once. */
 const shared = [
   "test/{domain,layers,services,programs,verifier,time-travel,simulation}/**/*.test.ts",
+  "examples/*.test.ts",
   "test/gatewayConfig/{commands,crash,domain,drift,faults,lock,sync,year}.test.ts",
   "test/contracts/memory.test.ts"
 ]

@@ -1,13 +1,26 @@
-import { readFileSync } from "node:fs"
+import { once } from "node:events"
+import { readdirSync, readFileSync } from "node:fs"
+import type { Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Metric } from "effect"
+import { Effect, Layer, Logger, Redacted } from "effect"
+import { makeApi } from "../../examples/api-server.ts"
 import { makeCollector } from "../../examples/compose.ts"
-import { makeBoth, Prices } from "../../examples/own-rules.ts"
+import { Child } from "../../sandbox/children.ts"
+import { JobCollector, layerLeanHttpClient, layerMemoryRedis, layerNativeSigner, Redis } from "../../src/index.ts"
 import { testKey } from "../support/collector-process.ts"
 import { realParts } from "../support/real-parts.ts"
-import { waitUntil } from "../support/redis-server.ts"
+import { freePort, waitUntil } from "../support/redis-server.ts"
+import { addEvent } from "../support/streams.ts"
 
-const file = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8")
+const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url))
+const file = (name: string) => readFileSync(path(name), "utf8")
+
+const listening = async (server: Server): Promise<string> => {
+  await once(server.listen(0, "127.0.0.1"), "listening")
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
 
 describe("the README", () => {
   it("shows the composition example as it stands and is compiled", () => {
@@ -19,6 +32,14 @@ describe("the README", () => {
     for (const part of [vector.body_utf8, vector.body_sha256_hex, vector.authorization]) {
       assert.include(file("README.md"), part)
     }
+  })
+})
+
+describe("the table of the examples", () => {
+  it("names each of them", () => {
+    const named = [...file("examples/README.md").matchAll(/\]\(([\w.-]+)\)/g)].map(([, name]) => name)
+    const there = readdirSync(path("examples")).filter((name) => name !== "README.md")
+    assert.deepStrictEqual(named.sort(), there.sort())
   })
 })
 
@@ -44,42 +65,56 @@ describe("the composition example", () => {
   )
 })
 
-describe("the example of kinds with rules of their own", () => {
-  it.live("runs two collectors in one app, whose metrics stay apart", () =>
+describe("the service in twenty lines", () => {
+  it("runs on settings from its environment, shows its health, and stops cleanly when it is told to", async () => {
+    const port = await freePort()
+    const env = {
+      REDIS_URL: "memory:",
+      API_BASE_URL: "http://127.0.0.1:1",
+      CONFIG_SYNC: "off",
+      ED25519_PRIVATE_KEY: testKey.private,
+      HTTP_PORT: String(port)
+    }
+    const command = [process.execPath, path("examples/service.ts")] as const
+    const service = await Child.start({ name: "the service", command, env })
+    const health = () => fetch(`http://127.0.0.1:${port}/health/live`).catch(() => undefined)
+    await waitUntil("it is live", async () => (await health())?.status === 200)
+    service.signal("SIGTERM")
+    assert.strictEqual((await service.ended).code, 0, service.output)
+  })
+
+  it("is twenty lines, or hardly more", () => {
+    const [, lines = ""] = file("examples/service.ts").split(/^const service/m)
+    assert.isAtMost(lines.trim().split("\n").length, 22)
+  })
+})
+
+describe("the example of an API", () => {
+  it.live("makes one job of each event, and refuses what is not signed", () =>
     Effect.gen(function* () {
-      const { api, client, redis } = yield* realParts
-      const { jobs, orders } = yield* makeBoth({
-        redisUrl: redis.url,
-        apiBaseUrl: api.url,
-        shopUrl: api.url,
-        privateKey: testKey.private
-      }).pipe(Effect.provideService(Prices, { of: () => Effect.succeed(5) }))
-      let asked = 0
-      api.answer = () => {
-        asked += 1
-        return { status: 200, body: asked === 1 ? { state: "open" } : { state: "booked", booking: "b-1" } }
-      }
-      yield* Effect.promise(async () => {
-        await client.xadd("shop:events:order", "*", "order_id", "o-1", "item", "tea")
-        await waitUntil("the order is delivered at its second attempt", () => api.requests.length === 2)
-        await waitUntil("it has left the DLQ", async () => (await client.xlen("shop:events:dlq")) === 0)
+      const statuses: Array<number> = []
+      const server = makeApi(testKey.public.toString("hex"))
+      server.on("request", ({ method }, response) => {
+        if (method === "POST") response.on("finish", () => statuses.push(response.statusCode))
       })
-      assert.deepStrictEqual(
-        api.requests.map(({ attempt, body, headers }) => [headers["x-shop"], attempt, body.price]),
-        [
-          ["7", 1, 5],
-          ["7", 2, 5]
-        ]
+      const apiBaseUrl = yield* Effect.promise(() => listening(server))
+      yield* Effect.addFinalizer(() => Effect.sync(() => server.close()))
+      const collector = JobCollector.layer({ apiBaseUrl, groupStartId: "0" }).pipe(
+        Layer.provide([layerLeanHttpClient(), layerNativeSigner(Redacted.make(testKey.private))]),
+        Layer.provideMerge(layerMemoryRedis)
       )
-      assert.notStrictEqual(jobs, orders)
-      const delivered = (yield* Metric.snapshot).filter(
-        ({ attributes, id }) =>
-          id === "job_collector_deliveries_total" && attributes?.outcome === "delivered" && attributes.stream !== "dlq"
-      )
-      assert.deepStrictEqual(
-        delivered.map(({ attributes }) => `${attributes?.collector} ${attributes?.stream}`).sort(),
-        ["jobs process", "jobs transcribe", "orders order"]
-      )
-    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()), Effect.scoped)
+      yield* Effect.promise(() => fetch(`${apiBaseUrl}/api/jobs/add`, { method: "POST", body: "{}" }))
+      yield* Effect.gen(function* () {
+        const redis = yield* Redis
+        const delivered = (count: number) =>
+          Effect.promise(() => waitUntil("the request is answered", () => statuses.length === 1 + count))
+        yield* addEvent(redis, "evt-1")
+        yield* delivered(1)
+        // A second time the API knows its job.
+        yield* addEvent(redis, "evt-1")
+        yield* delivered(2)
+      }).pipe(Effect.provide(collector), Effect.provide(Logger.layer([])))
+      assert.deepStrictEqual(statuses, [401, 200, 409])
+    }).pipe(Effect.scoped)
   )
 })

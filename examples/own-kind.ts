@@ -1,3 +1,4 @@
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Context, Effect, Layer, Redacted, Schedule, Schema } from "effect"
 import { EventKind, JobCollector, layerIoRedis, layerLeanHttpClient, layerNativeSigner } from "job-collector"
 
@@ -39,18 +40,10 @@ const orders = EventKind.make({
   timeout: "30 seconds"
 })
 
-const parts = (settings: { redisUrl: string; privateKey: string }) =>
-  Layer.mergeAll(
-    layerIoRedis({ url: Redacted.make(settings.redisUrl) }),
-    layerLeanHttpClient(),
-    layerNativeSigner(Redacted.make(settings.privateKey))
-  )
-
 /** A collector of orders alone: the built-in kinds are left out, and so is the probe of their API's configurations. */
-export const makeOrders = (settings: { redisUrl: string; apiBaseUrl: string; privateKey: string }) =>
+export const makeOrders = (apiBaseUrl: string) =>
   JobCollector.layer({
-    name: "orders",
-    apiBaseUrl: settings.apiBaseUrl,
+    apiBaseUrl,
     groupStartId: "0",
     streams: [
       { transcribe: "shop:none:1", process: "shop:none:2", dlq: "shop:events:dlq", abandoned: "shop:events:abandoned" }
@@ -58,23 +51,16 @@ export const makeOrders = (settings: { redisUrl: string; apiBaseUrl: string; pri
     kinds: [orders],
     builtInKinds: false,
     apiProbe: false
-  }).pipe(Layer.provide(parts(settings)))
+  })
 
-/**
- * Two collectors in one app, each with an API of its own: two layers, whose services you tell apart by building them. `name` keeps
- * their metrics apart, by the label `collector`.
- */
-export const makeBoth = (settings: { redisUrl: string; apiBaseUrl: string; shopUrl: string; privateKey: string }) =>
-  Effect.all({
-    jobs: Layer.build(
-      JobCollector.layer({ name: "jobs", apiBaseUrl: settings.apiBaseUrl, groupStartId: "0" }).pipe(
-        Layer.provide(parts(settings))
-      )
-    ),
-    orders: Layer.build(makeOrders({ ...settings, apiBaseUrl: settings.shopUrl }))
-  }).pipe(
-    Effect.map(({ jobs, orders }) => ({
-      jobs: Context.get(jobs, JobCollector),
-      orders: Context.get(orders, JobCollector)
-    }))
+export const main = (settings: { redisUrl: string; apiBaseUrl: string; privateKey: string }) =>
+  JobCollector.join.pipe(
+    Effect.provide(makeOrders(settings.apiBaseUrl)),
+    Effect.provide([
+      Layer.succeed(Prices, { of: (item) => Effect.succeed(item.length) }),
+      layerIoRedis({ url: Redacted.make(settings.redisUrl) }),
+      layerLeanHttpClient(),
+      layerNativeSigner(Redacted.make(settings.privateKey))
+    ]),
+    NodeRuntime.runMain
   )
