@@ -219,6 +219,13 @@ export class EventStreams extends Context.Service<
       after: string,
       count: number
     ) => Effect.Effect<ReadonlyArray<PendingEntry>, EventStreamsError>
+    /** A consumer's first pending entries that are idle for `minIdleMs`: their ids. */
+    readonly idleOf: (
+      stream: string,
+      consumer: Consumer,
+      minIdleMs: number,
+      count: number
+    ) => Effect.Effect<ReadonlyArray<string>, EventStreamsError>
     /** Who holds an entry of a group; undefined where it is not pending, or there is no such group. */
     readonly holding: (
       stream: string,
@@ -261,6 +268,8 @@ export class EventStreams extends Context.Service<
       token: string,
       ttlMs: number
     ) => Effect.Effect<boolean, EventStreamsError>
+    /** Whether a process holds the lease of a consumer's name. */
+    readonly isLeased: (stream: string, consumer: Consumer) => Effect.Effect<boolean, EventStreamsError>
     /** Claims a stream for a group, or renews its claim; false where another group has claimed it. */
     readonly claimStream: (stream: string, group: string, ttlMs: number) => Effect.Effect<boolean, EventStreamsError>
     /** The group that has claimed a stream. */

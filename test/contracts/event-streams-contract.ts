@@ -131,6 +131,9 @@ export const eventStreamsContract = (it: Vitest.MethodsNonLive<Redis>): void => 
       assert.strictEqual(released, 1)
       const idle = yield* streams.longestIdle("s", "g", 1_000)
       assert.isTrue(idle >= 5_000 && idle < 60_000)
+      assert.deepStrictEqual(yield* streams.idleOf("s", consumer, 1_000, 9), ["2-1"])
+      assert.deepStrictEqual(yield* streams.idleOf("s", consumer, 0, 2), ["1-1", "2-1"])
+      assert.deepStrictEqual(yield* streams.idleOf("s", { group: "g", name: "b" }, 0, 9), [])
       assert.deepInclude(yield* streams.holding("s", "g", "2-1"), { consumer: "a", deliveries: 7 })
       assert.strictEqual(yield* streams.acknowledge("s", "g", ["1-1", "9-9"]), 1)
       assert.strictEqual(yield* streams.finish("s", "g", ["2-1"]), 1)
@@ -210,9 +213,12 @@ export const eventStreamsContract = (it: Vitest.MethodsNonLive<Redis>): void => 
     "names, streams, rules and tokens are one's own",
     Effect.gen(function* () {
       const streams = yield* scene()
+      assert.isFalse(yield* streams.isLeased("s", consumer))
       assert.isTrue(yield* streams.renewLease("s", consumer, "token", 5_000))
+      assert.isTrue(yield* streams.isLeased("s", consumer))
       assert.isFalse(yield* streams.renewLease("s", consumer, "other", 5_000))
       yield* streams.releaseLease("s", consumer, "token")
+      assert.isFalse(yield* streams.isLeased("s", consumer))
       assert.isTrue(yield* streams.renewLease("s", consumer, "other", 5_000))
       assert.isUndefined(yield* streams.streamOwner("s"))
       assert.isTrue(yield* streams.claimStream("s", "g", 5_000))

@@ -264,6 +264,11 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
         Effect.map(pendingRange(stream, consumer, after === "-" ? "-" : `(${after}`, "+", count), (pending) =>
           pending.map(([id, , , deliveries]) => ({ id, deliveries }))
         ),
+      idleOf: (stream, { group, name }, minIdleMs, count) =>
+        send("XPENDING", stream, group, "IDLE", String(minIdleMs), "-", "+", String(count), name).pipe(
+          Effect.flatMap(readPending),
+          Effect.map((pending) => pending.map(([id]) => id))
+        ),
       holding: (stream, group, id) =>
         send("XPENDING", stream, group, id, id, "1").pipe(
           Effect.flatMap(readPending),
@@ -295,6 +300,7 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
         Effect.map(retired([stream], [group, name, String(idleMs)]), isOne),
       renewLease: (stream, consumer, token, ttlMs) =>
         Effect.map(leased([leaseKey(stream, consumer)], [token, String(ttlMs)]), isOne),
+      isLeased: (stream, consumer) => Effect.map(value(leaseKey(stream, consumer)), (token) => token !== undefined),
       claimStream: (stream, group, ttlMs) =>
         Effect.map(leased([companionKey(stream, "owner")], [group, String(ttlMs)]), isOne),
       streamOwner: (stream) => value(companionKey(stream, "owner")),

@@ -6,6 +6,7 @@ import * as Metrics from "../../services/Metrics.ts"
 import { monotonicMillis } from "../redis/monotonic.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { repeatSteps } from "../supervision/loop.ts"
+import { leaseStream } from "./lease.ts"
 import { lostByRedis, noteDeleted } from "./lostEntries.ts"
 import { holdPending, roomFor } from "./pendingRecovery.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
@@ -76,6 +77,44 @@ const claim = (
   )
 }
 
+/**
+ * Whether entries of a stream are left pending by this process on purpose, too many to be held: they are idle, and to claim them
+ * would be to look at each of them again and again, only to leave it again (docs/decisions/028).
+ */
+const leavesSome = (run: CollectorRun, stream: ConsumedStream): boolean =>
+  run.left.anyOf(stream) || streamState(run, stream).gaveWayDue !== undefined
+
+/**
+ * Claims idle entries of the consumers that are gone: those whose name nobody holds. What others leave pending they take up
+ * themselves in time, as this process does.
+ */
+const claimOfGone = Effect.fnUntraced(function* (
+  run: CollectorRun,
+  stream: ConsumedStream
+): Effect.fn.Return<void, EventStreamsError> {
+  const { consumedStreams, consumer, options, streams } = run
+  const { group } = consumer
+  const minIdle = Duration.toMillis(options.claimIdle)
+  const consumers = yield* streams.consumers(stream.key, group)
+  const others = consumers.filter(({ name, pending }) => name !== consumer.name && pending > 0)
+  let steps = 0
+  for (const { name } of others) {
+    if (yield* streams.isLeased(leaseStream(consumedStreams), { group, name })) continue
+    for (; steps < mostSteps; steps++) {
+      const count = Math.min(batch, roomFor(run, stream, yield* monotonicMillis))
+      if (count <= 0) return
+      const idle = yield* streams.idleOf(stream.key, { group, name }, minIdle, count)
+      const claims = idle.map((id) => streams.claimIdle(stream.key, consumer, minIdle, id, 1))
+      const claimed = yield* Effect.all(claims, { concurrency: 16 })
+      yield* takeOn(run, stream, {
+        ids: claimed.flatMap(({ ids }) => ids),
+        deleted: claimed.flatMap(({ deleted }) => deleted)
+      })
+      if (idle.length < count) break
+    }
+  }
+})
+
 /** After Redis was away, every replica is given the time to renew its own before anything is taken over. */
 const mayTake = (run: CollectorRun, now: number): boolean => {
   const since = run.availability.upAgainSince
@@ -91,6 +130,7 @@ const makeScan = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<void
   return Effect.gen(function* () {
     const now = yield* monotonicMillis
     if (!mayTake(run, now)) return
+    if (leavesSome(run, stream)) return yield* claimOfGone(run, stream)
     for (let steps = 0; steps < mostSteps; steps++) {
       const count = Math.min(batch, roomFor(run, stream, now))
       if (count <= 0) return

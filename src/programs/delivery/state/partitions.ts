@@ -367,7 +367,8 @@ export class Partitions {
         if (isProbe) circuits.probed(next.values, now)
         next.entry.place = { load: this.add(next.values), isProbe }
         this.owned.waitsNoMore(next.entry)
-        this.owned.hold(next.entry, next.due)
+        // It has waited for nothing else: what an entry that was set aside says of its time was a guess.
+        this.owned.hold(next.entry, Math.min(next.due, now))
         continue
       }
       this.nextLook = Math.min(this.nextLook, blockage.until)
