@@ -1,7 +1,7 @@
 /** A transcription event of 15 fields and about 600 bytes, as a producer writes it; 10.5 seconds of audio are 58 credits. */
-export const eventFields = (n: number, now: number): Record<string, string> => ({
+export const eventFields = (n: number, now: number, users = 1_000): Record<string, string> => ({
   event_id: `evt-${n.toString().padStart(10, "0")}`,
-  user_id: `user-${n % 1_000}`,
+  user_id: `user-${n % users}`,
   device_id: `device-${n % 5_000}-a1b2c3d4e5f6`,
   session_id: `session-${n % 20_000}-0f9e8d7c6b5a`,
   started_at: new Date(now - 12_000).toISOString(),

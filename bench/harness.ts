@@ -3,11 +3,12 @@ import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { waitUntil } from "../test/support/redis-server.ts"
 import type { Feed } from "./feeds.ts"
-import type { FromReceiver, FromVariant, VariantConfig } from "./protocol.ts"
+import type { FromReceiver, FromVariant, Memory, ReceiverConfig, Seen, VariantConfig } from "./protocol.ts"
 
 const start = (script: string, env: Record<string, string> = {}): ChildProcess =>
   fork(fileURLToPath(new URL(script, import.meta.url)), {
     env: { ...process.env, ...env },
+    execArgv: ["--expose-gc"],
     stdio: ["ignore", "inherit", "inherit", "ipc"]
   })
 
@@ -29,11 +30,12 @@ export interface Receiver {
   readonly url: string
   /** Resolves when it has answered that many requests more than when asked last. */
   readonly answered: (count: number) => Promise<void>
+  readonly seen: () => Promise<Seen>
   readonly stop: () => void
 }
 
-export const startReceiver = async (): Promise<Receiver> => {
-  const child = start("receiver.ts")
+export const startReceiver = async (config: ReceiverConfig = {}): Promise<Receiver> => {
+  const child = start("receiver.ts", { BENCH_RECEIVER: JSON.stringify(config) })
   const { port } = await next<FromReceiver, "Listening">(child, "Listening")
   let total = 0
   return {
@@ -44,6 +46,11 @@ export const startReceiver = async (): Promise<Receiver> => {
       child.send(total)
       await reached
     },
+    seen: () => {
+      const seen = next<FromReceiver, "Seen">(child, "Seen")
+      child.send("seen")
+      return seen
+    },
     stop: () => child.disconnect()
   }
 }
@@ -51,12 +58,18 @@ export const startReceiver = async (): Promise<Receiver> => {
 export interface Measured {
   readonly cpuMicros: number
   readonly seconds: number
+  /** Of the largest, where there are several. */
   readonly rssBytes: number
 }
 
+/** One process that delivers, or several replicas that share the work. */
 export interface Variant {
   /** Lets events go to the variant and measures it until each is answered and acknowledged. */
   readonly run: (count: number) => Promise<Measured>
+  /** Measures it while something else is awaited. */
+  readonly during: (awaited: Promise<unknown>) => Promise<Measured>
+  /** Of the largest, where there are several. */
+  readonly memory: () => Promise<Memory>
   readonly stop: () => Promise<void>
 }
 
@@ -64,14 +77,28 @@ export const startVariant = async (
   script: string,
   config: VariantConfig,
   feed: Feed,
-  receiver: Receiver
+  receiver: Receiver,
+  replicas = 1
 ): Promise<Variant> => {
-  const child = start(script, { BENCH_CONFIG: JSON.stringify(config) })
-  await next<FromVariant, "Ready">(child, "Ready")
-  const ask = <T extends FromVariant["_tag"]>(question: string, tag: T) => {
-    const answer = next<FromVariant, T>(child, tag)
-    child.send(question)
-    return answer
+  const children: Array<ChildProcess> = []
+  for (let replica = 0; replica < replicas; replica++) {
+    const child = start(script, { BENCH_CONFIG: JSON.stringify(config) })
+    await next<FromVariant, "Ready">(child, "Ready")
+    children.push(child)
+  }
+  const ask = <T extends FromVariant["_tag"]>(question: string, tag: T) =>
+    Promise.all(
+      children.map((child) => {
+        const answer = next<FromVariant, T>(child, tag)
+        child.send(question)
+        return answer
+      })
+    )
+  const report = async (began: number, ended?: number): Promise<Measured> => {
+    const seconds = ((ended ?? performance.now()) - began) / 1_000
+    const reports = await ask("report", "Report")
+    const cpuMicros = reports.reduce((sum, report) => sum + report.cpuMicros, 0)
+    return { cpuMicros, seconds, rssBytes: Math.max(...reports.map(({ rssBytes }) => rssBytes)) }
   }
   return {
     run: async (count) => {
@@ -79,18 +106,31 @@ export const startVariant = async (
       await ask("mark", "Marked")
       const answered = receiver.answered(count)
       const began = performance.now()
-      await feed.release(count)
+      await feed.release()
       await answered
-      const seconds = (performance.now() - began) / 1_000
+      const ended = performance.now()
       await waitUntil("every event is acknowledged", feed.isSettled, 30_000)
-      const { cpuMicros, rssBytes } = await ask("report", "Report")
+      const measured = await report(began, ended)
       await feed.tidy()
-      return { cpuMicros, seconds, rssBytes }
+      return measured
+    },
+    during: async (awaited) => {
+      await ask("mark", "Marked")
+      const began = performance.now()
+      await awaited
+      return report(began)
+    },
+    memory: async () => {
+      const [first, ...rest] = await ask("memory", "Memory")
+      if (first === undefined) throw new Error("there is no process")
+      return rest.reduce((most, one) => (one.rssBytes > most.rssBytes ? one : most), first)
     },
     stop: async () => {
-      const ended = new Promise((resolve) => child.once("exit", resolve))
-      child.disconnect()
-      await ended
+      for (const child of children) {
+        const ended = new Promise((resolve) => child.once("exit", resolve))
+        child.disconnect()
+        await ended
+      }
     }
   }
 }

@@ -17,15 +17,17 @@ import { availableParallelism } from "node:os"
 import { RedisServer } from "../test/support/redis-server.ts"
 import { scriptFlags } from "../test/support/script-flags.ts"
 import { bullmqFeed, type Feed, streamFeed } from "./feeds.ts"
+import { growths, measureGrowth } from "./growth.ts"
 import { type Receiver, startReceiver, startVariant, type Variant } from "./harness.ts"
 import { median } from "./median.ts"
 import { measureMemory } from "./memory.ts"
+import { measureParked } from "./parked.ts"
 import type { VariantConfig } from "./protocol.ts"
 import { measureSignatures } from "./signatures.ts"
 import { measureStart } from "./start.ts"
 
 /** Each variant has a redis-server of its own. */
-type ServerlessConfig = Omit<VariantConfig, "redisPort" | "keepsOutcomes">
+type ServerlessConfig = Omit<VariantConfig, "redisPort">
 
 interface Contestant {
   readonly key: string
@@ -34,7 +36,7 @@ interface Contestant {
   readonly feed: (config: VariantConfig) => Promise<Feed>
 }
 
-const overStream = (config: VariantConfig) => streamFeed(config.redisPort, config.stream, config.group)
+const overStream = (config: VariantConfig) => streamFeed(config.redisPort, [config.stream], config.group)
 const overQueue = (config: VariantConfig) => bullmqFeed(config.redisPort, config.group)
 
 const hand: Contestant = { key: "a", name: "hand-written loop", script: "variants/hand.ts", feed: overStream }
@@ -65,8 +67,11 @@ const flags = scriptFlags(help, {
   memory: { type: "boolean", default: false },
   signatures: { type: "boolean", default: false },
   start: { type: "boolean", default: false },
+  growth: { type: "string" },
+  parked: { type: "boolean", default: false },
   runs: { type: "string", default: "9" },
-  idle: { type: "string", default: "30" }
+  idle: { type: "string", default: "30" },
+  "api-delay": { type: "string", default: "0" }
 })
 
 interface Running {
@@ -88,8 +93,8 @@ const startContestant = async (
   return { redis, feed, variant }
 }
 
-/** Short enough that whatever else runs on the machine disturbs all variants of a turn alike. */
-const eventsOfTurn = 2_000
+/** Short enough that whatever else runs on the machine disturbs all variants of a turn alike; long beside what is in flight. */
+const eventsOfTurn = Math.max(2_000, 20 * Number(flags.concurrency))
 
 interface Turn {
   /** In microseconds per event. */
@@ -156,7 +161,7 @@ if (flags.signatures) {
   await measureSignatures(privateKey)
   process.exit()
 }
-const receiver = await startReceiver()
+const receiver = await startReceiver({ delayMs: Number(flags["api-delay"]) })
 const config: ServerlessConfig = {
   apiUrl: receiver.url,
   stream: "modelsgateway:events:transcribe",
@@ -165,12 +170,28 @@ const config: ServerlessConfig = {
   privateKey
 }
 try {
-  if (flags.memory || flags.start) {
+  if (flags.growth !== undefined) {
+    await measureGrowth(
+      flags.growth === "all" ? growths : flags.growth.split(","),
+      { ...config, redisPort: 0 },
+      {
+        script: service.script,
+        turnEvents: eventsOfTurn,
+        turns: Math.ceil(Number(flags.events ?? 20_000) / eventsOfTurn),
+        warmup: Number(flags.warmup),
+        idleSeconds: Number(flags.idle)
+      }
+    )
+  } else if (flags.memory || flags.start || flags.parked) {
     const redis = await RedisServer.start(["--appendonly", "no"])
-    const own = { ...config, redisPort: redis.port, keepsOutcomes: false }
+    const own = { ...config, redisPort: redis.port }
     if (flags.start) {
       const [runs, idleSeconds, events] = [Number(flags.runs), Number(flags.idle), Number(flags.events ?? 20_000)]
       await measureStart(own, receiver, { runs, idleSeconds, events })
+    } else if (flags.parked) {
+      const watching = await startReceiver({ watches: true })
+      await measureParked({ ...own, apiUrl: watching.url }, watching, Number(flags.events ?? 1_000_000))
+      watching.stop()
     } else {
       await measureMemory(service.script, own, await service.feed(own), receiver, Number(flags.events ?? 1_000_000))
     }

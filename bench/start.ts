@@ -3,19 +3,14 @@
  * after much, each beside what it is measured against: an empty Node.js, `effect` alone, a BullMQ worker.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { once } from "node:events"
-import { readFileSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
-import { fileURLToPath } from "node:url"
 import { rolldown } from "rolldown"
 import { waitUntil } from "../test/support/redis-server.ts"
+import { command, cpuOf, end, root, rssOf, startService } from "./command.ts"
 import { bullmqFeed, type Feed, streamFeed } from "./feeds.ts"
 import type { Receiver } from "./harness.ts"
 import { median } from "./median.ts"
 import type { VariantConfig } from "./protocol.ts"
-
-const root = fileURLToPath(new URL("..", import.meta.url))
-const command = `${root}dist/bin.js`
 
 /** The worker as a host would ship it: without types to strip at its start. */
 const compiledWorker = async (): Promise<string> => {
@@ -77,26 +72,11 @@ interface Contestant {
   readonly feed: () => Promise<Feed>
 }
 
-const statOf = (pid: number) => {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-  // User and system time, in hundredths of a second.
-  return (Number(fields[11]) + Number(fields[12])) * 10
-}
-
-const rssOf = (pid: number) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1_024
-
-const end = async (child: ChildProcess) => {
-  const ended = once(child, "exit")
-  child.kill("SIGTERM")
-  await ended
-}
-
 /** From the process's start to the API's answer to an event that was there before. */
 const firstDelivery = async ({ feed, start }: Contestant, receiver: Receiver): Promise<number> => {
   const fed = await feed()
   await fed.prepare(1)
-  await fed.release(1)
+  await fed.release()
   const answered = receiver.answered(1)
   const began = performance.now()
   const child = start()
@@ -116,15 +96,15 @@ const longRun = async ({ feed, start }: Contestant, receiver: Receiver, idleSeco
   const deliver = async (count: number) => {
     await fed.prepare(count)
     const answered = receiver.answered(count)
-    await fed.release(count)
+    await fed.release()
     await answered
     await waitUntil("every event is settled", fed.isSettled, 60_000)
   }
   await deliver(1)
   await sleep(5_000)
-  const before = statOf(pid)
+  const before = cpuOf(pid)
   await sleep(idleSeconds * 1_000)
-  const idleCpu = (statOf(pid) - before) / idleSeconds
+  const idleCpu = (cpuOf(pid) - before) / idleSeconds
   const idleRss = rssOf(pid)
   await deliver(events)
   const loadedRss = rssOf(pid)
@@ -148,19 +128,8 @@ export const measureStart = async (
     feed: () => bullmqFeed(config.redisPort, config.group)
   }
   const service: Contestant = {
-    start: () =>
-      spawn(process.execPath, [command, "run"], {
-        env: {
-          PATH: process.env.PATH,
-          REDIS_URL: `redis://127.0.0.1:${config.redisPort}`,
-          API_BASE_URL: config.apiUrl,
-          ED25519_PRIVATE_KEY: config.privateKey,
-          CONFIG_SYNC: "off",
-          HTTP_PORT: "0"
-        },
-        stdio: ["ignore", "ignore", "inherit"]
-      }),
-    feed: () => streamFeed(config.redisPort, config.stream, config.group)
+    start: () => startService(config),
+    feed: () => streamFeed(config.redisPort, [config.stream], config.group)
   }
   const rows = [...shortRuns(options.runs)]
   const [ours, theirs]: [Array<number>, Array<number>] = [[], []]
