@@ -1,5 +1,5 @@
 /** The library's front door: the collector as a Layer that another Effect app composes (contract section 9). */
-import { Context, Effect, type FileSystem, Layer, Metric, Option } from "effect"
+import { Context, Effect, type FileSystem, Layer, Metric, Option, Stream } from "effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as HttpRouter from "effect/http/HttpRouter"
 import { withServices } from "./domain/events/eventKind.ts"
@@ -36,19 +36,23 @@ type Needs = Redis | HttpClient.HttpClient | Signer
 /** Read when they are mounted: an HTTP server is a tenth of what this package would load. */
 const httpRoutes = Effect.promise(() => import("./layers/http/HttpRoutes.ts"))
 
-const syncOf = Effect.fnUntraced(function* (options: ConfigSyncOptions) {
+const syncOf = Effect.fnUntraced(function* (options: ConfigSyncOptions, onInstalled: ConfigSync.OnInstalled) {
   const gateway = Option.getOrElse(yield* Effect.serviceOption(Gateway), () => Gateway.none)
-  return yield* Effect.provideService(ConfigSync.make(options), Gateway, gateway)
+  return yield* Effect.provideService(ConfigSync.make(options, onInstalled), Gateway, gateway)
 })
 
 const collectorOf = (options: CollectorOptions): Layer.Layer<JobCollector, never, Needs | FileSystem.FileSystem> => {
   const { apiBaseUrl: baseUrl, apiTimeout: timeout, configSync, serviceId, signatureSchemes } = options
   const collector =
     configSync === undefined
-      ? Layer.effect(JobCollector, makeCollector(options, version, Effect.undefined))
-      : Layer.effect(JobCollector, makeCollector(options, version, syncOf(configSync))).pipe(
-          Layer.provide(FileConfigStore.layer(configSync))
+      ? Layer.effect(
+          JobCollector,
+          makeCollector(options, version, () => Effect.undefined)
         )
+      : Layer.effect(
+          JobCollector,
+          makeCollector(options, version, (onInstalled) => syncOf(configSync, onInstalled))
+        ).pipe(Layer.provide(FileConfigStore.layer(configSync)))
   const { name } = options
   const labelled =
     name === undefined
@@ -68,8 +72,9 @@ const collectorOf = (options: CollectorOptions): Layer.Layer<JobCollector, never
 }
 
 /**
- * A collector that runs for as long as its layer's scope: the service itself is a {@link Collector}, with `health`, `stop`,
- * `join`, and the traffic of every replica: `pause`, `resume`, `limit`, `park`, `unpark` and `rules`.
+ * A collector that runs for as long as its layer's scope: the service itself is a {@link Collector}, with `ready`, `health`,
+ * `events`, `stop`, `join`; the traffic of every replica: `pause`, `resume`, `limit`, `park`, `unpark` and `rules`; and the events
+ * that failed: `redrive`.
  *
  * @example
  * ```ts
@@ -86,6 +91,19 @@ const collectorOf = (options: CollectorOptions): Layer.Layer<JobCollector, never
  *       () => Effect.ignore(resume())
  *     )
  *   )
+ * ```
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { JobCollector } from "job-collector"
+ *
+ * // Puts back what was given up while the API answered 422, and says how many it were.
+ * export const putBack = Effect.gen(function* () {
+ *   const { redrive } = yield* JobCollector
+ *   const { done } = yield* redrive.replay({ filters: { errorCodes: ["HTTP_422"] }, why: "API mended" })
+ *   yield* Effect.logInfo(`${done} events were put back`)
+ * })
  * ```
  */
 export class JobCollector extends Context.Service<JobCollector, Collector>()("job-collector/JobCollector") {
@@ -210,6 +228,41 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
   static metricsRoutes(mount?: HttpRoutes.Mount): Layer.Layer<never, never, HttpRouter.HttpRouter> {
     return Layer.unwrap(Effect.map(httpRoutes, (routes) => routes.metrics(mount)))
   }
+
+  /**
+   * Waits until the running collector is ready: Redis answers, every stream is being read, and the key signs. Fails where it ends
+   * before that.
+   *
+   * @example
+   * ```ts
+   * import { Effect } from "effect"
+   * import { JobCollector } from "job-collector"
+   *
+   * export const started = JobCollector.ready.pipe(
+   *   Effect.timeout("1 minute"),
+   *   Effect.andThen(Effect.logInfo("events are being delivered"))
+   * )
+   * ```
+   */
+  static readonly ready = Effect.flatMap(JobCollector, ({ ready }) => ready)
+
+  /**
+   * What happens in the running collector, as a stream of tagged values ({@link Happening}) that ends with it. It never slows a
+   * delivery: who is too slow is told by a `Missed` how many were dropped.
+   *
+   * @example
+   * ```ts
+   * import { Effect, Metric, Stream } from "effect"
+   * import { JobCollector } from "job-collector"
+   *
+   * const refunds = Metric.counter("refunds_delivered", { incremental: true })
+   *
+   * export const counting = Stream.runForEach(JobCollector.events, (happening) =>
+   *   happening._tag === "Delivered" && happening.kind === "refund" ? Metric.update(refunds, 1) : Effect.void
+   * )
+   * ```
+   */
+  static readonly events = Stream.unwrap(Effect.map(JobCollector, ({ events }) => events))
 
   /**
    * Waits for the end of the running collector, and succeeds once it was stopped. Fails with `RedisRefused` where Redis refuses the

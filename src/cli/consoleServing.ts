@@ -6,7 +6,7 @@ import { Access } from "../console/access.ts"
 import * as OperatorConsole from "../console/console.ts"
 import { FailedTries } from "../console/failedTries.ts"
 import { type NamedToken, namedTokens } from "../domain/options/namedTokens.ts"
-import type { StreamSet } from "../domain/options/options.ts"
+import type { KnownStreams } from "../domain/options/options.ts"
 import { createPatientServer } from "../layers/http/PatientServer.ts"
 import * as Environment from "../layers/settings/Environment.ts"
 import { followSecret } from "../layers/settings/FollowSecret.ts"
@@ -77,7 +77,7 @@ const listening = ({ host, port }: Settings) =>
 
 /** Whose streams it shows. */
 export interface Shown {
-  readonly streams: ReadonlyArray<StreamSet>
+  readonly streams: ReadonlyArray<KnownStreams>
   readonly consumerGroup: string
 }
 

@@ -2,7 +2,7 @@
 import { Effect, Stream } from "effect"
 import { shownEventId } from "../domain/events/entry.ts"
 import { timeOfId } from "../domain/events/streamId.ts"
-import type { StreamSet } from "../domain/options/options.ts"
+import { type KnownStreams, sourcesOf } from "../domain/options/options.ts"
 import { shortSpan } from "../domain/text/relativeTime.ts"
 import type { FailedEntry } from "../programs/operator/failedEntry.ts"
 import { checkFields, entriesOf, isFiltered, lengthOf, type Source, select } from "../programs/operator/selection.ts"
@@ -66,11 +66,11 @@ export const printEntries = Effect.fnUntraced(function* (listing: EntryListing) 
 const unreadable = "unreadable: it does not decode"
 
 /** The columns that both lists have. What is missing is a dash. */
-export const columnsOf = (sets: ReadonlyArray<StreamSet>, now: number) => {
+export const columnsOf = (sets: ReadonlyArray<KnownStreams>, now: number) => {
   const [only, ...more] = sets
   const streamName = (key: string): string => {
     if (only === undefined || more.length > 0) return key
-    return key === only.transcribe ? "transcribe" : key === only.process ? "process" : key
+    return sourcesOf(only).find(([, stream]) => stream === key)?.[0] ?? key
   }
   const column = (it: Column<FailedEntry>): Column<FailedEntry> => it
   return {

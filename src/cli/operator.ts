@@ -1,6 +1,6 @@
 /** What the operator's commands on Redis share: settings and connection. */
 import { Context, Effect, Layer, Schedule, Schema } from "effect"
-import type { StreamSet } from "../domain/options/options.ts"
+import type { KnownStreams } from "../domain/options/options.ts"
 import { printable } from "../domain/text/printable.ts"
 import * as EventStreamsLayer from "../layers/redis/EventStreams.ts"
 import * as IoRedis from "../layers/redis/ioredis/IoRedis.ts"
@@ -38,7 +38,7 @@ export const awaitAnswer = (streams: EventStreams["Service"]): Effect.Effect<voi
 
 export interface Operated {
   readonly streams: EventStreams["Service"]
-  readonly sets: ReadonlyArray<StreamSet>
+  readonly sets: ReadonlyArray<KnownStreams>
   readonly group: string
 }
 

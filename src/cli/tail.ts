@@ -6,9 +6,10 @@ import { takeMark } from "../domain/delivery/replayed.ts"
 import { type FlatFields, fieldsToObject, shownEventId } from "../domain/events/entry.ts"
 import { instant } from "../domain/events/instant.ts"
 import { timeOfId } from "../domain/events/streamId.ts"
+import { sourcesOf } from "../domain/options/options.ts"
 import { longSpan } from "../domain/text/relativeTime.ts"
 import { FailedEntry } from "../programs/operator/failedEntry.ts"
-import { type Followed, Follower, type Happening } from "../programs/operator/follow.ts"
+import { type Followed, type FollowedStep, Follower } from "../programs/operator/follow.ts"
 import { scan } from "../programs/operator/scan.ts"
 import { type Selection, select } from "../programs/operator/selection.ts"
 import { filters, filtersOf } from "./filters.ts"
@@ -44,7 +45,7 @@ const unfailed = (stream: string, id: string, event: FlatFields): FailedEntry =>
 
 /** Follows what is added to the source streams from now on. */
 const makeReader = Effect.fnUntraced(function* ({ sets, streams }: Operated, selection: Selection, follower: Follower) {
-  const sources = sets.flatMap(({ process, transcribe }) => [transcribe, process])
+  const sources = sets.flatMap((set) => sourcesOf(set).map(([, key]) => key))
   const seen = new Map<string, string>()
   for (const key of sources) seen.set(key, (yield* streams.streamInfo(key))?.lastGeneratedId ?? "0-0")
   let unfollowed = 0
@@ -155,7 +156,7 @@ export const tail = Command.make(
           "following what is added from now on, and what waits for a retry; events that were read or are waiting already are not " +
             "seen, and of one that is acknowledged Redis tells its job only with OUTCOME_RETENTION"
         )
-        const say = Effect.fnUntraced(function* (happening: Happening) {
+        const say = Effect.fnUntraced(function* (happening: FollowedStep) {
           const now = yield* Clock.currentTimeMillis
           if (happening._tag !== "Acknowledged" && !selection.matches(happening.entry)) return
           const line =

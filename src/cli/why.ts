@@ -65,7 +65,7 @@ const logs = (eventId: string): ReadonlyArray<string> => [
   `In the logs, look for the annotation event_id ${eventId}:`,
   "  event.abandoned   abandoned, with reason, attempts and error",
   "  credits.mismatch  delivered, with different credits than expected",
-  "  delivery.failed   each failed attempt (LOG_LEVEL=debug)",
+  "  delivery.failed   a failed attempt (each of them with LOG_LEVEL=debug)",
   "In the traces, look for spans with the attribute job_collector.event_id."
 ]
 

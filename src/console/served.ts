@@ -1,6 +1,6 @@
 /** What the console's routes work on. */
 import { Context } from "effect"
-import type { StreamSet } from "../domain/options/options.ts"
+import type { KnownStreams } from "../domain/options/options.ts"
 import type { RedriveJobs } from "../programs/operator/redriveJobs.ts"
 import type { Controlled } from "../programs/traffic/controlTraffic.ts"
 import type { EventStreams } from "../services/EventStreams.ts"
@@ -8,7 +8,7 @@ import type { Guarded } from "./guard.ts"
 
 export interface Serving {
   readonly streams: EventStreams["Service"]
-  readonly sets: ReadonlyArray<StreamSet>
+  readonly sets: ReadonlyArray<KnownStreams>
   readonly group: string
   readonly guarded: Guarded
 }

@@ -1,21 +1,8 @@
 /** The collector: takes a consumer name, runs all loops under it, and begins anew when the name is lost. */
-import {
-  Cause,
-  Clock,
-  Deferred,
-  Duration,
-  Effect,
-  Exit,
-  Fiber,
-  FiberSet,
-  Option,
-  Schema,
-  type Scope,
-  Semaphore
-} from "effect"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, FiberSet, Option, type Scope, type Stream } from "effect"
+import type { Happening } from "../domain/delivery/happening.ts"
 import type { HealthReport } from "../domain/options/health.ts"
-import type { CollectorOptions } from "../domain/options/options.ts"
-import { noCounts } from "../domain/replicas/minutes.ts"
+import { type CollectorOptions, knownStreams } from "../domain/options/options.ts"
 import { ConfigAudit } from "../services/ConfigAudit.ts"
 import { EventStreams } from "../services/EventStreams.ts"
 import type { EventStreamsError } from "../services/EventStreamsError.ts"
@@ -23,7 +10,7 @@ import { JobsApi } from "../services/JobsApi.ts"
 import * as Metrics from "../services/Metrics.ts"
 import { permissionName } from "../services/permissions.ts"
 import { Signer } from "../services/Signer.ts"
-import { makeAcknowledge } from "./delivery/acknowledge.ts"
+import { CollectorDied, type CollectorError, CollectorStopped, RedisRefused, refused } from "./collectorError.ts"
 import * as ClaimIdle from "./delivery/claimIdle.ts"
 import * as Consume from "./delivery/consume.ts"
 import * as DueDispatcher from "./delivery/dueDispatcher.ts"
@@ -37,13 +24,10 @@ import * as Presence from "./delivery/presence.ts"
 import * as RampUp from "./delivery/rampUp.ts"
 import { checkRedisAtStart, missingPermissions } from "./delivery/redisStartupChecks.ts"
 import { ApiRecord } from "./delivery/state/apiRecord.ts"
-import type { CollectorRun, StreamState } from "./delivery/state/collectorRun.ts"
+import type { CollectorRun } from "./delivery/state/collectorRun.ts"
 import { type ConsumedStream, consumedStreamsOf } from "./delivery/state/consumedStream.ts"
 import { DeliveryGate } from "./delivery/state/deliveryGate.ts"
-import { LeftPending } from "./delivery/state/leftPending.ts"
-import { OwnedEntries } from "./delivery/state/ownedEntries.ts"
-import { Partitions } from "./delivery/state/partitions.ts"
-import { Permits } from "./delivery/state/permits.ts"
+import { Happenings } from "./delivery/state/happenings.ts"
 import { Ramp } from "./delivery/state/ramp.ts"
 import { TrafficRules } from "./delivery/state/trafficRules.ts"
 import { UnmadeRequests } from "./delivery/state/unmadeRequests.ts"
@@ -54,34 +38,18 @@ import { configChecks, configOff } from "./gatewayConfig/configStatus.ts"
 import * as ConfigSync from "./gatewayConfig/configSync.ts"
 import * as Health from "./health/health.ts"
 import { CollectorInspection } from "./inspection.ts"
+import { freshStreamStates, type Lasting, openRun } from "./openRun.ts"
+import { makeRedrive, type Redrive } from "./operator/redriveControl.ts"
 import { auditOfService } from "./redis/audit.ts"
+import { ChangeSignal, Waiter } from "./redis/changeSignal.ts"
 import { monotonicMillis } from "./redis/monotonic.ts"
 import { RedisAvailability } from "./redis/redisAvailability.ts"
 import { noteFailure, retryUntilDoneOrRefused } from "./redis/retryRedis.ts"
 import { Heartbeats } from "./supervision/heartbeats.ts"
 import { step } from "./supervision/loop.ts"
-import { makeSupervisor, problemOf, type Supervisor, type TooManyDefects } from "./supervision/supervise.ts"
+import { makeSupervisor, problemOf } from "./supervision/supervise.ts"
 import * as FollowRules from "./traffic/followRules.ts"
 import { makeTrafficControl, type TrafficControl } from "./traffic/trafficControl.ts"
-
-/** Redis refuses the credentials: waiting will not help. */
-export class RedisRefused extends Schema.TaggedError<RedisRefused>()("RedisRefused", { problem: Schema.String }) {
-  override get message(): string {
-    return `Redis refuses this user: ${this.problem.replace(/\.$/, "")}. Check REDIS_URL, REDIS_PASSWORD_FILE and the user's permissions.`
-  }
-}
-
-const refused = (error: EventStreamsError): RedisRefused => new RedisRefused({ problem: error.message })
-
-/** What watches over the collector's loops has itself come to an end: a logger that throws, say. */
-export class CollectorDied extends Schema.TaggedError<CollectorDied>()("CollectorDied", { problem: Schema.String }) {
-  override get message(): string {
-    return `The collector ended by an internal error: ${this.problem}`
-  }
-}
-
-/** What ends a running collector by itself. */
-export type CollectorError = RedisRefused | StreamTaken | TooManyDefects | CollectorDied
 
 /** A running collector. */
 export interface Collector extends TrafficControl {
@@ -95,6 +63,19 @@ export interface Collector extends TrafficControl {
   readonly unfinished: () => ReadonlyArray<string>
   /** Waits for the end: succeeds after a stop, fails when the collector cannot go on. */
   readonly join: Effect.Effect<void, CollectorError>
+  /**
+   * Waits until Redis answers, every stream is being read and the key signs, as `health.ready` says. Fails as `join` does where it
+   * ends before that, and with `CollectorStopped` where it is stopped before that.
+   */
+  readonly ready: Effect.Effect<void, CollectorError | CollectorStopped>
+  /**
+   * What happens to events, circuits, traffic rules and the configuration, from when the stream is run on until the collector
+   * has ended. It slows no delivery: of what is not taken in time the latest 1,024 are kept, and a `Missed` says how many are
+   * not. Each run is told by itself; while none runs, nothing is made for it.
+   */
+  readonly events: Stream.Stream<Happening>
+  /** The events that failed: looked at, put back or deleted, as the commands `abandoned` and `dlq` do it. */
+  readonly redrive: Redrive
 }
 
 type Services = EventStreams | JobsApi | Signer
@@ -125,112 +106,6 @@ const awaitRedis = (
     Effect.andThen(availability.succeeded)
   )
 
-const freshStreamStates = (consumedStreams: ReadonlyArray<ConsumedStream>): ReadonlyMap<ConsumedStream, StreamState> =>
-  new Map(
-    consumedStreams.map((stream) => [
-      stream,
-      {
-        ready: false,
-        reader: undefined,
-        groupAdopted: false,
-        needsReread: false,
-        gaveWayDue: undefined,
-        lastSeenId: undefined,
-        problem: undefined,
-        refusedSince: undefined,
-        figures: undefined,
-        trimmedUnread: 0,
-        counts: noCounts(),
-        told: noCounts()
-      }
-    ])
-  )
-
-/** What outlives a run: the circuit's state and what was seen of the streams do not depend on a consumer name. */
-interface Lasting {
-  readonly options: CollectorOptions
-  /** This package's. */
-  readonly version: string
-  readonly consumedStreams: ReadonlyArray<ConsumedStream>
-  readonly streamStates: ReadonlyMap<ConsumedStream, StreamState>
-  readonly gate: DeliveryGate
-  readonly traffic: TrafficRules
-  readonly unmade: UnmadeRequests
-  readonly api: JobsApi["Service"]
-  readonly apiRecord: ApiRecord
-  readonly availability: RedisAvailability
-  readonly supervisor: Supervisor
-}
-
-const openRun = Effect.fnUntraced(function* (
-  lasting: Lasting
-): Effect.fn.Return<
-  { readonly run: CollectorRun; readonly workers: FiberSet.FiberSet<void> },
-  RedisRefused,
-  Services | Scope.Scope
-> {
-  const { api, apiRecord, gate, traffic, unmade, consumedStreams, streamStates, availability, options, supervisor } =
-    lasting
-  const streams = yield* EventStreams
-  const { hasher, sha256 } = yield* Signer
-  const wanted = { group: options.consumerGroup, name: options.consumerName }
-  const { consumer, lease } = yield* Lease.acquire(
-    streams,
-    availability,
-    Lease.leaseStream(consumedStreams),
-    wanted
-  ).pipe(Effect.mapError(refused))
-  const workers = yield* FiberSet.make<void>()
-  const fork = yield* FiberSet.runtime(workers)()
-  const { outcomeRetention } = options
-  const outcomesKeptMs = outcomeRetention === "none" ? undefined : Math.ceil(Duration.toMillis(outcomeRetention))
-  const permits = new Permits(options.deliveryConcurrency, gate.ramp)
-  const owned = new OwnedEntries(consumedStreams)
-  const partitions = new Partitions(options, { gate, owned, permits, traffic, clock: yield* Clock.Clock })
-  const run: CollectorRun = {
-    options,
-    consumer,
-    consumedStreams,
-    streamStates,
-    streams,
-    api,
-    sha256,
-    hasher,
-    permits,
-    owned,
-    gate,
-    partitions,
-    left: new LeftPending(),
-    traffic,
-    unmade,
-    apiRecord,
-    availability,
-    lease,
-    turns: Semaphore.makeUnsafe(1),
-    acknowledge: makeAcknowledge({ streams, consumer, availability, fork, outcomesKeptMs }),
-    outcomesKeptMs,
-    start: (entry, granted, work) => {
-      fork(
-        work.pipe(
-          Effect.catchCause((cause) => {
-            // Nobody keeps it alive any more, so that it comes back as idle and its hand-outs are counted.
-            owned.remove(entry)
-            return supervisor.defect("deliver", cause)
-          }),
-          Effect.onExit(() => {
-            // Where it did not come so far as to take it; one that waits again may have got another.
-            if (entry.state._tag === "Running" || entry.state._tag === "Settling") partitions.giveBack(entry)
-            permits.release(granted, entry.requested ? 0 : 1)
-            entry.requested = false
-            return Effect.void
-          })
-        )
-      )
-    }
-  }
-  return { run, workers }
-})
-
 /**
  * Creates the groups that do not exist before anything is read. What goes wrong here is the readers' to wait out, but
  * for missing permissions, which waiting does not mend.
@@ -251,6 +126,7 @@ const createGroups = (run: CollectorRun): Effect.Effect<void, RedisRefused> =>
 const runUntilNameLost = Effect.fnUntraced(function* (
   lasting: Lasting,
   health: Effect.Effect<HealthReport>,
+  configVersion: Effect.Effect<number>,
   publish: (run: CollectorRun | undefined) => void
 ) {
   const { supervisor } = lasting
@@ -260,7 +136,7 @@ const runUntilNameLost = Effect.fnUntraced(function* (
   yield* Monitor.observeRun(run)
   const signer = yield* Signer
   const { lookAtKey } = yield* Monitor.observeBuild(run, lasting.version, signer)
-  const presence = yield* Presence.makePresence({ run, version: lasting.version, signer, health })
+  const presence = yield* Presence.makePresence({ run, version: lasting.version, signer, health, configVersion })
   // These two outlive the others, so that what is still in flight at a stop stays this process's own.
   yield* Effect.forkScoped(
     supervisor.watch(Lease.loopName, Lease.keepLease(run)).pipe(Effect.catch((error) => Deferred.succeed(lost, error)))
@@ -276,7 +152,8 @@ const runUntilNameLost = Effect.fnUntraced(function* (
     availability: run.availability,
     stream: Lease.leaseStream(run.consumedStreams),
     group: run.consumer.group,
-    traffic: run.traffic
+    traffic: run.traffic,
+    happenings: run.happenings
   })
   yield* rules.first
   yield* createGroups(run)
@@ -305,6 +182,20 @@ const runUntilNameLost = Effect.fnUntraced(function* (
   )
 }, Effect.scoped)
 
+/** Waits until a collector is ready, or has ended. */
+const awaitReady = (
+  readiness: Health.Health["ready"],
+  join: Effect.Effect<void, CollectorError>,
+  ...signals: ReadonlyArray<ChangeSignal>
+): Effect.Effect<void, CollectorError | CollectorStopped> => {
+  const look: Effect.Effect<void> = Effect.suspend(() => {
+    const waiter = new Waiter(...signals)
+    return Effect.flatMap(readiness, ({ ready }) => (ready ? Effect.void : Effect.flatMap(waiter.wait(), () => look)))
+  })
+  const ended = Effect.flatMap(join, () => Effect.fail(new CollectorStopped()))
+  return Effect.raceFirst(ended, look)
+}
+
 /** What goes before the loops, and takes a name for them: it starts anew as they do. */
 const runName = "run"
 
@@ -332,7 +223,7 @@ const loopNames = (consumedStreams: ReadonlyArray<ConsumedStream>): ReadonlyArra
 export const makeCollector = <R>(
   options: CollectorOptions,
   version: string,
-  makeConfigSync: Effect.Effect<ConfigSync.ConfigSync | undefined, never, R>
+  makeConfigSync: (onInstalled: ConfigSync.OnInstalled) => Effect.Effect<ConfigSync.ConfigSync | undefined, never, R>
 ): Effect.Effect<Collector, never, Services | Scope.Scope | Exclude<R, JobsApi>> =>
   Effect.gen(function* () {
     const streams = yield* EventStreams
@@ -342,6 +233,8 @@ export const makeCollector = <R>(
     const availability = new RedisAvailability()
     const traffic = new TrafficRules()
     const unmade = new UnmadeRequests(traffic.changed)
+    const happenings = new Happenings()
+    const readiness = new ChangeSignal()
     const gate = new DeliveryGate(options, traffic, new Ramp(options.deliveryConcurrency))
     const streamStates = freshStreamStates(consumedStreams)
     const apiRecord = new ApiRecord(Duration.toMillis(options.healthInterval))
@@ -354,6 +247,8 @@ export const makeCollector = <R>(
       gate,
       traffic,
       unmade,
+      happenings,
+      readiness,
       api: apiRecord.watch(jobsApi),
       apiRecord,
       availability,
@@ -364,7 +259,9 @@ export const makeCollector = <R>(
       ...lasting.api,
       configurations: (etag) => step(lasting.api.configurations(etag), Duration.toMillis(options.apiTimeout))
     }
-    const configSync = yield* makeConfigSync.pipe(
+    const configSync = yield* makeConfigSync((installed) => {
+      if (happenings.isFollowed) happenings.tell({ _tag: "ConfigInstalled", ...installed })
+    }).pipe(
       Effect.provideService(JobsApi, apiOfSync),
       Effect.provideService(
         ConfigAudit,
@@ -372,6 +269,8 @@ export const makeCollector = <R>(
       )
     )
     const configLoop = configSync === undefined ? Effect.never : supervisor.watch(ConfigSync.loopName, configSync.run)
+    const configVersion =
+      configSync === undefined ? Effect.succeed(0) : Effect.map(configSync.status, ({ version = 0 }) => version)
     let current: CollectorRun | undefined
     /** How many were opened so far. */
     let runs = 0
@@ -392,6 +291,8 @@ export const makeCollector = <R>(
       gate,
       traffic,
       unmade,
+      happenings,
+      readiness,
       apiRecord,
       heartbeats,
       run: () => current,
@@ -408,7 +309,7 @@ export const makeCollector = <R>(
       yield* demandStreams(streams, availability, options)
       yield* checkRedisAtStart(streams, consumedStreams)
       for (;;) {
-        const lost = yield* runUntilNameLost(lasting, health.report, (run) => {
+        const lost = yield* runUntilNameLost(lasting, health.report, configVersion, (run) => {
           current = run
           if (run !== undefined) runs += 1
           if (run === undefined) heartbeats.clear([Health.loopName, ConfigSync.loopName])
@@ -423,6 +324,7 @@ export const makeCollector = <R>(
         () => new CollectorDied({ problem: problemOf(cause) })
       )
       failure = error
+      happenings.end()
       // Told first: what died may be what the log is written by.
       return Deferred.fail(ended, error).pipe(
         Effect.andThen(
@@ -451,6 +353,7 @@ export const makeCollector = <R>(
         yield* Effect.logError("stop.died", exit.cause)
       }
       yield* Deferred.succeed(ended, undefined)
+      happenings.end()
     })
     // In one step: a scope that closes just then stops what was started.
     const fiber = yield* Effect.acquireRelease(Effect.forkDetach(running), stopOf)
@@ -463,6 +366,9 @@ export const makeCollector = <R>(
       stopping: () => stopping,
       stop: stopOf(fiber),
       unfinished: supervisor.running,
-      join: Deferred.await(ended)
+      join: Deferred.await(ended),
+      ready: awaitReady(health.ready, Deferred.await(ended), readiness, availability.changed),
+      events: happenings.stream,
+      redrive: makeRedrive({ streams, sets: knownStreams(options), group: options.consumerGroup }, options.consumerName)
     }
   }).pipe(tracedIfThereIsATracer)

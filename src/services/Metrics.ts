@@ -5,14 +5,17 @@
 import { Effect, Metric, type Scope } from "effect"
 import { retryDelays } from "../domain/delivery/retry.ts"
 import { type RuleKind, ruleKinds } from "../domain/traffic/rules.ts"
+import type { MetricName } from "./metricNames.ts"
 
 const prefix = "job_collector_"
 
+type Name<Full extends string = MetricName> = Full extends `${typeof prefix}${infer Rest}` ? Rest : never
+
 type Attributes = Readonly<Record<string, string>>
 
-const counter = (name: string, description: string, attributes: Attributes = {}) =>
+const counter = (name: Name, description: string, attributes: Attributes = {}) =>
   Metric.counter(`${prefix}${name}`, { description, incremental: true, attributes })
-const gauge = (name: string, description: string, attributes: Attributes = {}) =>
+const gauge = (name: Name, description: string, attributes: Attributes = {}) =>
   Metric.gauge(`${prefix}${name}`, { description, attributes })
 
 /**
@@ -20,8 +23,8 @@ const gauge = (name: string, description: string, attributes: Attributes = {}) =
  * `Metric.withAttributes` would merge it into the context at every update.
  */
 const family = <const Label extends string, M>(
-  make: (name: string, description: string, attributes: Attributes) => M,
-  name: string,
+  make: (name: Name, description: string, attributes: Attributes) => M,
+  name: Name,
   description: string,
   label: string
 ): ((value: Label) => M) => {
@@ -35,9 +38,9 @@ const family = <const Label extends string, M>(
   }
 }
 
-const counters = <const Label extends string>(name: string, description: string, label: string) =>
+const counters = <const Label extends string>(name: Name, description: string, label: string) =>
   family<Label, Metric.Counter<number>>(counter, name, description, label)
-const gauges = <const Label extends string>(name: string, description: string, label: string) =>
+const gauges = <const Label extends string>(name: Name, description: string, label: string) =>
   family<Label, Metric.Gauge<number>>(gauge, name, description, label)
 
 /** Where an entry was read: `transcribe`, `process`, `dlq` or the name of a host app's own event kind. */

@@ -5,14 +5,11 @@ import { instant } from "../../domain/events/instant.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
 import { shownRate } from "../../domain/traffic/rate.ts"
 import type { Rule as TrafficRule } from "../../domain/traffic/rules.ts"
+import { type Rehearsal as Rehearsed, selectionText } from "../../programs/operator/actOnFailed.ts"
 import type { FailedEntry } from "../../programs/operator/failedEntry.ts"
 import type { Overview as Seen } from "../../programs/operator/overview.ts"
 import { abandonedItem, dlqItem } from "../../programs/operator/redrive.ts"
-import {
-  type Job as RedriveJob,
-  type Rehearsal as Rehearsed,
-  selectionText
-} from "../../programs/operator/redriveJobs.ts"
+import type { Job as RedriveJob } from "../../programs/operator/redriveJobs.ts"
 
 const Text = Schema.NullOr(Schema.String)
 const Count = Schema.NullOr(Schema.Int)
@@ -56,7 +53,7 @@ export const Overview = Schema.Struct({
   streams: Schema.Array(
     Schema.Struct({
       stream: Schema.String,
-      role: Schema.Literals(["transcribe", "process", "dlq"]),
+      role: Schema.String,
       length: Schema.Int,
       has_group: Schema.Boolean,
       lag: Count,

@@ -10,8 +10,8 @@ import {
   HttpApiSecurity,
   OpenApi
 } from "effect/http-api"
+import { failedActions } from "../../programs/operator/actOnFailed.ts"
 import { groupings } from "../../programs/operator/groups.ts"
-import { jobActions } from "../../programs/operator/redriveJobs.ts"
 import * as Answers from "./answers.ts"
 
 const type = "about:blank"
@@ -152,7 +152,7 @@ export const RuleBody = Schema.Struct({
 })
 
 export const JobBody = Schema.Struct({
-  action: Schema.Literals(jobActions),
+  action: Schema.Literals(failedActions),
   filters: Schema.optionalKey(FilterBody),
   all: Schema.optionalKey(Schema.Boolean),
   limit: Schema.optionalKey(whole(1, Number.MAX_SAFE_INTEGER)),

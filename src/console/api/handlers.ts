@@ -9,10 +9,11 @@ import { typedDurationOf } from "../../domain/options/duration.ts"
 import { namedPartition } from "../../domain/traffic/namedPartition.ts"
 import { rateOf, rateRule } from "../../domain/traffic/rate.ts"
 import type { Subject } from "../../domain/traffic/rules.ts"
+import { type ActRequest, usualRate } from "../../programs/operator/actOnFailed.ts"
 import type { Place } from "../../programs/operator/failedEntry.ts"
 import { groupsWithin, pageOf } from "../../programs/operator/look.ts"
 import { overview } from "../../programs/operator/overview.ts"
-import { JobRefused, type JobRequest, usualRate } from "../../programs/operator/redriveJobs.ts"
+import { JobRefused } from "../../programs/operator/redriveJobs.ts"
 import { type Filters, SelectionError, type Source, select } from "../../programs/operator/selection.ts"
 import {
   type Changed,
@@ -214,7 +215,7 @@ const requestOf = Effect.fnUntraced(function* ({
   limit,
   rate = usualRate,
   why
-}: typeof JobBody.Type): Effect.fn.Return<JobRequest, CannotBeMeant> {
+}: typeof JobBody.Type): Effect.fn.Return<ActRequest, CannotBeMeant> {
   const { name } = yield* CurrentVisitor
   return { action, filters: yield* filtersOf(filters ?? {}), all, limit, rate, by: name ?? "", why }
 })

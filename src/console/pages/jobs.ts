@@ -4,13 +4,13 @@ import { Clock, Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { mostWhy } from "../../domain/traffic/rules.ts"
 import {
-  type Job,
-  type JobRequest,
-  jobActions,
+  type ActRequest,
+  failedActions,
   type Rehearsal,
   selectionText,
   usualRate
-} from "../../programs/operator/redriveJobs.ts"
+} from "../../programs/operator/actOnFailed.ts"
+import type { Job } from "../../programs/operator/redriveJobs.ts"
 import { SelectionError } from "../../programs/operator/selection.ts"
 import type { Visitor } from "../access.ts"
 import { CurrentVisitor } from "../guard.ts"
@@ -67,10 +67,10 @@ const wholeIn = (given: Given, name: string): Effect.Effect<number | undefined, 
     : Effect.fail(new SelectionError({ problem: `${name}: must be a whole number of at least 1` }))
 }
 
-const requestOf = Effect.fnUntraced(function* (given: Given): Effect.fn.Return<JobRequest, SelectionError> {
-  const action = jobActions.find((name) => name === given.get("action"))
+const requestOf = Effect.fnUntraced(function* (given: Given): Effect.fn.Return<ActRequest, SelectionError> {
+  const action = failedActions.find((name) => name === given.get("action"))
   if (action === undefined)
-    return yield* new SelectionError({ problem: `action: must be one of ${jobActions.join(", ")}` })
+    return yield* new SelectionError({ problem: `action: must be one of ${failedActions.join(", ")}` })
   const why = given.get("why")?.trim() ?? ""
   if (why.length > mostWhy) return yield* new SelectionError({ problem: `why: must be at most ${mostWhy} characters` })
   return {
@@ -85,7 +85,7 @@ const requestOf = Effect.fnUntraced(function* (given: Given): Effect.fn.Return<J
 })
 
 const startForm = (
-  request: JobRequest,
+  request: ActRequest,
   { matched }: Rehearsal,
   given: Given,
   until: string,

@@ -44,6 +44,7 @@ export const Retry = Schema.Struct({
 export type Retry = typeof Retry.Type
 
 export const AbandonReason = Schema.Literals(["exhausted", "rejected", "invalid", "poison"])
+export type AbandonReason = typeof AbandonReason.Type
 
 /** What an abandoned entry says of the event's end. */
 export const Abandoned = Schema.Struct({

@@ -178,6 +178,7 @@ const read = Effect.fnUntraced(function* (run: CollectorRun, stream: ConsumedStr
     state.ready = true
     state.problem = undefined
     state.refusedSince = undefined
+    run.readiness.notify()
   }
   // Who was refused may look at the group and yet not read it: only a read shows that all is well again.
   if (state.refusedSince === undefined) noteReading()

@@ -129,14 +129,20 @@ const notePause = (run: RunDeliveries, result: AttemptResult, values: PartitionV
 const noteSuccess = (
   run: CollectorRun,
   entry: OwnedEntry,
-  eventAttempts: EventAttempts,
+  { eventAttempts, kind }: Readable,
   { expectedCredits, eventId }: PreparedRequest,
   { creditsDeducted, jobId }: Accepted,
+  attempts: number,
   now: number
 ): Effect.Effect<void> =>
   Effect.contextWith((metrics: Context.Context<never>) => {
     Metrics.deliveries(entry.stream.label, "delivered").updateUnsafe(1, metrics)
     streamState(run, entry.stream).counts.delivered += 1
+    if (run.happenings.isFollowed) {
+      const { id: entryId, stream } = eventAttempts.source
+      const event = { at: now, kind: kind.name, stream, entryId, eventId, attempts }
+      run.happenings.tell({ _tag: "Delivered", ...event, jobId, creditsDeducted })
+    }
     Metrics.eventAge.updateUnsafe(ageSeconds(eventAttempts.source, now), metrics)
     if (creditsDeducted === undefined) return Effect.void
     // No answer may take the sum to infinity, from where no counter comes back.
@@ -167,11 +173,12 @@ const outcomes = { Delivered: "delivered", Retry: "retried", Abandon: "abandoned
 const attempt = (
   run: CollectorRun,
   entry: OwnedEntry,
-  { eventAttempts, kind }: Readable,
+  readable: Readable,
   request: PreparedRequest,
   span: ProcessSpan
 ): Effect.Effect<void, StepRefused> =>
   Effect.clockWith((clock) => {
+    const { eventAttempts, kind } = readable
     const attemptsBefore = eventAttempts.retry?.attempt ?? 0
     const startedAt = monotonicMillisOf(clock)
     const { path, body, eventId, headers, method, partitions } = request
@@ -230,7 +237,7 @@ const attempt = (
                   ? undefined
                   : outcomeOf(eventAttempts, eventId, decision.result, attemptNumber, now)
               ),
-              () => noteSuccess(run, entry, eventAttempts, request, decision.result, now)
+              () => noteSuccess(run, entry, readable, request, decision.result, attemptNumber, now)
             )
           : decision._tag === "Hold"
             ? open === undefined
@@ -247,7 +254,7 @@ const attempt = (
         result._tag === "Failed"
           ? Effect.flatMap(retryDelay(kind.retry, attemptNumber, result), settle)
           : settle(undefined)
-      return changes.length === 0 ? settled : Effect.andThen(circuitsChanged(run, changes, result), settled)
+      return changes.length === 0 ? settled : Effect.andThen(circuitsChanged(run, changes, result, now), settled)
     }
     const concluded = Effect.flatMap(delivery, (result) =>
       Effect.contextWith((metrics: Context.Context<never>) => conclude(result, metrics))
@@ -309,7 +316,7 @@ const workAt = (
           )
     }
     const attempted = attempt(run, entry, opened.success, prepared.success, span)
-    return run.unmade.made(kind.name) ? Effect.andThen(sayResumed(kind), attempted) : attempted
+    return run.unmade.made(kind.name) ? Effect.andThen(sayResumed(run, kind), attempted) : attempted
   })
 }
 

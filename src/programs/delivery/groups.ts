@@ -119,5 +119,6 @@ export const ensureGroup = Effect.fnUntraced(function* (
   if (!state.groupAdopted) {
     yield* adoptOwn(run, stream)
     state.groupAdopted = true
+    run.readiness.notify()
   }
 })

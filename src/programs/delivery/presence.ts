@@ -2,14 +2,13 @@
  * Tells all who look into Redis that this replica runs, how it does, and what it has counted (contract section 8, Replicas).
  * What it cannot tell it tells later: nothing waits for it.
  */
-import { Clock, Effect, Metric } from "effect"
+import { Clock, Effect } from "effect"
 import type { HealthReport } from "../../domain/options/health.ts"
 import { type Counts, counted, hourOf, minuteField } from "../../domain/replicas/minutes.ts"
 import type { ReplicaFigures } from "../../domain/replicas/replicaFigures.ts"
 import { cut } from "../../domain/text/printable.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { HostFigures } from "../../services/HostFigures.ts"
-import * as Metrics from "../../services/Metrics.ts"
 import { keyId, type Signer } from "../../services/Signer.ts"
 import { monotonicMillisOf } from "../redis/monotonic.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
@@ -33,6 +32,8 @@ export interface PresenceParts {
   readonly version: string
   readonly signer: Signer["Service"]
   readonly health: Effect.Effect<HealthReport>
+  /** The configuration that is installed; 0 for none. */
+  readonly configVersion: Effect.Effect<number>
 }
 
 /** What is wrong by `/health`, the worst first. */
@@ -45,7 +46,13 @@ const problemsOf = ({ checks, problem }: HealthReport): ReadonlyArray<string> =>
 }
 
 /** The loop that tells, and what tells for the last time. */
-export const makePresence = Effect.fnUntraced(function* ({ health, run, signer, version }: PresenceParts) {
+export const makePresence = Effect.fnUntraced(function* ({
+  configVersion,
+  health,
+  run,
+  signer,
+  version
+}: PresenceParts) {
   const clock = yield* Clock.Clock
   const host = yield* HostFigures
   const { apiRecord, availability, consumer, gate, owned, permits, streams } = run
@@ -84,7 +91,7 @@ export const makePresence = Effect.fnUntraced(function* ({ health, run, signer, 
 
   const figuresNow = Effect.gen(function* () {
     const report = yield* health
-    const config = yield* Metric.value(Metrics.configVersion)
+    const config_version = yield* configVersion
     const now = clock.currentTimeMillisUnsafe()
     const monotonic = monotonicMillisOf(clock)
     const wall = (at: number) => Math.round(now + at - monotonic)
@@ -112,7 +119,7 @@ export const makePresence = Effect.fnUntraced(function* ({ health, run, signer, 
       open_partitions: gate.circuits.open,
       next_probe_at: gate.probeAt === undefined ? null : wall(gate.probeAt),
       waits_until: gate.retryAfterEnds > monotonic ? wall(gate.retryAfterEnds) : null,
-      config_version: config.value,
+      config_version,
       cpu: host === undefined ? null : perSecond(present.cpu - latest.cpu, latest.at),
       memory_bytes: host === undefined ? null : host.memoryBytes()
     }

@@ -2,6 +2,7 @@
 import { type Clock, Effect, Metric } from "effect"
 import type { AttemptResult } from "../../domain/delivery/attempt.ts"
 import type { CircuitChange } from "../../domain/delivery/circuits.ts"
+import { claimedEventId } from "../../domain/events/entry.ts"
 import { type PartitionValues, partitionName, shownPartition } from "../../domain/traffic/isolation.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { monotonicMillisOf } from "../redis/monotonic.ts"
@@ -9,7 +10,7 @@ import { logEntry } from "./logEntry.ts"
 import { drop } from "./lostEntries.ts"
 import { waitInDlq } from "./pendingRecovery.ts"
 import { askStep, type StepRefused } from "./refusedSteps.ts"
-import { type EventAttempts, putAside } from "./settle.ts"
+import { type EventAttempts, happenedTo, putAside } from "./settle.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { isDlq } from "./state/consumedStream.ts"
 import type { OwnedEntry } from "./state/ownedEntry.ts"
@@ -41,6 +42,16 @@ const setAside = (
   return Effect.flatMap(putAside(run, entry, eventAttempts, aside), (moved) => {
     if (!moved) return Effect.void
     streamState(run, entry.stream).counts.set_aside += 1
+    if (run.happenings.isFollowed) {
+      const { event, retry } = eventAttempts
+      run.happenings.tell({
+        _tag: "SetAside",
+        ...happenedTo(run, eventAttempts, claimedEventId(event), retry?.attempt ?? 0, clock.currentTimeMillisUnsafe()),
+        reason,
+        partition: shownPartition(partedBy, partition),
+        retryAt: aside.at
+      })
+    }
     const times = run.availability.logThrottle.ongoing(`set aside ${reason}`, now)
     return Effect.andThen(
       Metric.update(Metrics.setAside(reason), 1),
@@ -93,12 +104,25 @@ export const setBack = (
     })
   })
 
+const tellChange = (run: CollectorRun, { change, partition: of }: CircuitChange, result: AttemptResult, at: number) => {
+  const partition = of === undefined ? undefined : shownPartition(run.partitions.partedBy, of)
+  const { errorCode, errorMessage } =
+    result._tag === "Failed" ? result : { errorCode: undefined, errorMessage: undefined }
+  run.happenings.tell(
+    change === "closed"
+      ? { _tag: "CircuitClosed", at, partition }
+      : { _tag: "CircuitOpened", at, partition, errorCode, errorMessage }
+  )
+}
+
 /** Says which circuits an attempt opened or closed. */
 export const circuitsChanged = (
   run: CollectorRun,
   changes: ReadonlyArray<CircuitChange>,
-  result: AttemptResult
+  result: AttemptResult,
+  at: number
 ): Effect.Effect<void> => {
+  if (run.happenings.isFollowed) for (const change of changes) tellChange(run, change, result, at)
   const error = result._tag === "Failed" ? { error_code: result.errorCode, error_message: result.errorMessage } : {}
   return Effect.forEach(
     changes,

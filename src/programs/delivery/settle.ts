@@ -2,6 +2,7 @@
 import { Clock, Data, Effect, Metric } from "effect"
 import * as Hex from "effect/encoding/Hex"
 import { clip, encodeAbandonedEntry, encodeDlqEntry, type Retry, type SetAside } from "../../domain/delivery/dlq.ts"
+import type { HappenedToEvent } from "../../domain/delivery/happening.ts"
 import { type FailedAttempt, type History, keptAttempt, withAttempt } from "../../domain/delivery/history.ts"
 import type { Outcome } from "../../domain/delivery/outcome.ts"
 import { type FlatFields, fieldsToObject, keptFields, piecesOf, type Truncated } from "../../domain/events/entry.ts"
@@ -37,6 +38,22 @@ export interface EventAttempts {
   /** The attempts made before it was replayed; undefined where it was not. */
   readonly replayed: History | undefined
 }
+
+/** Which event it is, as whoever follows the collector is told. */
+export const happenedTo = (
+  run: Pick<RunRedis, "consumedStreams">,
+  { source, stream }: EventAttempts,
+  eventId: string | undefined,
+  attempts: number,
+  at: number
+): HappenedToEvent => ({
+  at,
+  kind: run.consumedStreams.find(({ key }) => key === stream)?.kind?.name,
+  stream: source.stream,
+  entryId: source.id,
+  eventId,
+  attempts
+})
 
 /** A name that may no longer be this process's own moves nothing until the lease is sure again. */
 const nameIsOurs = (run: RunIdentity): Effect.Effect<void> =>
@@ -307,6 +324,15 @@ export const abandon = Effect.fnUntraced(function* (
   )
   if (!moved) return false
   streamState(run, entry.stream).counts.abandoned += 1
+  if (run.happenings.isFollowed) {
+    run.happenings.tell({
+      _tag: "Abandoned",
+      ...happenedTo(run, eventAttempts, end.eventId, end.attempts, now),
+      reason: end.reason,
+      errorCode: end.errorCode,
+      errorMessage: message
+    })
+  }
   yield* Metric.update(Metrics.abandoned(end.reason), 1)
   yield* Effect.logError("event.abandoned").pipe(
     Effect.annotateLogs({

@@ -28,8 +28,11 @@ export const holdForKind = (
     return holdAgain(run, entry, (run.unmade.pauseEnds(name) ?? now) + behind)
   })
 
-export const sayResumed = ({ name }: EventKind): Effect.Effect<void> =>
-  Effect.annotateLogs(Effect.logInfo("kind.resumed"), { kind: name })
+export const sayResumed = ({ happenings }: CollectorRun, { name }: EventKind): Effect.Effect<void> =>
+  Effect.flatMap(Clock.currentTimeMillis, (at) => {
+    if (happenings.isFollowed) happenings.tell({ _tag: "KindResumed", at, kind: name })
+    return Effect.annotateLogs(Effect.logInfo("kind.resumed"), { kind: name })
+  })
 
 /** What becomes of an event whose kind makes no request of it: as of a failed attempt, or held where that goes for all of the kind. */
 export const withoutRequest = Effect.fnUntraced(function* (
@@ -45,6 +48,8 @@ export const withoutRequest = Effect.fnUntraced(function* (
   const said = { kind: kind.name, stream: source.stream, entry_id: source.id, problem: message }
   yield* logEntry(run, "request.unmade", (name) => Effect.logError(name, cause), said)
   if (state === "began") {
+    const at = yield* Clock.currentTimeMillis
+    if (run.happenings.isFollowed) run.happenings.tell({ _tag: "KindPaused", at, kind: kind.name, problem: message })
     yield* Effect.annotateLogs(Effect.logError("kind.paused"), { kind: kind.name, problem: message })
   }
   if (state !== "few") {

@@ -4,7 +4,7 @@ import { instant } from "../../domain/events/instant.ts"
 import type { ConfigRefused } from "../../domain/gatewayConfig/bundle.ts"
 import { acceptable } from "../../domain/gatewayConfig/review.ts"
 import { isHeld } from "../../domain/gatewayConfig/state.ts"
-import type { Check } from "../../domain/options/health.ts"
+import type { ConfigSyncCheck, GatewayCheck } from "../../domain/options/health.ts"
 import type { Installed } from "../../services/ConfigStore.ts"
 import type { ReloadOutcome, SyncOutcome } from "../../services/Metrics.ts"
 import { isPending } from "./configReload.ts"
@@ -75,8 +75,8 @@ const remedyOf = (error: ConfigRefused): string =>
 
 /** What configuration sync says of itself and of the gateway, for `/health`. */
 export interface ConfigChecks {
-  readonly config_sync: Check
-  readonly gateway: Check
+  readonly config_sync: ConfigSyncCheck
+  readonly gateway: GatewayCheck
 }
 
 /** Where no configuration sync runs. */

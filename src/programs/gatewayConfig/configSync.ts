@@ -4,6 +4,7 @@
  * failure; nothing here ends a delivery.
  */
 import { Clock, Duration, Effect, Metric, Random, Result } from "effect"
+import type { ConfigInstalled } from "../../domain/delivery/happening.ts"
 import { instant } from "../../domain/events/instant.ts"
 import { diff, renderChanges } from "../../domain/gatewayConfig/diff.ts"
 import type { ConfigSyncOptions } from "../../domain/gatewayConfig/options.ts"
@@ -61,9 +62,13 @@ const reloadNote = (reload: Reload): Record<string, unknown> => {
   }
 }
 
+/** Told at once of each configuration that was installed. */
+export type OnInstalled = (installed: Omit<ConfigInstalled, "_tag">) => void
+
 /** Builds configuration sync. Nothing is read or written before the first tick. */
 export const make = Effect.fnUntraced(function* (
-  options: Pick<ConfigSyncOptions, "interval" | "drift">
+  options: Pick<ConfigSyncOptions, "interval" | "drift">,
+  onInstalled: OnInstalled = () => {}
 ): Effect.fn.Return<ConfigSync, never, ConfigStore | JobsApi | Gateway> {
   const api = yield* JobsApi
   const audit = yield* ConfigAudit
@@ -252,7 +257,9 @@ export const make = Effect.fnUntraced(function* (
     else {
       // Telling the gateway may take a while: what is installed is said at once.
       memory.installed = yield* store.read
-      yield* Metric.update(Metrics.configVersion, memory.installed.bundle?.version ?? 0)
+      const version = memory.installed.bundle?.version ?? 0
+      yield* Metric.update(Metrics.configVersion, version)
+      onInstalled({ at: now, version, before: installed.bundle?.version, generation: written })
     }
     yield* logExposed(memory.installed)
     const idle = written === undefined && !isPending(installed.generation, installed.state.settled)

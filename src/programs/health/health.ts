@@ -3,12 +3,16 @@ import { Clock, Duration, Effect, Metric } from "effect"
 import * as Hex from "effect/encoding/Hex"
 import { instant } from "../../domain/events/instant.ts"
 import {
-  type Check,
+  type ApiCheck,
   type Checks,
+  type ConsumerGroupsCheck,
   type HealthReport,
   healthOf,
   type Liveness,
   type Readiness,
+  type RedisCheck,
+  type SigningKeyCheck,
+  type TrafficCheck,
   troubles
 } from "../../domain/options/health.ts"
 import type { CollectorOptions } from "../../domain/options/options.ts"
@@ -22,10 +26,11 @@ import type { ApiRecord } from "../delivery/state/apiRecord.ts"
 import type { CollectorRun, StreamState } from "../delivery/state/collectorRun.ts"
 import type { ConsumedStream } from "../delivery/state/consumedStream.ts"
 import type { DeliveryGate } from "../delivery/state/deliveryGate.ts"
+import type { Happenings } from "../delivery/state/happenings.ts"
 import type { TrafficRules } from "../delivery/state/trafficRules.ts"
 import type { UnmadeRequests } from "../delivery/state/unmadeRequests.ts"
 import type { ConfigChecks } from "../gatewayConfig/configStatus.ts"
-import { Waiter } from "../redis/changeSignal.ts"
+import { type ChangeSignal, Waiter } from "../redis/changeSignal.ts"
 import { monotonicMillis, monotonicMillisOf } from "../redis/monotonic.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
@@ -48,6 +53,9 @@ export interface HealthSources {
   readonly gate: DeliveryGate
   readonly traffic: TrafficRules
   readonly unmade: UnmadeRequests
+  readonly happenings: Happenings
+  /** Notified when the key signs, or no longer does. */
+  readonly readiness: ChangeSignal
   readonly apiRecord: ApiRecord
   readonly heartbeats: Heartbeats
   readonly run: () => CollectorRun | undefined
@@ -72,7 +80,7 @@ const poolAdvice = (looking: number, all: number): string =>
   `${looking} of ${all} streams have no connection of their own, since the pool of the Redis layer gives no more, and are looked at ten times a second: ` +
   `give it ${all} connections (maxConnections), and those that the app itself reserves`
 
-const consumerGroups = (sources: HealthSources): Check => {
+const consumerGroups = (sources: HealthSources): ConsumerGroupsCheck => {
   const { consumedStreams, streamStates, availability, options } = sources
   const run = sources.run()
   const streams = consumedStreams.map((stream) => {
@@ -118,7 +126,7 @@ const consumerGroups = (sources: HealthSources): Check => {
 /** Partitions that are shown, of those whose circuits are open and of those that wait. */
 const mostShown = 10
 
-const apiCheck = (sources: HealthSources, clock: Clock.Clock): Check => {
+const apiCheck = (sources: HealthSources, clock: Clock.Clock): ApiCheck => {
   const { apiRecord, gate, options } = sources
   const now = monotonicMillisOf(clock)
   /** A time of the monotonic clock, as the wall clock has it at present. */
@@ -130,7 +138,7 @@ const apiCheck = (sources: HealthSources, clock: Clock.Clock): Check => {
   const named = (partition: PartitionKey) => shownPartition(fieldsThatPart(options.isolateBy), partition)
   const open = gate.circuits.openPartitions(mostShown).map(({ probeAt, ...partition }) => ({
     partition: named(partition),
-    circuit: "open",
+    circuit: "open" as const,
     next_probe_at: shown(probeAt),
     waiting: partitions?.waitingOf(partition) ?? 0
   }))
@@ -175,7 +183,7 @@ const lastsText = (until: number | undefined) =>
   until === undefined ? "until it is lifted" : `until ${instant(until)}`
 
 /** The rules in force: all of it is meant, and yet not how it usually is. A kind that is paused is not meant. */
-const trafficCheck = ({ traffic, unmade }: HealthSources, now: number): Check => {
+const trafficCheck = ({ traffic, unmade }: HealthSources, now: number): TrafficCheck => {
   const active = traffic.active(now)
   const rules = active.slice(0, mostRulesShown).map(({ rule }) => ({
     rule: ruleName(rule),
@@ -208,8 +216,8 @@ export const makeHealth = (
 ): { readonly health: Health; readonly loop: Effect.Effect<never> } => {
   const { api, apiRecord, gate, heartbeats, availability, options, signer, streams } = sources
   const everyMs = Duration.toMillis(options.healthInterval)
-  let redis: Check = { status: "down", problem: "not reached yet" }
-  let key: Check = { status: "down", problem: "not checked yet" }
+  let redis: RedisCheck = { status: "down", problem: "not reached yet" }
+  let key: SigningKeyCheck = { status: "down", problem: "not checked yet" }
   let etag: string | undefined
 
   const probeRedis = Effect.gen(function* () {
@@ -231,7 +239,10 @@ export const makeHealth = (
     const problem = yield* keyProblem(signer)
     const public_key = Hex.encode(signer.publicKey)
     const checked_at = iso(yield* Clock.currentTimeMillis)
-    key = { status: problem === undefined ? "ok" : "down", problem, public_key, checked_at }
+    const status = problem === undefined ? "ok" : "down"
+    const changed = status !== key.status
+    key = { status, problem, public_key, checked_at }
+    if (changed) sources.readiness.notify()
   })
 
   /** Asks the API itself only where nobody else has for a while; an open circuit has probes of its own. */
@@ -250,7 +261,7 @@ export const makeHealth = (
     apiRecord.failed(errorCode, errorMessage, now)
   })
 
-  const redisCheck = (now: number): Check => {
+  const redisCheck = (now: number): RedisCheck => {
     if (!availability.up && redis.status !== "down") return { status: "down", problem: "commands are not answered" }
     const refused = availability.refusals(now).map(({ problem, what }) => `cannot ${what}: ${problem}`)
     return refused.length === 0 || redis.status === "down"
@@ -298,6 +309,10 @@ export const makeHealth = (
     if (now.status === was) return was
     const elapsed = (yield* monotonicMillis) - since
     if (was === "starting" && now.status === "down" && elapsed < everyMs) return was
+    const { happenings } = sources
+    if (happenings.isFollowed) {
+      happenings.tell({ _tag: "HealthChanged", at: yield* Clock.currentTimeMillis, status: now.status, was })
+    }
     const log = now.status === "ok" ? Effect.logInfo : now.status === "down" ? Effect.logError : Effect.logWarning
     yield* log("health.changed").pipe(
       Effect.annotateLogs({ status: now.status, was, ...(now.status === "ok" ? {} : { checks: troubles(now) }) })

@@ -3,7 +3,7 @@ import { Clock, Effect, FileSystem, Path, Result } from "effect"
 import * as Hex from "effect/encoding/Hex"
 import { shareSlot } from "../../domain/delivery/hashSlot.ts"
 import { compareIds } from "../../domain/events/streamId.ts"
-import type { StreamSet } from "../../domain/options/options.ts"
+import { type KnownStreams, sourcesOf } from "../../domain/options/options.ts"
 import type { ConsumerInfo, EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import type { ConfigurationsAnswer, JobsApi } from "../../services/JobsApi.ts"
@@ -114,7 +114,7 @@ const memoryFinding = (memory: ReadonlyMap<string, string>): ReadonlyArray<Findi
 }
 
 /** In a Cluster a move is one step only where both streams share a hash slot; it works all the same. */
-const slotFindings = (sets: ReadonlyArray<StreamSet>): ReadonlyArray<Finding> =>
+const slotFindings = (sets: ReadonlyArray<KnownStreams>): ReadonlyArray<Finding> =>
   sets.map((set) =>
     good(
       "hash slots",
@@ -128,7 +128,7 @@ const slotFindings = (sets: ReadonlyArray<StreamSet>): ReadonlyArray<Finding> =>
 /** Connection, version, persistence and eviction policy; in a Cluster the streams' hash slots as well. */
 export const checkRedis = Effect.fnUntraced(function* (
   streams: EventStreams["Service"],
-  sets: ReadonlyArray<StreamSet>
+  sets: ReadonlyArray<KnownStreams>
 ): Effect.fn.Return<ReadonlyArray<Finding>, EventStreamsError> {
   const asked = yield* Clock.currentTimeNanos
   yield* streams.ping
@@ -234,16 +234,12 @@ const groupFinding = (
 /** Whether every stream's group is there, or can be created; the sources' start at `startId`. */
 export const checkGroups = (
   streams: EventStreams["Service"],
-  sets: ReadonlyArray<StreamSet>,
+  sets: ReadonlyArray<KnownStreams>,
   group: string,
   startId: string
 ): Effect.Effect<ReadonlyArray<Finding>> =>
   Effect.forEach(
-    sets.flatMap(({ dlq, process, transcribe }) => [
-      [transcribe, startId] as const,
-      [process, startId] as const,
-      [dlq, "0"] as const
-    ]),
+    sets.flatMap((set) => [...sourcesOf(set).map(([, stream]) => [stream, startId] as const), [set.dlq, "0"] as const]),
     ([stream, start]) => groupFinding(streams, stream, group, start)
   )
 

@@ -2,7 +2,7 @@
 import { Effect, Result, Stream } from "effect"
 import { takeMark } from "../../domain/delivery/replayed.ts"
 import { eventFields, type FlatFields } from "../../domain/events/entry.ts"
-import type { StreamSet } from "../../domain/options/options.ts"
+import { type KnownStreams, sourcesOf } from "../../domain/options/options.ts"
 import type { EventStreams, StreamEntry } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { scanPages } from "./scan.ts"
@@ -27,13 +27,13 @@ const userOf = (fields: FlatFields): readonly [user: unknown, eventId: unknown] 
 /** What the source streams still have of a user. */
 export const leftInSources = Effect.fnUntraced(function* (
   streams: EventStreams["Service"],
-  sets: ReadonlyArray<StreamSet>,
+  sets: ReadonlyArray<KnownStreams>,
   user: string,
   onLook: (looked: number) => Effect.Effect<void>
 ): Effect.fn.Return<ReadonlyArray<Left>, EventStreamsError> {
   const found: Array<Left> = []
   let looked = 0
-  for (const stream of sets.flatMap(({ process, transcribe }) => [transcribe, process])) {
+  for (const stream of sets.flatMap((set) => sourcesOf(set).map(([, key]) => key))) {
     let left: Left = { stream, entries: 0, firstId: undefined, lastId: undefined, outcomes: 0 }
     const count = Effect.fnUntraced(function* (page: ReadonlyArray<StreamEntry>) {
       looked += page.length

@@ -7,7 +7,7 @@ import { takeMark } from "../../domain/delivery/replayed.ts"
 import { eventIdOf } from "../../domain/events/entry.ts"
 import { instant } from "../../domain/events/instant.ts"
 import { compareIds } from "../../domain/events/streamId.ts"
-import type { StreamSet } from "../../domain/options/options.ts"
+import { type KnownStreams, sourcesOf } from "../../domain/options/options.ts"
 import type { EventStreams, Holding } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { abandonedItem, dlqItem } from "./redrive.ts"
@@ -125,8 +125,8 @@ const inAbandoned = (streams: Streams, stream: string, eventId: string) =>
     )
   )
 
-const inOutcomes = (streams: Streams, { dlq, process, transcribe }: StreamSet, eventId: string) =>
-  Stream.fromIterable([transcribe, process, dlq]).pipe(
+const inOutcomes = (streams: Streams, set: KnownStreams, eventId: string) =>
+  Stream.fromIterable([...sourcesOf(set).map(([, stream]) => stream), set.dlq]).pipe(
     Stream.mapEffect((stream) =>
       Effect.map(streams.outcome(stream, eventId), (text): ReadonlyArray<Chapter> => {
         const outcome = text === undefined ? undefined : decodeOutcome(text)
@@ -191,15 +191,15 @@ const verdictOf = (chapters: ReadonlyArray<Chapter>, now: number): string => {
 export const tell = Effect.fnUntraced(function* (
   streams: Streams,
   group: string,
-  sets: ReadonlyArray<StreamSet>,
+  sets: ReadonlyArray<KnownStreams>,
   eventId: string,
   bounds: Bounds
 ): Effect.fn.Return<Story, EventStreamsError> {
   const chapters = yield* Stream.fromIterable(sets).pipe(
     Stream.flatMap(
       (set): Stream.Stream<Chapter, EventStreamsError> =>
-        inSource(streams, group, set.transcribe, eventId, bounds).pipe(
-          Stream.concat(inSource(streams, group, set.process, eventId, bounds)),
+        Stream.fromIterable(sourcesOf(set)).pipe(
+          Stream.flatMap(([, stream]) => inSource(streams, group, stream, eventId, bounds)),
           Stream.concat(inDlq(streams, group, set.dlq, eventId)),
           Stream.concat(inAbandoned(streams, set.abandoned, eventId)),
           Stream.concat(inOutcomes(streams, set, eventId))

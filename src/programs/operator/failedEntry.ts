@@ -8,6 +8,7 @@ import { type EventFields, eventFields, type FlatFields, objectToFields } from "
 import { jsonLimitProblem } from "../../domain/json/jsonLimits.ts"
 import type { StreamEntry } from "../../services/EventStreams.ts"
 
+/** Where failed events lie: those that wait for a retry, and those that were given up. */
 export type Place = "dlq" | "abandoned"
 
 /** What is said of an event's failure, in either place. */

@@ -5,7 +5,7 @@
  */
 import { Effect, Stream } from "effect"
 import { compareIds, greaterId, smallerId } from "../../domain/events/streamId.ts"
-import type { StreamSet } from "../../domain/options/options.ts"
+import type { KnownStreams } from "../../domain/options/options.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { FailedEntry, type Place } from "./failedEntry.ts"
@@ -20,7 +20,7 @@ export interface Followed {
   readonly id: string
 }
 
-export type Happening =
+export type FollowedStep =
   | { readonly _tag: "Acknowledged"; readonly event: Followed }
   /** It came to the DLQ: an attempt failed, or it was set aside. */
   | { readonly _tag: "Waits"; readonly event: Followed; readonly entry: FailedEntry }
@@ -43,7 +43,7 @@ export class Follower {
   /** Up to where the DLQ and the abandoned stream were looked through. */
   private readonly seen = new Map<string, string>()
 
-  constructor(streams: Streams, group: string, sets: ReadonlyArray<StreamSet>) {
+  constructor(streams: Streams, group: string, sets: ReadonlyArray<KnownStreams>) {
     this.streams = streams
     this.group = group
     this.places = sets.flatMap((set) => [["dlq", set.dlq] as const, ["abandoned", set.abandoned] as const])
@@ -68,11 +68,11 @@ export class Follower {
   }
 
   /** What happened since it was last asked. */
-  readonly look: Effect.Effect<ReadonlyArray<Happening>, EventStreamsError> = Effect.suspend(() => this.lookNow())
+  readonly look: Effect.Effect<ReadonlyArray<FollowedStep>, EventStreamsError> = Effect.suspend(() => this.lookNow())
 
   private readonly lookNow = Effect.fnUntraced(function* (this: Follower) {
     const ended = yield* this.endedEntries()
-    const happened: Array<Happening> = []
+    const happened: Array<FollowedStep> = []
     for (const [place, key] of this.places) {
       const from = this.seen.get(key) ?? "0-0"
       yield* Stream.runForEach(scanPages(this.streams, key, { from }), (entries) =>
@@ -94,7 +94,7 @@ export class Follower {
     return happened
   })
 
-  private noteCopy(entry: FailedEntry, happened: Array<Happening>): void {
+  private noteCopy(entry: FailedEntry, happened: Array<FollowedStep>): void {
     const key = keyOfEntry(entry)
     const event = this.followed.get(key)
     if (entry.place === "abandoned") {

@@ -1,7 +1,7 @@
 /** Everything at a glance, as the replicas tell it and Redis shows it: the verdict, the streams, the replicas, the rules. */
 import { Clock, Effect } from "effect"
 import { timeOfId } from "../../domain/events/streamId.ts"
-import type { StreamSet } from "../../domain/options/options.ts"
+import { type KnownStreams, sourcesOf } from "../../domain/options/options.ts"
 import type { ReplicaFigures } from "../../domain/replicas/replicaFigures.ts"
 import { type Verdict, verdictOf } from "../../domain/replicas/verdict.ts"
 import { type Rule, type Rules, ruleName } from "../../domain/traffic/rules.ts"
@@ -12,7 +12,8 @@ import { type Observed, replicas } from "./replicas.ts"
 /** A stream as it stands. */
 export interface StreamGlance {
   readonly stream: string
-  readonly label: "transcribe" | "process" | "dlq"
+  /** `dlq`, or the name of the kind whose stream it is. */
+  readonly label: string
   readonly length: number
   /** Entries ever added: what comes in between two looks is their difference. */
   readonly added: number
@@ -78,16 +79,12 @@ const ofKind = <Kind extends Rule["kind"]>(rules: Rules, kind: Kind) =>
 /** Looks, and says what came in since the look before, if there is one. */
 export const glance = Effect.fnUntraced(function* (
   observed: Observed,
-  sets: ReadonlyArray<StreamSet>,
+  sets: ReadonlyArray<KnownStreams>,
   before?: Glance
 ): Effect.fn.Return<Glance, EventStreamsError> {
   const { group, streams } = observed
   const now = yield* Clock.currentTimeMillis
-  const keys = sets.flatMap((set) => [
-    ["transcribe", set.transcribe] as const,
-    ["process", set.process] as const,
-    ["dlq", set.dlq] as const
-  ])
+  const keys = sets.flatMap((set) => [...sourcesOf(set), ["dlq", set.dlq] as const])
   const found = yield* Effect.all(
     {
       streams: Effect.forEach(keys, ([label, key]) => lookAtStream(observed, label, key, before, now), {

@@ -7,8 +7,10 @@ import type { FailedEntry } from "./failedEntry.ts"
 import { checkFields, type OnLook, pagesOf, type Selection, type SelectionError, type Source } from "./selection.ts"
 
 export const groupings = ["error", "stream", "model", "user", "hour"] as const
+/** By what failed events are counted. */
 export type Grouping = (typeof groupings)[number]
 
+/** Failed events that have something in common. */
 export interface Group {
   readonly key: string
   readonly count: number

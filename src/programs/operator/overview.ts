@@ -2,7 +2,7 @@
 import { Clock, Effect } from "effect"
 import { instant } from "../../domain/events/instant.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
-import type { StreamSet } from "../../domain/options/options.ts"
+import { type KnownStreams, sourcesOf } from "../../domain/options/options.ts"
 import { shortSpan } from "../../domain/text/relativeTime.ts"
 import { type Rule, ruleName } from "../../domain/traffic/rules.ts"
 import type { EventStreams, StreamEntry } from "../../services/EventStreams.ts"
@@ -21,7 +21,8 @@ const recentMs = 3_600_000
 /** A stream that is read through a group: a source, or the DLQ. */
 export interface ReadStream {
   readonly stream: string
-  readonly role: "transcribe" | "process" | "dlq"
+  /** `dlq`, or the name of the kind whose stream it is. */
+  readonly role: string
   readonly length: number
   readonly hasGroup: boolean
   /** Not read yet; undefined where Redis cannot tell. */
@@ -188,11 +189,11 @@ const verdictOf = (figures: Figures): Verdict => {
 export const overview = Effect.fnUntraced(function* (
   streams: Streams,
   group: string,
-  sets: ReadonlyArray<StreamSet>
+  sets: ReadonlyArray<KnownStreams>
 ): Effect.fn.Return<Overview, EventStreamsError> {
   const at = yield* Clock.currentTimeMillis
   const read = yield* Effect.forEach(
-    sets.flatMap((set) => (["transcribe", "process", "dlq"] as const).map((role) => [role, set[role]] as const)),
+    sets.flatMap((set) => [...sourcesOf(set), ["dlq", set.dlq] as const]),
     ([role, stream]) => readStream(streams, group, role, stream)
   )
   const abandoned = yield* Effect.forEach(sets, (set) => abandonedStream(streams, set.abandoned, at))

@@ -10,7 +10,7 @@ import {
 import { earlier, type History } from "../../domain/delivery/history.ts"
 import { marked } from "../../domain/delivery/replayed.ts"
 import { eventIdOf, type FlatFields } from "../../domain/events/entry.ts"
-import type { StreamSet } from "../../domain/options/options.ts"
+import { type KnownStreams, sourcesOf } from "../../domain/options/options.ts"
 import type { EventStreams, StreamEntry, Withdrawn } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import type { FailedEntry } from "./failedEntry.ts"
@@ -117,9 +117,9 @@ const markedFields = ({ abandoned: { origin_id, origin_stream }, event, history,
  * Tells the fate of entries. Anybody may have written where an entry came from, so it goes back only into a stream of
  * these sets; into another one where the operator names it.
  */
-export const makeFateOf = (sets: ReadonlyArray<StreamSet>, toStream?: string | undefined) => {
+export const makeFateOf = (sets: ReadonlyArray<KnownStreams>, toStream?: string | undefined) => {
   const dlqs = new Set(sets.map(({ dlq }) => dlq))
-  const read = new Set([...dlqs, ...sets.flatMap(({ process, transcribe }) => [transcribe, process])])
+  const read = new Set([...dlqs, ...sets.flatMap((set) => sourcesOf(set).map(([, stream]) => stream))])
   return (item: AbandonedItem): Fate => {
     if (!isReadable(item)) return { _tag: "Unreadable" }
     const to = toStream ?? lastStreamOf(item.abandoned)

@@ -5,7 +5,7 @@
 import { Effect, Schema, Stream } from "effect"
 import { AbandonReason } from "../../domain/delivery/dlq.ts"
 import { compareIds, isEntryId } from "../../domain/events/streamId.ts"
-import type { StreamSet } from "../../domain/options/options.ts"
+import { type KnownStreams, sourcesOf } from "../../domain/options/options.ts"
 import { printable } from "../../domain/text/printable.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
@@ -90,15 +90,13 @@ export const filtersText = (filters: Filters): string =>
     ...(filters.until === undefined ? [] : [`--until ${new Date(filters.until).toISOString()}`])
   ].join(" ")
 
-const roles = ["transcribe", "process", "dlq"] as const
-
 /** The keys that stream filters name, by role or by key: a host app's own kinds have theirs, so any stream that exists. */
 const originsOf = Effect.fnUntraced(function* (
   streams: EventStreams["Service"],
-  sets: ReadonlyArray<StreamSet>,
+  sets: ReadonlyArray<KnownStreams>,
   wanted: ReadonlyArray<string>
 ) {
-  const known = sets.flatMap((set) => roles.map((role) => [role, set[role]] as const))
+  const known = sets.flatMap((set) => [...sourcesOf(set), ["dlq", set.dlq] as const])
   const keys = yield* Effect.forEach(wanted, (name) => {
     const ofRole = known.flatMap(([role, key]) => (role === name || key === name ? [key] : []))
     if (ofRole.length > 0) return Effect.succeed(ofRole)
@@ -147,7 +145,7 @@ const eventFieldNames = [
 /** What a selection is of. */
 export interface Source {
   readonly streams: EventStreams["Service"]
-  readonly sets: ReadonlyArray<StreamSet>
+  readonly sets: ReadonlyArray<KnownStreams>
   readonly place: Place
 }
 

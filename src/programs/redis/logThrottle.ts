@@ -13,6 +13,8 @@ const pausesMs = [10_000, 60_000, 300_000]
 /** What was not seen for so long is something new when it comes again. */
 const forgottenAfterMs = 60_000
 const minuteMs = 60_000
+/** So many things are remembered at a time; of more, what was said first is forgotten and may be said again. */
+const mostRemembered = 1_000
 
 /** Keeps what happens again and again from flooding the log. Times by the monotonic clock. */
 export class LogThrottle {
@@ -25,7 +27,7 @@ export class LogThrottle {
   ongoing(what: string, now: number): number {
     const known = this.said.get(what)
     if (known === undefined || now >= known.seenAt + forgottenAfterMs) {
-      this.said.set(what, { since: now, at: now, seenAt: now, unsaid: 0, lines: 0 })
+      this.remember(what, { since: now, at: now, seenAt: now, unsaid: 0, lines: 0 })
       return 1
     }
     known.seenAt = now
@@ -44,7 +46,7 @@ export class LogThrottle {
     const known = this.said.get(what)
     if (known === undefined || now >= known.since + minuteMs) {
       const leftOut = known?.unsaid ?? 0
-      this.said.set(what, { since: now, at: now, seenAt: now, unsaid: 0, lines: 1 })
+      this.remember(what, { since: now, at: now, seenAt: now, unsaid: 0, lines: 1 })
       return { leftOut }
     }
     if (known.lines < most) {
@@ -53,5 +55,15 @@ export class LogThrottle {
     }
     known.unsaid += 1
     return undefined
+  }
+
+  private remember(what: string, said: Said): void {
+    this.said.delete(what)
+    this.said.set(what, said)
+    if (this.said.size <= mostRemembered) return
+    for (const first of this.said.keys()) {
+      this.said.delete(first)
+      return
+    }
   }
 }

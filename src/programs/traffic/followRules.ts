@@ -5,6 +5,7 @@ import { blanked, cut } from "../../domain/text/printable.ts"
 import { type Rules, ruleName, rulesOf } from "../../domain/traffic/rules.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
+import type { Happenings } from "../delivery/state/happenings.ts"
 import type { ObeyedRule, TrafficRules } from "../delivery/state/trafficRules.ts"
 import { monotonicMillisOf } from "../redis/monotonic.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
@@ -22,6 +23,7 @@ export interface FollowedRules {
   readonly stream: string
   readonly group: string
   readonly traffic: TrafficRules
+  readonly happenings: Happenings
 }
 
 const said = ({ rule }: ObeyedRule) => ({
@@ -35,6 +37,7 @@ const said = ({ rule }: ObeyedRule) => ({
 export const makeFollower = ({
   availability,
   group,
+  happenings,
   stream,
   streams,
   traffic
@@ -66,10 +69,15 @@ export const makeFollower = ({
   const obey = Effect.gen(function* () {
     const clock = yield* Clock.Clock
     const now = monotonicMillisOf(clock)
-    const { ended, set } = traffic.update(good, clock.currentTimeMillisUnsafe(), now)
-    for (const rule of set) yield* Effect.annotateLogs(Effect.logInfo("rule.set"), said(rule))
+    const at = clock.currentTimeMillisUnsafe()
+    const { ended, set } = traffic.update(good, at, now)
+    for (const rule of set) {
+      if (happenings.isFollowed) happenings.tell({ _tag: "RuleSet", at, rule: rule.rule })
+      yield* Effect.annotateLogs(Effect.logInfo("rule.set"), said(rule))
+    }
     for (const rule of ended) {
       const why = now < rule.ends ? "lifted" : "expired"
+      if (happenings.isFollowed) happenings.tell({ _tag: "RuleEnded", at, rule: rule.rule, ended: why })
       yield* Effect.annotateLogs(Effect.logInfo("rule.ended"), { ...said(rule), ended: why })
     }
     return now

@@ -10,6 +10,7 @@ import type { RedisAvailability } from "../../redis/redisAvailability.ts"
 import type { ApiRecord } from "./apiRecord.ts"
 import type { ConsumedStream } from "./consumedStream.ts"
 import type { DeliveryGate } from "./deliveryGate.ts"
+import type { Happenings } from "./happenings.ts"
 import type { LeftPending } from "./leftPending.ts"
 import type { OwnedEntries } from "./ownedEntries.ts"
 import type { OwnedEntry } from "./ownedEntry.ts"
@@ -78,6 +79,8 @@ export interface RunRedis {
   readonly streams: EventStreams["Service"]
   readonly availability: RedisAvailability
   readonly consumedStreams: ReadonlyArray<ConsumedStream>
+  /** Notified when a stream is read again, or its group adopted. */
+  readonly readiness: ChangeSignal
   readonly streamStates: ReadonlyMap<ConsumedStream, StreamState>
 }
 
@@ -90,6 +93,7 @@ export interface RunDeliveries {
   readonly left: LeftPending
   readonly traffic: TrafficRules
   readonly unmade: UnmadeRequests
+  readonly happenings: Happenings
   readonly api: JobsApi["Service"]
   readonly apiRecord: ApiRecord
   /**

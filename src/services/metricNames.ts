@@ -1,0 +1,41 @@
+/** The names of a collector's metrics (contract section 8), for who selects or relabels them. */
+export const metricNames = [
+  "job_collector_abandoned_length",
+  "job_collector_abandoned_oldest_seconds",
+  "job_collector_abandoned_total",
+  "job_collector_build_info",
+  "job_collector_circuit_open",
+  "job_collector_circuit_openings_total",
+  "job_collector_config_changes_total",
+  "job_collector_config_last_success_timestamp_seconds",
+  "job_collector_config_syncs_total",
+  "job_collector_config_version",
+  "job_collector_credit_mismatches_total",
+  "job_collector_credits_deducted_total",
+  "job_collector_deliveries_total",
+  "job_collector_delivery_concurrency",
+  "job_collector_delivery_duration_seconds",
+  "job_collector_entries_claimed_total",
+  "job_collector_event_age_seconds",
+  "job_collector_events_received_total",
+  "job_collector_fiber_restarts_total",
+  "job_collector_gateway_reloads_total",
+  "job_collector_held",
+  "job_collector_in_flight",
+  "job_collector_lost_by_redis_total",
+  "job_collector_moves_refused_total",
+  "job_collector_oldest_pending_seconds",
+  "job_collector_ownership_lost_total",
+  "job_collector_redis_memory_used_ratio",
+  "job_collector_redis_round_trip_seconds",
+  "job_collector_redis_up",
+  "job_collector_retries_scheduled_total",
+  "job_collector_rules",
+  "job_collector_set_aside_total",
+  "job_collector_stream_group_lag",
+  "job_collector_stream_group_pending",
+  "job_collector_stream_length"
+] as const
+
+/** A metric of a collector; what it counts and its labels are in contract section 8. */
+export type MetricName = (typeof metricNames)[number]
