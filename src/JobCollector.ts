@@ -240,7 +240,7 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
    *
    * export const started = JobCollector.ready.pipe(
    *   Effect.timeout("1 minute"),
-   *   Effect.andThen(Effect.logInfo("events are being delivered"))
+   *   Effect.as("events are being delivered")
    * )
    * ```
    */

@@ -1,5 +1,4 @@
 /** What happens in a running collector, as whoever follows it is told (contract section 9). Times are epoch milliseconds. */
-import type { HealthReport } from "../options/health.ts"
 import type { Rule } from "../traffic/rules.ts"
 import type { AbandonReason, SetAside } from "./dlq.ts"
 
@@ -111,8 +110,8 @@ export interface ConfigInstalled {
 export interface HealthChanged {
   readonly _tag: "HealthChanged"
   readonly at: number
-  readonly status: HealthReport["status"]
-  readonly was: HealthReport["status"] | "starting"
+  readonly status: "ok" | "degraded" | "down"
+  readonly was: "ok" | "degraded" | "down" | "starting"
 }
 
 /** Whoever follows was too slow: so many happenings before the next one were dropped. */
