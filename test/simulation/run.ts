@@ -6,13 +6,14 @@
  *     npm run simulate -- --seed 1 --time 365d --pace trickle
  *     npm run simulate -- --bugs
  */
-import { Worker } from "node:worker_threads"
 import { bugs } from "../../src/testing/simulation/bugs.ts"
 import type { Pace } from "../../src/testing/simulation/scenario.ts"
 import { shrink } from "../../src/testing/simulation/shrink.ts"
 import { simulate } from "../../src/testing/simulation/simulate.ts"
 import { describe } from "../../src/testing/world/faults.ts"
 import { misused, scriptFlags } from "../support/script-flags.ts"
+import { MarkTally } from "./marks/tally.ts"
+import { inThreads } from "./threads.ts"
 import { optionsOf, type Result, type Task, type Underway } from "./worker.ts"
 
 const help = `npm run simulate -- [flags]: runs seeds of the simulated world and checks every promise on each.
@@ -29,6 +30,8 @@ const help = `npm run simulate -- [flags]: runs seeds of the simulated world and
   --unattended      without the operator
   --once            each seed once, without the check that it repeats
   --hashes          prints a hash of each world
+  --marks           prints how often each branch of the decisions was reached, and in how many worlds
+  --variation <n>   the seed's settings and plans in another order of things; an odd number has other faults as well
 `
 
 const values = scriptFlags(help, {
@@ -43,7 +46,9 @@ const values = scriptFlags(help, {
   bugs: { type: "boolean", default: false },
   unattended: { type: "boolean", default: false },
   once: { type: "boolean", default: false },
-  hashes: { type: "boolean", default: false }
+  hashes: { type: "boolean", default: false },
+  marks: { type: "boolean", default: false },
+  variation: { type: "string", default: "0" }
 })
 
 const yearMs = 365 * 86_400_000
@@ -85,6 +90,7 @@ const paceOf = (text: string): Pace => {
 }
 const operator = !values.unattended
 const pace = paceOf(values.pace)
+const variation = count("variation", values.variation)
 
 if (values.bug !== undefined && !bugs.some(({ name }) => name === values.bug)) {
   misused(`--bug must be one of ${bugs.map(({ name }) => name).join(", ")}`)
@@ -92,48 +98,11 @@ if (values.bug !== undefined && !bugs.some(({ name }) => name === values.bug)) {
 
 const print = (line: string) => console.log(line)
 
-/** Has a thread run a world. */
-const lived = (worker: Worker, task: Task, onUnderway: (underway: Underway) => void): Promise<Result> =>
-  new Promise((resolve, reject) => {
-    const end = (settle: () => void) => {
-      worker.off("message", onMessage).off("error", onError)
-      settle()
-    }
-    const onError = (error: unknown) => end(() => reject(error))
-    const onMessage = (told: Result | Underway) => {
-      if (told._tag === "Underway") onUnderway(told)
-      else end(() => resolve(told))
-    }
-    worker.on("message", onMessage).on("error", onError).postMessage(task)
-  })
-
-/** Runs tasks in threads, `jobs` at a time; `onResult` may end it by returning true. */
-const inThreads = async (
-  tasks: Iterator<Task>,
-  onResult: (result: Result) => boolean,
-  onUnderway: (underway: Underway) => void = () => {}
-): Promise<void> => {
-  let ended = false
-  await Promise.all(
-    Array.from({ length: jobs }, async () => {
-      const worker = new Worker(new URL("./worker.ts", import.meta.url))
-      try {
-        while (!ended) {
-          const next = tasks.next()
-          if (next.done === true) break
-          if (onResult(await lived(worker, next.value, onUnderway))) ended = true
-        }
-      } finally {
-        await worker.terminate()
-      }
-    })
-  )
-}
-
 const command = (task: Task, kept: ReadonlyArray<number> | undefined, event: string | undefined): string =>
   [
     `npm run simulate -- --seed ${task.seed} --time ${values.time}`,
     ...(task.pace === "busy" ? [] : [`--pace ${task.pace}`]),
+    ...(task.variation === 0 ? [] : [`--variation ${task.variation}`]),
     ...(kept === undefined ? [] : [`--faults ${kept.length === 0 ? "''" : kept.join(",")}`]),
     ...(task.operator ? [] : ["--unattended"]),
     ...(task.bug === undefined ? [] : [`--bug ${task.bug}`]),
@@ -165,7 +134,7 @@ const explain = (result: Result): void => {
 }
 
 const traceOne = (): boolean => {
-  const task: Task = { seed: first, durationMs, pace, faults, operator, bug: values.bug, twice: false }
+  const task: Task = { seed: first, durationMs, pace, variation, faults, operator, bug: values.bug, twice: false }
   const { hash, tally, trace, violations } = simulate({ ...optionsOf(task), trace: true })
   const wanted = values.trace === "all" || values.trace === undefined ? undefined : values.trace
   const start = trace[0]?.at ?? 0
@@ -185,7 +154,7 @@ const traceOne = (): boolean => {
 
 function* tasksOf(seeds: number, bug: string | undefined): Generator<Task> {
   for (let seed = first; seed < first + seeds; seed++) {
-    yield { seed, durationMs, pace, faults, operator, bug, twice: !values.once && bug === undefined }
+    yield { seed, durationMs, pace, variation, faults, operator, bug, twice: !values.once && bug === undefined }
   }
 }
 
@@ -211,6 +180,7 @@ const manySeeds = async (seeds: number): Promise<boolean> => {
   let peakMb = 0
   const sums = { ...Object.fromEntries(summed.map((name) => [name, 0])), faults: 0 } as Sums
   const failing: Array<Result> = []
+  const marks = new MarkTally()
   const figures = () => {
     const perCpu = cpuMs / 1_000
     const years = yearsAnHour(simulatedMs, cpuMs)
@@ -229,6 +199,7 @@ const manySeeds = async (seeds: number): Promise<boolean> => {
     simulatedMs += result.tally.elapsedMs
     cpuMs += result.cpuMs
     peakMb = Math.max(peakMb, result.peakMb)
+    marks.add(result.marks)
     sums.faults += result.faults
     for (const name of summed) sums[name] += result.tally[name]
     if (values.hashes) print(`${result.task.seed} ${result.hash}`)
@@ -243,10 +214,12 @@ const manySeeds = async (seeds: number): Promise<boolean> => {
     }
     return failing.length >= 10
   }
-  await inThreads(tasksOf(seeds, values.bug), onResult, onUnderway)
+  await inThreads(jobs, tasksOf(seeds, values.bug), onResult, onUnderway)
   print(`${done} seeds of ${values.time}: ${failing.length} failing, ${((Date.now() - started) / 1_000).toFixed(1)} s`)
   print(`${(simulatedMs / 3_600_000).toFixed(2)} simulated hours; ${figures()}; ${Math.round(peakMb)} MiB at most`)
   print(JSON.stringify(sums))
+  if (values.marks) for (const line of marks.lines) print(line)
+  print(`${marks.summary}${values.marks ? "" : " (--marks names them)"}`)
   for (const result of failing.sort((a, b) => a.task.seed - b.task.seed).slice(0, 3)) explain(result)
   return failing.length === 0
 }
@@ -256,7 +229,7 @@ const bugTable = async (seeds: number): Promise<boolean> => {
   for (const bug of bugs) {
     if (values.bug !== undefined && bug.name !== values.bug) continue
     let found: Result | undefined
-    await inThreads(tasksOf(seeds, bug.name), (result) => {
+    await inThreads(jobs, tasksOf(seeds, bug.name), (result) => {
       if (result.violations.length > 0 && (found === undefined || result.task.seed < found.task.seed)) found = result
       return found !== undefined
     })

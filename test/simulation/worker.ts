@@ -9,12 +9,15 @@ import {
   type Tally,
   type Verdict
 } from "../../src/testing/simulation/simulate.ts"
+import { takeCounts } from "./marks/marked.ts"
 
 /** One seed to run. */
 export interface Task {
   readonly seed: number
   readonly durationMs: number
   readonly pace: Pace
+  /** 0: the seed itself. */
+  readonly variation: number
   readonly faults: ReadonlyArray<number> | undefined
   readonly bug: string | undefined
   /** Whether an operator looks after it. */
@@ -44,12 +47,15 @@ export interface Result {
   readonly cpuMs: number
   /** The most memory that the thread's world and all else of this process had, in MiB. */
   readonly peakMb: number
+  /** How often each mark was reached, in the order of their names. */
+  readonly marks: ReadonlyArray<number>
 }
 
 export const optionsOf = (task: Task): SimulateOptions => ({
   seed: task.seed,
   durationMs: task.durationMs,
   pace: task.pace,
+  variation: task.variation,
   faults: task.faults,
   operator: task.operator,
   bug: task.bug === undefined ? undefined : bugs.find(({ name }) => name === task.bug)
@@ -79,9 +85,11 @@ const lived = (task: Task, again: boolean): Verdict => {
 }
 
 const run = (task: Task): Result => {
+  takeCounts()
   const before = cpuNow()
   const verdict = lived(task, false)
   const cpuMs = cpuNow() - before
+  const marks = takeCounts()
   const again = task.twice ? lived(task, true).hash : verdict.hash
   const violations =
     again === verdict.hash
@@ -97,7 +105,8 @@ const run = (task: Task): Result => {
     faults: faults.length,
     replicas: replicas.length,
     cpuMs,
-    peakMb: process.resourceUsage().maxRSS / 1_024
+    peakMb: process.resourceUsage().maxRSS / 1_024,
+    marks
   }
 }
 

@@ -87,6 +87,8 @@ export type Pace = "busy" | "trickle"
 export interface Scenario {
   readonly seed: number
   readonly pace: Pace
+  /** Which of the fibers that are ready runs next. */
+  readonly order: "first-come" | "ranked"
   /** How long traffic and faults last, in milliseconds. */
   readonly durationMs: number
   readonly replicas: ReadonlyArray<{ readonly name: string; readonly consumer: string }>

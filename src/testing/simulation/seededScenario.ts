@@ -113,17 +113,24 @@ const faultsOf = (
 
 const busyFaults = (chance: Chance): number => 4_000 + chance.exponential(30_000)
 
-/** The scenario of a seed at a pace: replicas, settings, traffic and faults of `durationMs` milliseconds, as {@link simulate} lives through it. */
-export const scenarioOf = (seed: number, durationMs: number, pace: Pace = "busy"): Scenario =>
-  pace === "busy" ? perhapsLimited(isolated(busyScenario(seed, durationMs))) : trickleScenario(seed, durationMs)
+/**
+ * The scenario of a seed at a pace: replicas, settings, traffic and faults of `durationMs` milliseconds, as {@link simulate} lives
+ * through it. A variation of an odd number has other faults.
+ */
+export const scenarioOf = (seed: number, durationMs: number, pace: Pace = "busy", variation = 0): Scenario =>
+  pace === "busy"
+    ? perhapsLimited(isolated(busyScenario(seed, durationMs, variation)))
+    : trickleScenario(seed, durationMs, variation)
+
+const faultsName = (variation: number): string => (variation % 2 === 0 ? "faults" : `faults ${variation}`)
 
 /** One replica with an event every few minutes, a fault every few hours, and everything that goes by the clock. */
-const trickleScenario = (seed: number, durationMs: number): Scenario => {
-  const busy = busyScenario(seed, settlingMs)
+const trickleScenario = (seed: number, durationMs: number, variation: number): Scenario => {
+  const busy = busyScenario(seed, settlingMs, 0)
   const chance = new Chance(`trickle ${seed}`)
   const replicas = busy.replicas.slice(0, 1)
   const faults = faultsOf(
-    chance.fork("faults"),
+    chance.fork(faultsName(variation)),
     durationMs,
     replicas.map(({ name }) => name),
     () => chance.int(2, 12) * 3_600_000
@@ -155,13 +162,13 @@ const perhapsLimited = (scenario: Scenario): Scenario => {
   return { ...scenario, settings: { ...scenario.settings, deliveryRate: { count, perMs: 1_000 } } }
 }
 
-const busyScenario = (seed: number, durationMs: number): Scenario => {
+const busyScenario = (seed: number, durationMs: number, variation: number): Scenario => {
   const chance = new Chance(`scenario ${seed}`)
   const count = chance.pick([1, 2, 2, 2, 3, 3, 4])
   const names = Array.from({ length: count }, (_, index) => `replica-${index + 1}`)
   const sameName = chance.yes(0.1)
   const replicas = names.map((name) => ({ name, consumer: sameName ? "replica" : name }))
-  const faults = faultsOf(chance.fork("faults"), durationMs, names, busyFaults)
+  const faults = faultsOf(chance.fork(faultsName(variation)), durationMs, names, busyFaults)
   // Of a chance of its own: the rest of a seed's scenario is the same, whoever takes part in it.
   const malice = new Chance(`hostile ${seed}`)
   const hostile = { producer: malice.yes(0.2), api: malice.yes(0.2) }
@@ -169,6 +176,7 @@ const busyScenario = (seed: number, durationMs: number): Scenario => {
   return {
     seed,
     pace: "busy",
+    order: new Chance(`order ${seed} ${variation}`).yes(0.5) ? "ranked" : "first-come",
     durationMs,
     replicas,
     streams,

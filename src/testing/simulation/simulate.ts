@@ -50,6 +50,8 @@ export interface SimulateOptions {
   readonly durationMs: number
   /** `busy` where not given. */
   readonly pace?: Pace | undefined
+  /** The same settings and plans in another order of things; an odd number has other faults as well. The seed itself where not given. */
+  readonly variation?: number | undefined
   readonly trace?: boolean
   /** Indexes of the faults to keep; all where not given. */
   readonly faults?: ReadonlyArray<number> | undefined
@@ -211,8 +213,8 @@ const observe = ({ api, records, world }: Scene, checkers: ReadonlyArray<Checker
  * ```
  */
 export const simulate = (options: SimulateOptions): Verdict => {
-  const { bug, durationMs, faults: kept, onProgress, pace = "busy", seed, trace = false } = options
-  const alone = scenarioOf(seed, durationMs, pace)
+  const { bug, durationMs, faults: kept, onProgress, pace = "busy", seed, trace = false, variation = 0 } = options
+  const alone = scenarioOf(seed, durationMs, pace, variation)
   const planned = (options.operator ?? true) ? ruled(attended(alone)) : alone
   const faults = kept === undefined ? planned.faults : planned.faults.filter((_, index) => kept.includes(index))
   const scenario: Scenario = { ...planned, faults }
@@ -235,8 +237,9 @@ export const simulate = (options: SimulateOptions): Verdict => {
     violations.push({ rule, at: world.elapsed, detail })
   }
   const world: World = new World({
-    seed,
+    seed: variation === 0 ? seed : `${seed}/${variation}`,
     trace,
+    order: scenario.order,
     replicas: scenario.replicas.map(({ name }) => name),
     app,
     host: api.host,

@@ -1,6 +1,7 @@
 /** The heart of a world: virtual time, one queue of all that is to happen, one of the fibers that are ready to run. */
 import { Agenda, type Appointment, type Turn } from "./agenda.ts"
 import { Chance } from "./chance.ts"
+import { type Rank, Ranking } from "./ranking.ts"
 
 /** A line of the trace. */
 export interface TraceLine {
@@ -21,6 +22,8 @@ const mostTurns = 2_000_000
  */
 export class Kernel {
   readonly chance: Chance
+  /** Ranks the fibers that are ready; undefined where the first to come is the first to run. */
+  readonly ranking: Ranking | undefined
   private readonly agenda = new Agenda()
   private readonly ties: Chance
   private ready: Array<{ readonly turn: Turn; readonly run: () => void }> = []
@@ -31,8 +34,9 @@ export class Kernel {
   private lines: Array<TraceLine> | undefined
   private failure: { readonly error: unknown } | undefined
 
-  constructor(seed: string, startMillis: number, traced: boolean) {
+  constructor(seed: string, startMillis: number, traced: boolean, ranked: boolean) {
     this.chance = new Chance(seed)
+    this.ranking = ranked ? new Ranking(this.chance.fork("ranks")) : undefined
     this.ties = this.chance.fork("ties")
     this.micros = startMillis * 1_000
     this.lines = traced ? [] : undefined
@@ -118,12 +122,14 @@ export class Kernel {
   }
 
   /** A fiber that is ready to run. */
-  enqueue(turn: Turn, run: () => void): void {
-    this.ready.push({ turn, run })
+  enqueue(turn: Turn, run: () => void, rank?: Rank): void {
+    if (this.ranking === undefined || rank === undefined) this.ready.push({ turn, run })
+    else this.ranking.add(rank, turn, run)
   }
 
   /** Runs the fibers that are ready until none is. */
   settle(): void {
+    if (this.ranking !== undefined) this.settleByRank(this.ranking)
     let turns = 0
     while (this.ready.length > 0) {
       const now = this.ready
@@ -131,8 +137,22 @@ export class Kernel {
       for (const { run, turn } of now) turn.take(run)
       if (this.failure !== undefined) throw this.failure.error
       turns += now.length
-      if (turns > mostTurns) throw new Error(`The world spins at ${new Date(this.millis).toISOString()}`)
+      if (turns > mostTurns) this.spins()
     }
+  }
+
+  private settleByRank(ranking: Ranking): void {
+    let turns = 0
+    ranking.at(this.micros)
+    for (let next = ranking.take(); next !== undefined; next = ranking.take()) {
+      next.turn.take(next.run)
+      if (this.failure !== undefined) throw this.failure.error
+      if (++turns > mostTurns) this.spins()
+    }
+  }
+
+  private spins(): never {
+    throw new Error(`The world spins at ${new Date(this.millis).toISOString()}`)
   }
 
   /** Goes on until a time in microseconds since the epoch; false where `until` said to stop before. */
@@ -147,7 +167,7 @@ export class Kernel {
       this.micros = next.at
       steps = next.at === instant ? steps + 1 : 0
       instant = next.at
-      if (steps > mostTurns) throw new Error(`The world spins at ${new Date(this.millis).toISOString()}`)
+      if (steps > mostTurns) this.spins()
       if (turn === undefined) run()
       else turn.take(run)
       this.settle()

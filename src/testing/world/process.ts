@@ -3,6 +3,7 @@ import { Clock, Context, Duration, Effect, type Fiber, Metric, Random, Reference
 import type { Turn } from "./agenda.ts"
 import type { Chance } from "./chance.ts"
 import type { Kernel } from "./kernel.ts"
+import type { Rank } from "./ranking.ts"
 
 /** Operations after which a fiber lets others run: Effect's own default. */
 const opsBeforeYield = 2_048
@@ -74,14 +75,18 @@ export class Process implements Turn {
   }
 
   private scheduler(): Scheduler.Scheduler {
-    const dispatcher: Scheduler.SchedulerDispatcher = {
-      scheduleTask: (task) => this.kernel.enqueue(this, task),
-      flush: () => this.kernel.settle()
-    }
+    const { ranking } = this.kernel
+    const flush = () => this.kernel.settle()
+    const inTurn: Scheduler.SchedulerDispatcher = { scheduleTask: (task) => this.kernel.enqueue(this, task), flush }
+    // Every fiber asks for a dispatcher of its own.
+    const ranked = (rank: Rank): Scheduler.SchedulerDispatcher => ({
+      scheduleTask: (task) => this.kernel.enqueue(this, task, rank),
+      flush
+    })
     return {
       executionMode: "async",
       shouldYield: (fiber) => fiber.currentOpCount >= opsBeforeYield,
-      makeDispatcher: () => dispatcher
+      makeDispatcher: () => (ranking === undefined ? inTurn : ranked(ranking.newcomer()))
     }
   }
 

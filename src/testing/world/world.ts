@@ -40,6 +40,11 @@ export interface WorldOptions {
   readonly host: Host
   readonly faults?: ReadonlyArray<Fault | OwnFault>
   readonly watchers?: ReadonlyArray<Watcher>
+  /**
+   * Which of the fibers that are ready runs next: `first-come` as Effect has it (where not given), or `ranked`, by ranks that the
+   * seed draws anew every few seconds: what must not depend on the order of fibers shows there whether it does.
+   */
+  readonly order?: "first-come" | "ranked"
   /** Keeps a readable trace. */
   readonly trace?: boolean
   /** Requests that a process does not live to send: it is killed by them, and started again after so many milliseconds. */
@@ -112,7 +117,7 @@ export class World {
     const { app, overrides, faults = [], host, poison, replicas = ["replica-1"], seed } = options
     this.startedAt = options.start ?? defaultStart
     this.overrides = overrides
-    this.kernel = new Kernel(String(seed), this.startedAt, options.trace ?? false)
+    this.kernel = new Kernel(String(seed), this.startedAt, options.trace ?? false, options.order === "ranked")
     this.redis = new RedisNetwork(this.kernel, this.hooks)
     this.http = new HttpNetwork(this.kernel, host, this.hooks, (process, request) => {
       const downFor = poison?.(request)
