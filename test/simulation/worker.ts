@@ -49,6 +49,8 @@ export interface Result {
   readonly peakMb: number
   /** How often each mark was reached, in the order of their names. */
   readonly marks: ReadonlyArray<number>
+  /** How often each rare state was seen. */
+  readonly rare: Verdict["rare"]
 }
 
 export const optionsOf = (task: Task): SimulateOptions => ({
@@ -94,7 +96,10 @@ const run = (task: Task): Result => {
   const violations =
     again === verdict.hash
       ? verdict.violations
-      : [...verdict.violations, { rule: "same-history", at: 0, detail: `${verdict.hash}, the second time ${again}` }]
+      : [
+          ...verdict.violations,
+          { rule: "same-history", phase: "safety" as const, at: 0, detail: `${verdict.hash}, the second time ${again}` }
+        ]
   const { faults, replicas } = verdict.scenario
   return {
     _tag: "Result",
@@ -106,7 +111,8 @@ const run = (task: Task): Result => {
     replicas: replicas.length,
     cpuMs,
     peakMb: process.resourceUsage().maxRSS / 1_024,
-    marks
+    marks,
+    rare: verdict.rare
   }
 }
 

@@ -4,6 +4,7 @@ import type { StreamSet } from "../../domain/options/options.ts"
 import { Chance } from "../world/chance.ts"
 import type { Fault } from "../world/faults.ts"
 import type { NetworkConditions } from "../world/http.ts"
+import { withCore } from "./livenessPlan.ts"
 import { isolated } from "./partitionPlan.ts"
 import { type Pace, type Scenario, settlingMs } from "./scenario.ts"
 
@@ -119,7 +120,7 @@ const busyFaults = (chance: Chance): number => 4_000 + chance.exponential(30_000
  */
 export const scenarioOf = (seed: number, durationMs: number, pace: Pace = "busy", variation = 0): Scenario =>
   pace === "busy"
-    ? perhapsLimited(isolated(busyScenario(seed, durationMs, variation)))
+    ? withCore(perhapsLimited(isolated(busyScenario(seed, durationMs, variation))))
     : trickleScenario(seed, durationMs, variation)
 
 const faultsName = (variation: number): string => (variation % 2 === 0 ? "faults" : `faults ${variation}`)

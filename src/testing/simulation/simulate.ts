@@ -24,9 +24,11 @@ import { schedule } from "./checkers/schedule.ts"
 import { traffic } from "./checkers/traffic.ts"
 import { EventRecords, jsonOf } from "./eventRecords.ts"
 import { SimulatedJobsApi } from "./jobsApi.ts"
+import { goneForGood } from "./livenessPlan.ts"
 import { Operator } from "./operator.ts"
 import { attended, ruled } from "./operatorPlan.ts"
 import { troubleAt } from "./partitionPlan.ts"
+import { rareStates } from "./rareStates.ts"
 import { type Pace, type Scenario, settlingMs } from "./scenario.ts"
 import { scenarioOf } from "./seededScenario.ts"
 import { Reader, type StreamEvent } from "./streamEvents.ts"
@@ -90,6 +92,8 @@ export interface Verdict {
   readonly violations: ReadonlyArray<Violation>
   readonly tally: Tally
   readonly trace: ReadonlyArray<TraceLine>
+  /** How often each of the {@link rareStates} was seen, by its name. */
+  readonly rare: Readonly<Record<string, number>>
 }
 
 /** How long everything may take to drain once traffic and faults have ended, in milliseconds of the world. */
@@ -230,11 +234,13 @@ export const simulate = (options: SimulateOptions): Verdict => {
     scenario.troubles.length === 0 ? undefined : (values) => troubleAt(scenario.troubles, values, world.elapsed)
   )
   const violations: Array<Violation> = []
+  const rare: Record<string, number> = {}
   let commands = 0
   let faultsBegun = 0
   const report = (rule: string, detail: string) => {
     world.kernel.note("checker", rule, detail)
-    violations.push({ rule, at: world.elapsed, detail })
+    const phase = world.elapsed < durationMs ? "safety" : "liveness"
+    violations.push({ rule, phase, at: world.elapsed, detail })
   }
   const world: World = new World({
     seed: variation === 0 ? seed : `${seed}/${variation}`,
@@ -276,7 +282,8 @@ export const simulate = (options: SimulateOptions): Verdict => {
       life
     ].map((make) => make(scene)),
     operator,
-    trafficOperator
+    trafficOperator,
+    ...rareStates.map(({ name, watch }) => watch(scene, () => (rare[name] = (rare[name] ?? 0) + 1)))
   ]
   observe(scene, checkers, () => {
     commands += 1
@@ -318,7 +325,9 @@ export const simulate = (options: SimulateOptions): Verdict => {
   while (!done() && !drained() && world.elapsed < deadline) {
     world.run(1_000, done)
     // Only a success closes a circuit: life goes on for those that have nothing but bad events left to probe with.
-    for (const { run } of world.replicas) {
+    const broken = goneForGood(faults, world.elapsed)
+    for (const { name, run } of world.replicas) {
+      if (broken.has(name)) continue
       if (run?.gate.circuitOpen === true) produceGood()
       for (const { field, value } of run?.gate.circuits.openPartitions(1) ?? []) {
         produceGood({ [run?.partitions.partedBy[field] ?? ""]: value })
@@ -340,6 +349,7 @@ export const simulate = (options: SimulateOptions): Verdict => {
     scenario,
     violations,
     trace: world.trace,
+    rare,
     tally: { ...records.outcomes, commands, elapsedMs: world.elapsed }
   }
 }

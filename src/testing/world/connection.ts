@@ -26,6 +26,8 @@ export interface RedisLine {
   readonly broken: (process: Process) => void
   /** Told of a command that was done for a client that is gone. */
   readonly unheard: (process: Process, name: string, reply: unknown) => void
+  /** Told of a command that its client gives up with the connection, whether or not it was done. */
+  readonly unanswered: (process: Process, name: string, args: ReadonlyArray<string>) => void
 }
 
 type Resume = (effect: Effect.Effect<unknown, RedisError>) => void
@@ -201,7 +203,10 @@ export class Connection {
     const { kernel } = this.network
     const { calls } = this
     this.calls = []
-    for (const call of calls) call.unanswered = true
+    for (const call of calls) {
+      call.unanswered = true
+      if (!call.settled) this.network.unanswered(this.process, call.name, call.args)
+    }
     const underWay = calls.filter(({ arrived }) => !arrived)
     const arriving = this.network.chance.int(0, underWay.length)
     underWay.forEach((call, at) => {

@@ -28,6 +28,8 @@ export interface RedisWatcher {
   readonly onBroken?: (process: Process) => void
   /** A command was done whose client is gone: a read that still waited on a half-open connection, say. */
   readonly onUnheard?: (process: Process, name: string, reply: unknown) => void
+  /** A connection ended before a command was answered: it may have been done or not, and its sender cannot know. */
+  readonly onUnanswered?: (process: Process, name: string, args: ReadonlyArray<string>) => void
 }
 
 /** A command as one line of the trace: a script by its name, long arguments cut. */
@@ -74,6 +76,10 @@ export class RedisNetwork {
 
   unheard(process: Process, name: string, reply: unknown): void {
     for (const look of this.hooks.onUnheard) look(process, name, reply)
+  }
+
+  unanswered(process: Process, name: string, args: ReadonlyArray<string>): void {
+    for (const look of this.hooks.onUnanswered) look(process, name, args)
   }
 
   losesReply(): boolean {

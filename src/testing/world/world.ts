@@ -101,6 +101,7 @@ export class World {
     onExecuted: [],
     onBroken: [],
     onUnheard: [],
+    onUnanswered: [],
     onSent: [],
     onArrival: [],
     onAnswer: [],
@@ -164,6 +165,7 @@ export class World {
     add(this.hooks.onExecuted, watcher.onExecuted)
     add(this.hooks.onBroken, watcher.onBroken)
     add(this.hooks.onUnheard, watcher.onUnheard)
+    add(this.hooks.onUnanswered, watcher.onUnanswered)
     add(this.hooks.onSent, watcher.onSent)
     add(this.hooks.onArrival, watcher.onArrival)
     add(this.hooks.onAnswer, watcher.onAnswer)

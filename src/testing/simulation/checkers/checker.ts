@@ -5,6 +5,7 @@ import type { Watcher, World } from "../../world/world.ts"
 import type { EventRecord, Round } from "../eventRecord.ts"
 import type { EventRecords } from "../eventRecords.ts"
 import type { SimulatedJobsApi } from "../jobsApi.ts"
+import type { Phase } from "../livenessPlan.ts"
 import type { Scenario } from "../scenario.ts"
 import type { StreamEvent } from "../streamEvents.ts"
 
@@ -12,6 +13,7 @@ import type { StreamEvent } from "../streamEvents.ts"
 export interface Violation {
   /** The rule's name. */
   readonly rule: string
+  readonly phase: Phase
   /** Milliseconds after the world's start. */
   readonly at: number
   readonly detail: string

@@ -1,5 +1,6 @@
 /** The three configuration files are of one version at every instant, and follow the API's in the end. */
 import type { Replica } from "../../world/replica.ts"
+import { goneForGood } from "../livenessPlan.ts"
 import type { Checker, Scene } from "./checker.ts"
 
 export const configDirectory = "/config"
@@ -59,9 +60,11 @@ export const configuration = ({ api, report, scenario, world }: Scene): Checker 
     },
     onGone: look,
     atEnd: () => {
+      const broken = goneForGood(scenario.faults, world.elapsed)
       for (const replica of world.replicas) {
         const version = found.get(replica.name)
-        if (replica.collector === undefined || version === api.configurations.version) continue
+        if (broken.has(replica.name) || replica.collector === undefined || version === api.configurations.version)
+          continue
         report("configuration-behind", `${replica.name} has ${version ?? "none"} of ${api.configurations.version}`)
       }
     }

@@ -1,5 +1,5 @@
 /** The app never ends by itself, and its loops do not die. */
-import { endOf } from "../../world/faults.ts"
+import { goneForGood } from "../livenessPlan.ts"
 import type { Checker, Scene } from "./checker.ts"
 
 export const life = ({ report, scenario, world }: Scene): Checker => ({
@@ -7,11 +7,9 @@ export const life = ({ report, scenario, world }: Scene): Checker => ({
     if (problem !== undefined) report("ended", `${replica.name}: ${problem.split("\n")[0]}`)
   },
   atEnd: () => {
-    const down = new Set(
-      scenario.faults.flatMap((fault) => ("downFor" in fault && endOf(fault) > world.elapsed ? [fault.replica] : []))
-    )
+    const broken = goneForGood(scenario.faults, world.elapsed)
     for (const { collector, name, run } of world.replicas) {
-      if (down.has(name)) continue
+      if (broken.has(name)) continue
       if (collector === undefined) report("ended", `${name} does not run at the end`)
       else if (run === undefined) report("ended", `${name} has no run at the end`)
     }
