@@ -7,7 +7,10 @@
  * The variants are measured by turns, and a ratio is the median of the turns': on a machine that does other work as well,
  * long runs one after the other have told of a fifth more where there was no more.
  *
- *     npm run bench -- [--events 20000] [--rounds 3] [--concurrency 64] [--warmup 40000] [--only a,b,c,d]
+ *     npm run bench -- [--events 20000] [--rounds 3] [--concurrency 64] [--api-delay 0] [--warmup 40000] [--only a,b,c,d]
+ *     npm run bench -- --latency [--rate 1000]
+ *     npm run bench -- --growth all [--events 20000]
+ *     npm run bench -- --parked [--events 1000000]
  *     npm run bench -- --memory [--events 1000000]
  *     npm run bench -- --signatures
  *     npm run bench -- --start [--runs 9] [--idle 30] [--events 20000]
@@ -19,6 +22,7 @@ import { scriptFlags } from "../test/support/script-flags.ts"
 import { bullmqFeed, type Feed, streamFeed } from "./feeds.ts"
 import { growths, measureGrowth } from "./growth.ts"
 import { type Receiver, startReceiver, startVariant, type Variant } from "./harness.ts"
+import { measureLatency } from "./latency.ts"
 import { median } from "./median.ts"
 import { measureMemory } from "./memory.ts"
 import { measureParked } from "./parked.ts"
@@ -50,7 +54,13 @@ const help = `npm run bench -- [flags]: CPU time per delivered event and events 
   --rounds <n>        rounds of every variant (3)
   --concurrency <n>   deliveries in flight (64)
   --warmup <n>        events before the first round (40000)
+  --api-delay <ms>    how long the API takes (0)
   --only <a,b,c,d>    a: hand-written loop, b: BullMQ worker, c: this service, d: it with OUTCOME_RETENTION (a,b,c)
+  --latency           the time from XADD to request at --rate events a second instead, against the loop
+  --rate <n>          events a second (1000)
+  --growth <what>     CPU per event and memory as one thing grows instead: all, or some of
+                      isolation,users,waiting,backlog,dlq,kinds,replicas
+  --parked            many events of one parked user (--events, 1000000) while others' flow, instead
   --memory            the service's memory over a long run instead
   --signatures        what each signature scheme costs a request, and the verifier, instead
   --start             how fast the command starts, and what the service takes while idle and after --events, instead
@@ -69,6 +79,8 @@ const flags = scriptFlags(help, {
   start: { type: "boolean", default: false },
   growth: { type: "string" },
   parked: { type: "boolean", default: false },
+  latency: { type: "boolean", default: false },
+  rate: { type: "string", default: "1000" },
   runs: { type: "string", default: "9" },
   idle: { type: "string", default: "30" },
   "api-delay": { type: "string", default: "0" }
@@ -91,6 +103,12 @@ const startContestant = async (
   const variant = await startVariant(contestant.script, own, feed, receiver)
   await variant.run(Number(flags.warmup))
   return { redis, feed, variant }
+}
+
+const stopContestant = async ({ feed, redis, variant }: Running) => {
+  await variant.stop()
+  await feed.close()
+  await redis.stop()
 }
 
 /** Short enough that whatever else runs on the machine disturbs all variants of a turn alike; long beside what is in flight. */
@@ -121,12 +139,26 @@ const measureRound = async (
     }
     measured.reverse()
   }
-  for (const { feed, redis, variant } of running) {
-    await variant.stop()
-    await feed.close()
-    await redis.stop()
-  }
+  for (const one of running) await stopContestant(one)
   return running.map(({ variant }) => measured.find((one) => one.variant === variant)?.turns ?? [])
+}
+
+/** The variants are fed in turn at a steady rate, each warmed up. */
+const compareLatency = async (config: ServerlessConfig) => {
+  const receiver = await startReceiver({ watches: true, delayMs: Number(flags["api-delay"]) })
+  const running: Array<Running> = []
+  for (const contestant of [hand, service]) {
+    running.push(await startContestant(contestant, { ...config, apiUrl: receiver.url }, receiver))
+  }
+  const fed = running.map(({ feed, redis }, i) => ({
+    name: i === 0 ? hand.name : service.name,
+    redisPort: redis.port,
+    feed
+  }))
+  const options = { perSecond: Number(flags.rate), turns: 3 * Number(flags.rounds) }
+  await measureLatency(fed, config.stream, receiver, options)
+  for (const one of running) await stopContestant(one)
+  receiver.stop()
 }
 
 const compare = async (config: ServerlessConfig, receiver: Receiver) => {
@@ -145,12 +177,14 @@ const compare = async (config: ServerlessConfig, receiver: Receiver) => {
   const base = measured[0]?.turns ?? []
   const cells = (...texts: ReadonlyArray<string>) => texts.map((text) => text.padStart(14)).join("")
   console.log(`\n${events} events, ${flags.rounds} rounds, concurrency ${config.concurrency}; CPU in µs per event\n`)
-  console.log(" ".repeat(22) + cells("CPU, median", "CPU, least", "ratio, median", "events/s"))
+  console.log(" ".repeat(22) + cells("CPU, median", "CPU, least", "ratio, median", "events/s", "ratio, median"))
   for (const { key, name, turns } of measured) {
     const cpu = turns.map((turn) => turn.cpu)
     const ratio = median(cpu.map((own, i) => own / (base[i]?.cpu ?? own)))
-    const rate = median(turns.map((turn) => turn.rate))
-    const figures = [median(cpu).toFixed(1), Math.min(...cpu).toFixed(1), ratio.toFixed(2), rate.toFixed(0)]
+    const rates = turns.map((turn) => turn.rate)
+    const ofRates = median(rates.map((own, i) => own / (base[i]?.rate ?? own)))
+    const ofCpu = [median(cpu).toFixed(1), Math.min(...cpu).toFixed(1), ratio.toFixed(2)]
+    const figures = [...ofCpu, median(rates).toFixed(0), ofRates.toFixed(2)]
     console.log(`(${key}) ${name}`.padEnd(22) + cells(...figures))
   }
 }
@@ -182,6 +216,8 @@ try {
         idleSeconds: Number(flags.idle)
       }
     )
+  } else if (flags.latency) {
+    await compareLatency(config)
   } else if (flags.memory || flags.start || flags.parked) {
     const redis = await RedisServer.start(["--appendonly", "no"])
     const own = { ...config, redisPort: redis.port }

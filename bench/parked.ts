@@ -41,7 +41,7 @@ const cells = (...texts: ReadonlyArray<string | number>) => texts.map((text) => 
 const makeTelling = async (redis: Redis, config: VariantConfig, receiver: Receiver, pid: number) => {
   const { requests } = await receiver.seen()
   const began = performance.now()
-  const phases = new Map<string, { latencies: Array<number>; most: number; seconds: number }>()
+  const phases = new Map<string, { latencies: Array<number>; most: number; seconds: number; cpu: number }>()
   let last = { at: began, cpu: cpuOf(pid) }
   let others = 0
   let parked = 0
@@ -52,12 +52,13 @@ const makeTelling = async (redis: Redis, config: VariantConfig, receiver: Receiv
     others += latencies.length
     parked = seen.requests - requests - others
     repeated = seen.repeated
-    const known = phases.get(phase) ?? { latencies: [], most: 0, seconds: 0 }
+    const known = phases.get(phase) ?? { latencies: [], most: 0, seconds: 0, cpu: 0 }
     phases.set(phase, known)
     known.latencies.push(...latencies)
     known.most = Math.max(known.most, rss)
     const seconds = (at - last.at) / 1_000
     known.seconds += seconds
+    known.cpu += cpu - last.cpu
     const millis = (part: number) => (quantile(latencies, part) / 1_000).toFixed(1)
     console.log(
       phase.padEnd(12) +
@@ -124,7 +125,9 @@ export const measureParked = async (config: VariantConfig, receiver: Receiver, c
     const rate = (latencies.length / seconds).toFixed(1)
     console.log(phase.padEnd(16) + cells(rate, millis(0.5), millis(0.99), `${most.toFixed(0)} MB`))
   }
-  console.log(`\nset aside: ${(count / aside).toFixed(0)}/s; after unpark: ${(count / back).toFixed(0)}/s`)
+  const each = (phase: string, seconds: number) =>
+    `${(count / seconds).toFixed(0)}/s, ${(((phases.get(phase)?.cpu ?? 0) * 1_000) / count).toFixed(0)} µs of CPU each`
+  console.log(`\nset aside: ${each("setting aside", aside)}; after unpark: ${each("unparked", back)}`)
   console.log(`${parked} of ${count} parked events were requested, ${repeated} events more than once; ${others} others`)
   for (const client of [redis, producer]) client.disconnect()
 }

@@ -1,4 +1,6 @@
 /** Whose fault a row of failures is (contract section 6, "One cannot stop all"). */
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import type { AttemptResult } from "../../src/domain/delivery/attempt.ts"
 import { Circuits } from "../../src/domain/delivery/circuits.ts"
@@ -249,6 +251,13 @@ describe("a partition's probes", () => {
   })
 })
 
+/** What is in use when the garbage is out. */
+const heapBytes = (): number => {
+  setFlagsFromString("--expose-gc")
+  runInNewContext("gc")()
+  return process.memoryUsage().heapUsed
+}
+
 describe("memory for partitions", () => {
   const circuits = new Circuits(true, 2)
   const record = (result: AttemptResult, user: string, now: number) =>
@@ -277,6 +286,20 @@ describe("memory for partitions", () => {
       record(accepted, "u", 40_000 + i * 1_000)
     }
     assert.isAtMost(circuits.size, 1_300, "those of the last ten minutes, and some that are to be looked at")
+  })
+
+  it("of 10,000 users whose circuits are open is below 20 MB", () => {
+    const open = new Circuits(true, 2)
+    const before = heapBytes()
+    for (let user = 0; user < 10_000; user++) {
+      const values = ["m1", `user-${user}`]
+      for (let failed = 0; failed < 10; failed++) {
+        open.record({ eventId: `e-${failed}`, result: results.timeout, rejected: false, now: 1_000 + user }, values)
+        open.record({ eventId: "e", result: accepted, rejected: false, now: 1_000 + user }, ["m1", "u"])
+      }
+    }
+    assert.isBelow(heapBytes() - before, 20_000_000)
+    assert.strictEqual(open.open, 10_000)
   })
 })
 
