@@ -2,7 +2,7 @@
 import { Effect, Stream } from "effect"
 import { shownEventId } from "../domain/events/entry.ts"
 import { timeOfId } from "../domain/events/streamId.ts"
-import { type KnownStreams, sourcesOf } from "../domain/options/options.ts"
+import { type KnownStreams, sourcesOf } from "../domain/options/knownStreams.ts"
 import { shortSpan } from "../domain/text/relativeTime.ts"
 import type { FailedEntry } from "../programs/operator/failedEntry.ts"
 import { checkFields, entriesOf, isFiltered, lengthOf, type Source, select } from "../programs/operator/selection.ts"

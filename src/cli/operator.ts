@@ -1,6 +1,6 @@
 /** What the operator's commands on Redis share: settings and connection. */
 import { Context, Effect, Layer, Schedule, Schema } from "effect"
-import type { KnownStreams } from "../domain/options/options.ts"
+import type { KnownStreams } from "../domain/options/knownStreams.ts"
 import { printable } from "../domain/text/printable.ts"
 import * as EventStreamsLayer from "../layers/redis/EventStreams.ts"
 import * as IoRedis from "../layers/redis/ioredis/IoRedis.ts"

@@ -1,6 +1,6 @@
 /** What the console's routes work on. */
 import { Context } from "effect"
-import type { KnownStreams } from "../domain/options/options.ts"
+import type { KnownStreams } from "../domain/options/knownStreams.ts"
 import type { RedriveJobs } from "../programs/operator/redriveJobs.ts"
 import type { Controlled } from "../programs/traffic/controlTraffic.ts"
 import type { EventStreams } from "../services/EventStreams.ts"

@@ -3,7 +3,7 @@
  * ones behind the console's jobs and a host app's `redrive`.
  */
 import { Clock, Effect, Stream } from "effect"
-import type { KnownStreams } from "../../domain/options/options.ts"
+import type { KnownStreams } from "../../domain/options/knownStreams.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { audit } from "../redis/audit.ts"

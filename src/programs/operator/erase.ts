@@ -2,7 +2,7 @@
 import { Effect, Result, Stream } from "effect"
 import { takeMark } from "../../domain/delivery/replayed.ts"
 import { eventFields, type FlatFields } from "../../domain/events/entry.ts"
-import { type KnownStreams, sourcesOf } from "../../domain/options/options.ts"
+import { type KnownStreams, sourcesOf } from "../../domain/options/knownStreams.ts"
 import type { EventStreams, StreamEntry } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { scanPages } from "./scan.ts"

@@ -5,7 +5,7 @@
  */
 import { Effect, Stream } from "effect"
 import { compareIds, greaterId, smallerId } from "../../domain/events/streamId.ts"
-import type { KnownStreams } from "../../domain/options/options.ts"
+import type { KnownStreams } from "../../domain/options/knownStreams.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { FailedEntry, type Place } from "./failedEntry.ts"

@@ -1,7 +1,7 @@
 /** Everything at a glance, as the replicas tell it and Redis shows it: the verdict, the streams, the replicas, the rules. */
 import { Clock, Effect } from "effect"
 import { timeOfId } from "../../domain/events/streamId.ts"
-import { type KnownStreams, sourcesOf } from "../../domain/options/options.ts"
+import { type KnownStreams, sourcesOf } from "../../domain/options/knownStreams.ts"
 import type { ReplicaFigures } from "../../domain/replicas/replicaFigures.ts"
 import { type Verdict, verdictOf } from "../../domain/replicas/verdict.ts"
 import { type Rule, type Rules, ruleName } from "../../domain/traffic/rules.ts"

@@ -2,7 +2,7 @@
 import { Clock, Effect } from "effect"
 import { instant } from "../../domain/events/instant.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
-import { type KnownStreams, sourcesOf } from "../../domain/options/options.ts"
+import { type KnownStreams, sourcesOf } from "../../domain/options/knownStreams.ts"
 import { shortSpan } from "../../domain/text/relativeTime.ts"
 import { type Rule, ruleName } from "../../domain/traffic/rules.ts"
 import type { EventStreams, StreamEntry } from "../../services/EventStreams.ts"

@@ -10,7 +10,7 @@ import {
 import { earlier, type History } from "../../domain/delivery/history.ts"
 import { marked } from "../../domain/delivery/replayed.ts"
 import { eventIdOf, type FlatFields } from "../../domain/events/entry.ts"
-import { type KnownStreams, sourcesOf } from "../../domain/options/options.ts"
+import { type KnownStreams, sourcesOf } from "../../domain/options/knownStreams.ts"
 import type { EventStreams, StreamEntry, Withdrawn } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import type { FailedEntry } from "./failedEntry.ts"

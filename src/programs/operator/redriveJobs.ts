@@ -3,7 +3,7 @@
  * cancelled. They live as long as their scope; what was done is done, and the same job can be started again.
  */
 import { Clock, Effect, Exit, Fiber, Ref, Schema, type Scope } from "effect"
-import type { KnownStreams } from "../../domain/options/options.ts"
+import type { KnownStreams } from "../../domain/options/knownStreams.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { type ActRequest, makeActing, type Rehearsal } from "./actOnFailed.ts"

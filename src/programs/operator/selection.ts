@@ -5,7 +5,7 @@
 import { Effect, Schema, Stream } from "effect"
 import { AbandonReason } from "../../domain/delivery/dlq.ts"
 import { compareIds, isEntryId } from "../../domain/events/streamId.ts"
-import { type KnownStreams, sourcesOf } from "../../domain/options/options.ts"
+import { type KnownStreams, sourcesOf } from "../../domain/options/knownStreams.ts"
 import { printable } from "../../domain/text/printable.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
