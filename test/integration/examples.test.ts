@@ -80,7 +80,9 @@ describe("the service in twenty lines", () => {
     const health = () => fetch(`http://127.0.0.1:${port}/health/live`).catch(() => undefined)
     await waitUntil("it is live", async () => (await health())?.status === 200)
     service.signal("SIGTERM")
-    assert.strictEqual((await service.ended).code, 0, service.output)
+    // What an app of Effect ends with when it was interrupted.
+    assert.strictEqual((await service.ended).code, 130, service.output)
+    assert.match(service.output, /stopped.*released/)
   })
 
   it("is twenty lines, or hardly more", () => {
