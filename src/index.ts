@@ -1,4 +1,8 @@
-/** job-collector as a library: what another Effect app composes (contract section 9). */
+/**
+ * job-collector as a library: what another Effect app composes (contract section 9).
+ *
+ * @module job-collector
+ */
 
 export type {
   Abandoned,

@@ -1,0 +1,13 @@
+import DefaultTheme from "vitepress/theme-without-fonts"
+import type { Theme } from "vitepress"
+import { Diagram } from "./Diagram.ts"
+import "./style.css"
+
+const theme: Theme = {
+  extends: DefaultTheme,
+  enhanceApp: ({ app }) => {
+    app.component("Diagram", Diagram)
+  }
+}
+
+export default theme
