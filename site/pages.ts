@@ -54,7 +54,4 @@ export const addressOf = (file: string): string | undefined => {
 
 /** An example's page: its file's name; the producers differ in their ending alone. */
 export const recipeName = (file: string): string =>
-  file
-    .slice("examples/".length)
-    .replace(/\.ts$/, "")
-    .replaceAll(".", "-")
+  file.slice("examples/".length).replace(/\.ts$/, "").replaceAll(".", "-")

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs"
-import { type DefaultTheme, defineConfig, type MarkdownRenderer } from "vitepress"
+import { fileURLToPath } from "node:url"
+import { type DefaultTheme, defineConfig, type MarkdownRenderer, type Plugin } from "vitepress"
 import { addressOf, recipeName, sections } from "../pages.ts"
 import { repositoryLinks } from "./links.ts"
 import { decisions, examples, repositoryUrl, titleOf } from "./repository.ts"
@@ -23,9 +24,11 @@ const diagrams = (markdown: MarkdownRenderer): void => {
 }
 
 /** Braces are text here, and nothing for Vue to fill in. */
-const plainText = (markdown: MarkdownRenderer): void => {
-  markdown.renderer.rules.text = (tokens, index) =>
-    markdown.utils.escapeHtml(tokens[index]?.content ?? "").replaceAll("{{", "&#123;&#123;")
+const plainText = ({ renderer: { rules }, utils: { escapeHtml } }: MarkdownRenderer): void => {
+  const escaped = (content: string) => escapeHtml(content).replaceAll("{{", "&#123;&#123;")
+  rules.text = (tokens, index) => escaped(tokens[index]?.content ?? "")
+  rules.code_block = (tokens, index) => `<pre v-pre><code>${escaped(tokens[index]?.content ?? "")}</code></pre>`
+  rules.code_inline = (tokens, index) => `<code v-pre>${escaped(tokens[index]?.content ?? "")}</code>`
 }
 
 const link = (file: string): string => `/${addressOf(file) ?? ""}`.replace(/(?:index)?\.md$/, "")
@@ -57,9 +60,20 @@ const exported: DefaultTheme.SidebarItem[] = existsSync(exportsFile)
   ? JSON.parse(readFileSync(exportsFile, "utf8"))
   : []
 
+const installed = (module: string): string => fileURLToPath(new URL(`../node_modules/${module}`, import.meta.url))
+
+/** The pages lie outside of this folder, where no Vue is found; what renders them at build time finds it when it runs. */
+const vueOfTheSite: Plugin = {
+  name: "vue-of-the-site",
+  enforce: "pre",
+  resolveId: (id, _importer, { ssr }) =>
+    ssr === true && /^vue(?:\/server-renderer)?$/.test(id) ? { id, external: true } : undefined
+}
+
 export default defineConfig({
   title: "job-collector",
-  description: "Delivers events from Redis Streams to an HTTP API, each request signed. A service, and a library for Effect apps.",
+  description:
+    "Delivers events from Redis Streams to an HTTP API, each request signed. A service, and a library for Effect apps.",
   lang: "en",
   base: process.env.SITE_BASE ?? "/",
   srcDir: "..",
@@ -88,5 +102,12 @@ export default defineConfig({
     search: { provider: "local" },
     ...(repositoryUrl === undefined ? {} : { socialLinks: [{ icon: "github", link: repositoryUrl }] })
   },
-  vite: { build: { chunkSizeWarningLimit: 4_000 } }
+  vite: {
+    plugins: [vueOfTheSite],
+    resolve: {
+      // Its own bundle is quicker to take in than its parts.
+      alias: { mermaid: installed("mermaid/dist/mermaid.esm.min.mjs") }
+    },
+    build: { chunkSizeWarningLimit: 4_000 }
+  }
 })

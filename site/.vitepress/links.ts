@@ -18,7 +18,9 @@ const resolved = (from: string, target: string): string | undefined => {
 
 export const repositoryLinks = (markdown: MarkdownRenderer): void => {
   markdown.core.ruler.push("repository-links", ({ env, tokens }) => {
-    const { path, realPath = path }: MarkdownEnv & { readonly realPath?: string } = env
+    const { path, realPath = path }: Partial<MarkdownEnv> & { readonly realPath?: string } = env
+    // A heading is read once more for the page's title, without its page.
+    if (realPath === undefined) return
     const from = relative(root, realPath).split(sep).join("/")
     if (dirname(from) === "site/recipes") return
     for (const { children } of tokens) {

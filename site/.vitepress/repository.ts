@@ -18,6 +18,6 @@ export const decisions: ReadonlyArray<string> = readdirSync(`${root}docs/decisio
   .sort()
   .map((name) => `docs/decisions/${name}`)
 
-export const examples: ReadonlyArray<string> = [...read("examples/README.md").matchAll(/\]\(([\w-][\w.-]*\.(?:ts|py))\)/g)].map(
-  ([, name]) => `examples/${name}`
-)
+export const examples: ReadonlyArray<string> = [
+  ...read("examples/README.md").matchAll(/\]\(([\w-][\w.-]*\.(?:ts|py))\)/g)
+].map(([, name]) => `examples/${name}`)

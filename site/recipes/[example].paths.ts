@@ -7,7 +7,11 @@ const meaningOf = (name: string): string => {
   const row = read("examples/README.md")
     .split("\n")
     .find((line) => line.startsWith("|") && line.includes(`](${name})`))
-  const text = row?.split("|")[2]?.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").trim() ?? ""
+  const text =
+    row
+      ?.split("|")[2]
+      ?.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+      .trim() ?? ""
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 }
 

@@ -1,4 +1,8 @@
-/** job-collector/testing: the simulated world, and the layers that stand in for what an app needs outside of itself. */
+/**
+ * The simulated world, and the layers that stand in for what an app needs outside of itself.
+ *
+ * @module job-collector/testing
+ */
 
 export * as MemoryRedis from "../layers/redis/memory/MemoryRedis.ts"
 export { type MemoryConnection, type MemoryEngine, makeEngine } from "../layers/redis/memory/MemoryRedis.ts"

@@ -1,4 +1,8 @@
-/** Verifies the collector's requests, for those who receive them: on WebCrypto, without any dependency (contract section 4). */
+/**
+ * Verifies the collector's requests, for those who receive them: on WebCrypto, without any dependency (contract section 4).
+ *
+ * @module job-collector/verifier
+ */
 
 export type { RequestHeaders } from "./headers.ts"
 export { type Primitives, webCrypto } from "./primitives.ts"

@@ -15,9 +15,12 @@ export const Diagram = defineComponent({
       picture.value = (await mermaid.render(id, code)).svg
     }
     onMounted(() => {
-      watch(isDark, () => draw().catch((error: unknown) => console.error(error)), { immediate: true })
+      // What cannot be drawn stays code.
+      watch(isDark, () => draw().catch(() => undefined), { immediate: true })
     })
     return () =>
-      picture.value === "" ? h("pre", { class: "diagram" }, code) : h("div", { class: "diagram", innerHTML: picture.value })
+      picture.value === ""
+        ? h("pre", { class: "diagram" }, code)
+        : h("div", { class: "diagram", innerHTML: picture.value })
   }
 })
