@@ -32,7 +32,10 @@ const plainText = ({ renderer: { rules }, utils: { escapeHtml } }: MarkdownRende
 }
 
 const link = (file: string): string => `/${addressOf(file) ?? ""}`.replace(/(?:index)?\.md$/, "")
-const item = (file: string): DefaultTheme.SidebarItem => ({ text: titleOf(file), link: link(file) })
+const item = (file: string): DefaultTheme.SidebarItem => ({
+  text: file === "README.md" ? "Overview" : titleOf(file),
+  link: link(file)
+})
 const within: Readonly<Record<string, DefaultTheme.SidebarItem>> = {
   "examples/README.md": {
     ...item("examples/README.md"),
