@@ -9,10 +9,10 @@ import { ScriptedApi, success, travel, withCollector } from "../support/time-mac
 
 const hour = 3_600_000
 
-/** Adds a DLQ entry of an event that was tried once: its id. */
-const addRetry = (redis: Redis["Service"], eventId: string, notBefore: number) => {
+/** Adds a DLQ entry of an event that was tried once, or so often: its id. */
+const addRetry = (redis: Redis["Service"], eventId: string, notBefore: number, attempt = 1) => {
   const retry = {
-    attempt: 1,
+    attempt,
     not_before: notBefore,
     origin_stream: transcribe,
     origin_id: "1-1",
@@ -121,6 +121,32 @@ describe("a hold that is full of what is due late", () => {
           api.attempts.map(({ at, eventId }) => [eventId, at]),
           sorted.map((at) => [`at-${at}`, at])
         )
+        assert.strictEqual(yield* lengthOf(redis, dlq), 0)
+      })
+    )
+  })
+})
+
+describe("a DLQ entry's attempt", () => {
+  it.effect("that no schedule follows up is abandoned as invalid, unsent; the last that one does is sent", () => {
+    const api = new ScriptedApi()
+    return withCollector(api, {}, (redis) =>
+      Effect.gen(function* () {
+        const id = yield* addRetry(redis, "fifth", 0, 4)
+        yield* addRetry(redis, "fourth", 0, 3)
+        yield* travel(1_000)
+        assert.deepStrictEqual(
+          api.attempts.map(({ attempt, eventId }) => [eventId, attempt]),
+          [["fourth", 4]]
+        )
+        const [end, ...more] = yield* abandonedEvents(redis)
+        assert.deepInclude(end?.abandoned, {
+          reason: "invalid",
+          origin_stream: dlq,
+          origin_id: id,
+          error_message: "retry: its attempt must be at most 3: no schedule has the attempt after it"
+        })
+        assert.deepStrictEqual(more, [])
         assert.strictEqual(yield* lengthOf(redis, dlq), 0)
       })
     )

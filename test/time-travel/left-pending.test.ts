@@ -207,6 +207,39 @@ describe("events that were set aside an hour ahead", () => {
   })
 })
 
+describe("retries of a parked user, many more than DLQ_HOLD", () => {
+  it.effect("are taken up once, when they are due, and not again until the user is unparked", () => {
+    const api = new ScriptedApi()
+    const commands = new DlqCommands()
+    return withCollector(
+      api,
+      { dlqHold: 10, isolateBy: ["user_id"] },
+      (redis) =>
+        Effect.gen(function* () {
+          yield* travel(5_000)
+          assert.strictEqual(yield* pendingCount(redis, dlq), 40)
+          assert.isAtMost(commands.of("take"), 40)
+          commands.counts.clear()
+          yield* travel(600_000, 20_000)
+          assert.strictEqual(commands.of("take"), 0)
+          assert.strictEqual(commands.of("XAUTOCLAIM"), 0)
+          assert.deepStrictEqual(api.attempts, [])
+          yield* park(redis)
+          yield* travel(8_000)
+          assert.strictEqual(api.delivered.length, 40, "each once")
+          assert.isTrue(api.attempts.every(({ attempt }) => attempt === 2))
+          assert.strictEqual(yield* lengthOf(redis, dlq), 0)
+        }),
+      (redis) =>
+        Effect.andThen(
+          parkedFirst(redis, 0),
+          Effect.forEach(Array.from({ length: 40 }), (_, i) => addRetry(redis, `u1.${i}`), { discard: true })
+        ),
+      commands.through
+    )
+  })
+})
+
 describe("while a replica leaves a parked user's events pending", () => {
   it.effect("it takes over in time what another was working on that is gone", () => {
     const api = new ScriptedApi()

@@ -1,13 +1,14 @@
 /** Event kinds of a host app's own, each with rules of its own: at exact instants. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Layer, Schedule, Schema } from "effect"
+import { encodeDlqEntry } from "../../src/domain/delivery/dlq.ts"
 import { EventKind, JobCollector } from "../../src/index.ts"
 import * as MemoryRedis from "../../src/layers/redis/memory/MemoryRedis.ts"
 import * as NativeSigner from "../../src/layers/signing/NativeSigner.ts"
 import { Redis } from "../../src/services/Redis.ts"
 import { transcribeFields } from "../support/events.ts"
 import { patientClock } from "../support/patient-clock.ts"
-import { transcribe } from "../support/streams.ts"
+import { abandonedEvents, dlq, transcribe } from "../support/streams.ts"
 import { ScriptedApi, success, testPrivateKey, travel, withCollector } from "../support/time-machine.ts"
 
 const stream = "shop:events:order"
@@ -114,6 +115,34 @@ describe("an event kind of a host app's own", () => {
         assert.strictEqual(api.attempts.length, 21)
         assert.strictEqual(api.attempts.at(-1)?.attempt, 21)
         assert.strictEqual((yield* counts(redis)).gone, 1)
+      })
+    )
+  })
+
+  it.effect("is sent the attempt that a longer schedule promised it, which is its last", () => {
+    const api = new ScriptedApi()
+    api.answer = () => ({ status: 500 })
+    const retry = Schedule.spaced("2 seconds").pipe(Schedule.upTo({ times: 1 }))
+    return withCollector(api, { groupStartId: "0", kinds: [EventKind.make({ ...base, retry })] }, (redis) =>
+      Effect.gen(function* () {
+        const promised = {
+          attempt: 7,
+          not_before: 0,
+          origin_stream: stream,
+          origin_id: "1-1",
+          first_failed_at: 0,
+          last_failed_at: 0,
+          error_code: "HTTP_500",
+          error_message: ""
+        }
+        yield* redis.send("XADD", dlq, "*", ...encodeDlqEntry(promised, ["order_id", "o-1"]))
+        yield* travel(10_000)
+        assert.deepStrictEqual(
+          api.attempts.map(({ attempt }) => attempt),
+          [8]
+        )
+        const [end] = yield* abandonedEvents(redis)
+        assert.deepInclude(end?.abandoned, { reason: "exhausted", attempts: 8 })
       })
     )
   })

@@ -6,7 +6,7 @@ import { decide, isRejected } from "../../domain/delivery/decide.ts"
 import { decodeDlqEntry, lastStreamOf, tooFarAhead } from "../../domain/delivery/dlq.ts"
 import type { Outcome } from "../../domain/delivery/outcome.ts"
 import { type Replayed, takeMark } from "../../domain/delivery/replayed.ts"
-import { retryDelay } from "../../domain/delivery/retry.ts"
+import { retryDelay, retryDelays, retrySchedule } from "../../domain/delivery/retry.ts"
 import { charactersOf, claimedEventId, type FlatFields, InvalidEvent } from "../../domain/events/entry.ts"
 import type { EventKind, Prepared, PreparedRequest, RequestUnmade } from "../../domain/events/eventKind.ts"
 import type { PartitionValues } from "../../domain/traffic/isolation.ts"
@@ -67,6 +67,11 @@ const openEntry = (
     if (origin?.kind === undefined) {
       const field = retry.stream === undefined ? "origin_stream" : "stream"
       return Result.fail(new InvalidEvent({ field: "retry", rule: `its ${field} must be a stream that is read here` }))
+    }
+    // Who has a schedule of its own may have had a longer one: the attempt that it promised is made.
+    if (origin.kind.retry === retrySchedule && retry.attempt > retryDelays.length) {
+      const rule = `its attempt must be at most ${retryDelays.length}: no schedule has the attempt after it`
+      return Result.fail(new InvalidEvent({ field: "retry", rule }))
     }
     const source = { stream: retry.origin_stream, id: retry.origin_id }
     return Result.succeed({

@@ -54,6 +54,7 @@ export const forgedRetry = (event: Fields, streams: StreamSet, now: number, chan
     { origin_stream: foreignStream },
     { origin_stream: foreignStream, origin_id: greatestId },
     { origin_stream: streams.abandoned, first_failed_at: 8.64e15 + 1 },
+    { attempt: 4 },
     { attempt: 1_000 },
     { attempt: -1 },
     { origin_id: "99999999999999999999999-1" }
