@@ -11,6 +11,7 @@ const settingsOf = Environment.load(
     redis: Environment.redis,
     streams: Environment.streams,
     console: Environment.operatorConsole,
+    folder: Environment.configFolder,
     logging: Environment.logging,
     exposure: Environment.exposure
   })
@@ -31,7 +32,9 @@ export const operatorConsole = Command.make(
       (warning) => Effect.logWarning("settings.warning").pipe(Effect.annotateLogs({ problem: warning })),
       { discard: true }
     )
-    const served = consoleLayer(settings.console, streams).pipe(Layer.provide(redisLayer(redis.options)))
+    const served = consoleLayer(settings.console, streams, settings.folder).pipe(
+      Layer.provide(redisLayer(redis.options))
+    )
     return yield* Effect.andThen(warn, Layer.launch(served)).pipe(
       Effect.provide(Logging.layer({ ...logging, level: Option.getOrElse(level, () => logging.level) }))
     )

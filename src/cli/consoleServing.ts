@@ -7,9 +7,11 @@ import * as OperatorConsole from "../console/console.ts"
 import { FailedTries } from "../console/failedTries.ts"
 import type { KnownStreams } from "../domain/options/knownStreams.ts"
 import { type NamedToken, namedTokens } from "../domain/options/namedTokens.ts"
+import * as FileConfigStore from "../layers/gatewayConfig/FileConfigStore.ts"
 import { createPatientServer } from "../layers/http/PatientServer.ts"
 import * as Environment from "../layers/settings/Environment.ts"
 import { followSecret } from "../layers/settings/FollowSecret.ts"
+import { ConfigStore } from "../services/ConfigStore.ts"
 import { EventStreams } from "../services/EventStreams.ts"
 import { hurry } from "./followSecrets.ts"
 
@@ -81,11 +83,14 @@ export interface Shown {
   readonly consumerGroup: string
 }
 
+type Folder = Environment.Value<typeof Environment.configFolder>
+
 /** Serves for as long as its scope, and says where. */
-export const consoleLayer = (settings: Settings, { consumerGroup, streams: sets }: Shown) =>
+export const consoleLayer = (settings: Settings, { consumerGroup, streams: sets }: Shown, folder: Folder) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const streams = yield* EventStreams
+      const config = yield* ConfigStore
       const access = yield* accessFollowing(settings)
       const { allowedHosts, host } = settings
       const guarded = { access, failedTries: new FailedTries(), host, allowedHosts: allowedHosts ?? [] }
@@ -94,8 +99,8 @@ export const consoleLayer = (settings: Settings, { consumerGroup, streams: sets 
           Effect.logInfo("console.listening").pipe(Effect.annotateLogs({ address: HttpServer.formatAddress(address) }))
         )
       )
-      return Layer.mergeAll(OperatorConsole.layer({ streams, sets, group: consumerGroup, guarded }), said).pipe(
+      return Layer.mergeAll(OperatorConsole.layer({ streams, sets, group: consumerGroup, guarded, config }), said).pipe(
         Layer.provide(listening(settings))
       )
     })
-  )
+  ).pipe(Layer.provide(FileConfigStore.layer(folder)))

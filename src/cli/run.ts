@@ -29,6 +29,7 @@ const settingsOf = Effect.flatMap(hostName, (host) =>
       signing: Environment.signing,
       http: Environment.http,
       console: Environment.operatorConsole,
+      folder: Environment.configFolder,
       logging: Environment.logging,
       telemetry: Environment.telemetry,
       exposure: Environment.exposure
@@ -98,7 +99,7 @@ const operatorConsole = (settings: Settings) =>
         Effect.map(
           Effect.promise(() => import("./consoleServing.ts")),
           ({ consoleLayer }) =>
-            consoleLayer(settings.console, settings.collector).pipe(
+            consoleLayer(settings.console, settings.collector, settings.folder).pipe(
               Layer.provide(Layer.fresh(EventStreamsLayer.layer)),
               Layer.provide(redisLayer(settings)),
               Layer.provide(NodeServices.layer)

@@ -21,8 +21,8 @@ const once = Flag.Boolean("once").pipe(
 )
 
 const looking = ({ group, sets, streams }: Operated) => {
-  const observed = { streams, stream: firstStream({ sets }), group }
-  return (before?: Glance): Effect.Effect<Glance, EventStreamsError> => glance(observed, sets, before)
+  const glanced = { observed: { streams, stream: firstStream({ sets }), group }, sets }
+  return (before?: Glance): Effect.Effect<Glance, EventStreamsError> => glance(glanced, before)
 }
 
 /** Two looks, so that it is known what comes in. */

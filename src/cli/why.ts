@@ -4,7 +4,8 @@ import { Argument, Command, Flag } from "effect/cli"
 import { instant } from "../domain/events/instant.ts"
 import { timeOfId } from "../domain/events/streamId.ts"
 import { printable } from "../domain/text/printable.ts"
-import { type Chapter, tell } from "../programs/operator/eventHistory.ts"
+import type { Chapter } from "../programs/operator/eventChapters.ts"
+import { tell } from "../programs/operator/eventHistory.ts"
 import { attemptLines } from "./attempts.ts"
 import { DurationFlag, json } from "./flags.ts"
 import { Misused, operating } from "./operator.ts"
@@ -82,7 +83,7 @@ export const why = Command.make(
     operating(
       Effect.fnUntraced(function* ({ group, sets, streams }) {
         const from = Math.max(0, (yield* Clock.currentTimeMillis) - Duration.toMillis(within))
-        const { chapters, verdict } = yield* tell(streams, group, sets, eventId, { from })
+        const { chapters, verdict } = yield* tell(streams, group, sets, eventId, { bounds: { from } })
         if (asJson) yield* printJson({ event_id: eventId, chapters, verdict }, 2)
         else if (chapters.length > 0)
           yield* printLines([

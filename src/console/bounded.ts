@@ -2,30 +2,36 @@
 import { Clock, Duration, Effect, Stream } from "effect"
 import { idBefore, isEntryId } from "../domain/events/streamId.ts"
 import { tell } from "../programs/operator/eventHistory.ts"
+import type { EntryPlace } from "../programs/operator/eventSearch.ts"
 import { scan } from "../programs/operator/scan.ts"
 import { SelectionError } from "../programs/operator/selection.ts"
 import { auditKey } from "../services/EventStreams.ts"
 import { controlledOf, Served } from "./served.ts"
-import { TookTooLong } from "./tookTooLong.ts"
 
-const patience = Duration.seconds(5)
+/** How long an event is looked for at first, and when somebody asks to look farther. */
+export const patience = { usual: Duration.seconds(1), farther: Duration.seconds(15) }
 
-/** An event's story, of the source streams what came within a span. */
-export const storyOf = Effect.fnUntraced(function* (eventId: string, within: Duration.Duration) {
+/** An event's story: from where its entry was seen, if that is known; else of the source streams what came within a span. */
+export const storyOf = Effect.fnUntraced(function* (
+  eventId: string,
+  {
+    place,
+    wait = patience.usual,
+    within
+  }: {
+    readonly within: Duration.Duration
+    readonly place?: EntryPlace | undefined
+    readonly wait?: Duration.Duration
+  }
+) {
   const { group, sets, streams } = yield* Served
   const from = Math.max(0, (yield* Clock.currentTimeMillis) - Duration.toMillis(within))
-  return yield* tell(streams, group, sets, eventId, { from }).pipe(
-    Effect.timeoutOrElse({
-      duration: patience,
-      orElse: () =>
-        new TookTooLong({
-          problem:
-            `it was looked for during ${Duration.toSeconds(patience)} seconds without coming to an end: search a shorter ` +
-            "span, or run job-collector why"
-        })
-    })
-  )
+  return yield* tell(streams, group, sets, eventId, { bounds: { from }, place, patience: wait })
 })
+
+/** Where an entry was seen, as a link has it; undefined where it names none. */
+export const placeIn = (stream: string | undefined, id: string | undefined): EntryPlace | undefined =>
+  stream !== undefined && id !== undefined && isEntryId(id) ? { stream, id } : undefined
 
 /** The changes before a cursor, the latest first. */
 export const auditPage = Effect.fnUntraced(function* (cursor: string | undefined, limit: number) {

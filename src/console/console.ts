@@ -6,12 +6,15 @@ import * as Api from "./api/handlers.ts"
 import { guard } from "./guard.ts"
 import * as Assets from "./pages/assets.ts"
 import * as AuditPage from "./pages/audit.ts"
+import * as ConfigurationPage from "./pages/configuration.ts"
 import * as EventPage from "./pages/event.ts"
 import * as FailuresPage from "./pages/failures.ts"
+import * as Incident from "./pages/incident.ts"
 import * as JobsPage from "./pages/jobs.ts"
 import * as OverviewPage from "./pages/overview.ts"
 import * as SignIn from "./pages/signIn.ts"
 import * as TrafficPage from "./pages/traffic.ts"
+import { RecentGlances } from "./recentGlances.ts"
 import { Served, type Serving } from "./served.ts"
 
 const routes = Layer.mergeAll(
@@ -20,9 +23,11 @@ const routes = Layer.mergeAll(
   SignIn.routes,
   OverviewPage.routes,
   FailuresPage.routes,
+  Incident.routes,
   EventPage.routes,
   TrafficPage.routes,
   JobsPage.routes,
+  ConfigurationPage.routes,
   AuditPage.routes
 )
 
@@ -30,7 +35,7 @@ const routes = Layer.mergeAll(
 export const handler = Effect.fnUntraced(function* (serving: Serving) {
   const jobs = yield* makeRedriveJobs(serving.streams, serving.sets, serving.group)
   const app = yield* HttpRouter.toHttpEffect(Layer.provide(routes, HttpServer.layerServices))
-  return Effect.provideService(guard(serving.guarded, app), Served, { ...serving, jobs })
+  return Effect.provideService(guard(serving.guarded, app), Served, { ...serving, jobs, glances: new RecentGlances() })
 })
 
 /** Serves on the `HttpServer` that it is given. */

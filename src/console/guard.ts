@@ -5,11 +5,11 @@ import { HttpIncomingMessage, HttpServerError, HttpServerRequest, HttpServerResp
 import { JobRefused } from "../programs/operator/redriveJobs.ts"
 import { SelectionError } from "../programs/operator/selection.ts"
 import { TooManyRules } from "../programs/traffic/controlTraffic.ts"
+import { ConfigStoreError } from "../services/ConfigStore.ts"
 import { EventStreamsError } from "../services/EventStreamsError.ts"
 import { type Access, isSameText, type Visitor } from "./access.ts"
 import type { FailedTries } from "./failedTries.ts"
 import { isApi, Refused, redisRefused, refusal } from "./problems.ts"
-import { TookTooLong } from "./tookTooLong.ts"
 
 export const cookieName = "job_collector_console"
 const antiForgeryField = "anti_forgery"
@@ -148,6 +148,9 @@ const admit = Effect.fnUntraced(function* (
 const toSignIn = (request: HttpServerRequest.HttpServerRequest) =>
   HttpServerResponse.redirect(`/sign-in?next=${encodeURIComponent(request.url)}`, { status: 303 })
 
+/** What is not there, or cannot be done as things are; otherwise the folder cannot be used now. */
+const configStatuses: Partial<Record<ConfigStoreError["reason"], number>> = { NoFolder: 404, NoGeneration: 409 }
+
 /** What went wrong, as the answer says it: of a defect nothing, as its words might be a secret's. */
 const refusedOf = (error: unknown): Refused | undefined => {
   if (error instanceof Refused) return error
@@ -155,7 +158,8 @@ const refusedOf = (error: unknown): Refused | undefined => {
   if (error instanceof SelectionError) return new Refused({ status: 400, problem: error.message })
   if (error instanceof JobRefused || error instanceof TooManyRules)
     return new Refused({ status: 409, problem: error.message })
-  if (error instanceof TookTooLong) return new Refused({ status: 503, problem: error.message })
+  if (error instanceof ConfigStoreError)
+    return new Refused({ status: configStatuses[error.reason] ?? 503, problem: error.message })
   if (!(error instanceof HttpServerError.HttpServerError)) return undefined
   const { reason } = error
   if (reason._tag === "RouteNotFound") return new Refused({ status: 404, problem: "there is nothing here" })

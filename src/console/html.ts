@@ -35,3 +35,6 @@ const shown = (content: Content): string => {
 /** Values stand in elements or in attributes with quotes, never in a script, a style or an attribute's name. */
 export const html = (parts: TemplateStringsArray, ...values: ReadonlyArray<Content>): Html =>
   new Html(parts.map((part, at) => (at === 0 ? part : shown(values[at - 1]) + part)).join(""))
+
+/** Text of several lines, as it stands in a `pre`: within a line what steers a screen is still shown as an escape. */
+export const linesOf = (text: string): Html => new Html(text.split("\n").map(escaped).join("\n"))

@@ -58,7 +58,10 @@ const tell = (...all: ReadonlyArray<ReplicaFigures>) =>
 const scene = Effect.gen(function* () {
   const redis = yield* Redis
   yield* TestClock.setTime(now)
-  for (const key of [transcribe, processing, dlq]) yield* redis.send("XGROUP", "CREATE", key, group, "0", "MKSTREAM")
+  for (const key of [transcribe, processing, dlq]) {
+    yield* redis.send("XGROUP", "CREATE", key, group, "0", "MKSTREAM")
+    yield* redis.send("XGROUP", "CREATECONSUMER", key, group, "c-1")
+  }
   for (let n = 0; n < 3_000; n++) yield* redis.send("XADD", transcribe, "*", "f", "v")
   yield* redis.send("XADD", processing, "*", "f", "v")
   yield* redis.send("XREADGROUP", "GROUP", group, "c-1", "COUNT", "1", "STREAMS", processing, ">")
@@ -103,7 +106,7 @@ const shown = (columns: number | undefined, ...args: ReadonlyArray<string>) =>
 
 const seen = Effect.gen(function* () {
   const streams = yield* EventStreams
-  return yield* glance({ streams, stream: transcribe, group }, [defaultStreams])
+  return yield* glance({ observed: { streams, stream: transcribe, group }, sets: [defaultStreams] })
 })
 
 const fits = (lines: ReadonlyArray<string>, columns: number) => {

@@ -152,7 +152,7 @@ describe("the admin API", () => {
       const { ask } = yield* console()
       const set = yield* post(ask, "/rules", { kind: "pause", duration: "10m", why: "migration" })
       assert.deepInclude(set.body.changed[0], { kind: "pause", by: "bob", why: "migration" })
-      assert.deepInclude((yield* get(ask, "/overview")).body.verdict, { state: "bad" })
+      assert.deepInclude((yield* get(ask, "/overview")).body.verdict, { level: "bad" })
       yield* post(ask, "/rules", { kind: "park", field: "user_id", value: "u-1" })
       assert.lengthOf((yield* get(ask, "/rules")).body.rules, 2)
       yield* post(ask, "/rules/lift", { kind: "pause" })

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { abandon, actToken, console, cookieOf, form, readToken } from "../support/console.ts"
+import { transcribeFields } from "../support/events.ts"
 import { abandoned, lengthOf, transcribe } from "../support/streams.ts"
 
 const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)>'\`{{x}}\u202e`
@@ -54,6 +55,9 @@ describe("the console's pages", () => {
         "/",
         "/failures",
         "/failures?by=user",
+        "/failures/report",
+        `/failures/report?user=${given}`,
+        "/configuration",
         "/failures?by=model",
         `/failures?user=${given}&message=${given}&error_code=HTTP_500`,
         `/failures?stream=${given}`,
@@ -105,7 +109,14 @@ describe("the console's pages", () => {
       assert.isBelow(failures.text.length, 100_000)
       assert.notInclude(failures.text, "of the user")
       assert.notInclude((yield* ask("/event?id=e-1", { token: readToken })).text, "of the user")
-      assert.include((yield* ask("/event?id=e-1&payload=shown", { token: readToken })).text, "of the user")
+      const shown = (yield* ask("/event?id=e-1&payload=shown", { token: readToken })).text
+      assert.include(shown, "of the user")
+      assert.match(shown, /<pre[^>]*>\{\n {2}&quot;/, "line by line")
+      const report = (yield* ask("/failures/report", { token: readToken })).text
+      assert.match(report, /\n200 events of 1 user failed/)
+      const exported = yield* ask("/failures/export?error_code=HTTP_501", { token: readToken })
+      assert.strictEqual(exported.headers.get("content-type"), "application/x-ndjson")
+      assert.deepInclude(JSON.parse(exported.text), { event_id: "e-1", error_code: "HTTP_501" })
     })
   )
 
@@ -150,6 +161,31 @@ describe("the console's pages", () => {
     })
   )
 
+  it.effect("an event opened from a list is read where it stands, another is looked for no longer than is let", () =>
+    Effect.gen(function* () {
+      const { ask, redis } = yield* console()
+      yield* redis.send("XADD", transcribe, "1700000000000-0", ...transcribeFields("e-7", 1_700_000_000_000))
+      for (let at = 0; at < 1_500; at++) yield* abandon(redis, `e-${at}`)
+      const list = yield* ask("/failures?event_id=e-7&look=5000", { token: readToken })
+      const link = /href="(\/event\?[^"]+)"/.exec(list.text)?.[1]?.replaceAll("&amp;", "&") ?? ""
+      assert.match(link, /stream=.+&entry=\d+-\d+/)
+      const known = yield* ask(link, { token: readToken })
+      assert.include(known.text, "Read where its entry was seen")
+      assert.include(known.text, "1700000000000-0", "the entry that it came from")
+      const sought = yield* ask("/event?id=e-7", { token: readToken })
+      assert.match(sought.text, /the latest 1,500 entries of [^,]+, and no farther once it was found/)
+      const api = yield* ask("/api/v1/events/e-1499", { token: readToken })
+      const { chapters, is_whole, looked } = JSON.parse(api.text)
+      assert.strictEqual(is_whole, false)
+      assert.deepInclude(looked, { stream: abandoned, looked: 1_000, back_to: looked[1].back_to })
+      assert.strictEqual(chapters.at(-1).place, "abandoned")
+      // What stands where a link says is another's by now.
+      const gone = yield* ask(link.replace("id=e-7&", "id=e-8&"), { token: readToken })
+      assert.include(gone.text, "abandoned replay")
+      assert.strictEqual((yield* ask("/event?id=none", { token: readToken })).status, 404)
+    })
+  )
+
   it.effect("a pause set in the browser holds and is lifted there", () =>
     Effect.gen(function* () {
       const { ask } = yield* console()
@@ -158,7 +194,7 @@ describe("the console's pages", () => {
         (yield* post("/traffic/set", { kind: "pause", duration: "10m", why: "migration" })).status,
         303
       )
-      assert.include((yield* ask("/", { token: readToken })).text, "nothing is delivered: paused by bob")
+      assert.include((yield* ask("/", { token: readToken })).text, "nothing is read: no replica runs")
       assert.include((yield* ask("/traffic", { token: readToken })).text, "migration")
       assert.strictEqual((yield* post("/traffic/lift", { kind: "pause" })).status, 303)
       assert.include((yield* ask("/traffic", { token: readToken })).text, "No rule is in force")

@@ -38,7 +38,9 @@ const calm: Situation = {
   arriving: 10,
   delivered: 10,
   unread: [],
-  abandoned: 0
+  unattended: [],
+  abandoned: 0,
+  remarks: []
 }
 
 const busy = [replica({ in_flight: 64 })]
@@ -124,6 +126,22 @@ describe("the verdict", () => {
     assert.strictEqual(
       said({ replicas: [replica(), open, replica({ consumer: "c-3", status: "down", problems: ["Redis is away"] })] }),
       "warning: keeping up; 2 of 3 replicas deliver nothing: c-2: its circuit is open"
+    )
+  })
+
+  it("is bad where events wait in a stream that no replica reads, however well the others do", () => {
+    assert.strictEqual(
+      said({ unattended: ["process"] }),
+      "bad: events wait in process, which no replica reads; keeping up"
+    )
+  })
+
+  it("takes in what else was found: before its own words where that is worse, after them otherwise", () => {
+    const remark = { level: "warning", text: "retries are overdue by 5m" } as const
+    assert.strictEqual(said({ remarks: [remark] }), "warning: retries are overdue by 5m; keeping up")
+    assert.strictEqual(
+      said({ remarks: [remark], abandoned: 1 }),
+      "warning: keeping up; 1 event lies abandoned; retries are overdue by 5m"
     )
   })
 })

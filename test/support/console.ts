@@ -7,6 +7,7 @@ import { FailedTries } from "../../src/console/failedTries.ts"
 import { encodeAbandonedEntry } from "../../src/domain/delivery/dlq.ts"
 import * as EventStreamsLayer from "../../src/layers/redis/EventStreams.ts"
 import * as MemoryRedis from "../../src/layers/redis/memory/MemoryRedis.ts"
+import type { ConfigStore } from "../../src/services/ConfigStore.ts"
 import { EventStreams } from "../../src/services/EventStreams.ts"
 import { Redis } from "../../src/services/Redis.ts"
 import { transcribeFields } from "./events.ts"
@@ -33,7 +34,11 @@ const tokens: Tokens = { read: [{ name: "anna", token: readToken }], act: [{ nam
 const set = { transcribe, process: processing, dlq, abandoned }
 
 /** Asks a console that holds these tokens. */
-export const console = Effect.fnUntraced(function* (given: Tokens = tokens, allowedHosts: ReadonlyArray<string> = []) {
+export const console = Effect.fnUntraced(function* (
+  given: Tokens = tokens,
+  allowedHosts: ReadonlyArray<string> = [],
+  config?: ConfigStore["Service"]
+) {
   const redis = MemoryRedis.layer
   const services = yield* Layer.build(Layer.provideMerge(EventStreamsLayer.layer, redis))
   const access = new Access(given)
@@ -41,6 +46,7 @@ export const console = Effect.fnUntraced(function* (given: Tokens = tokens, allo
     streams: Context.get(services, EventStreams),
     sets: [set],
     group,
+    config,
     guarded: { access, failedTries: new FailedTries(), host: "127.0.0.1", allowedHosts }
   })
   const answer = HttpEffect.toWebHandler(Effect.provideContext(handler, yield* Effect.context<never>()))

@@ -7,14 +7,13 @@ import { shownRate } from "../../domain/traffic/rate.ts"
 import type { Rule as TrafficRule } from "../../domain/traffic/rules.ts"
 import { type Rehearsal as Rehearsed, selectionText } from "../../programs/operator/actOnFailed.ts"
 import type { FailedEntry } from "../../programs/operator/failedEntry.ts"
-import type { Overview as Seen } from "../../programs/operator/overview.ts"
 import { abandonedItem, dlqItem } from "../../programs/operator/redrive.ts"
 import type { Job as RedriveJob } from "../../programs/operator/redriveJobs.ts"
 
 const Text = Schema.NullOr(Schema.String)
 const Count = Schema.NullOr(Schema.Int)
 
-const Rule = Schema.Struct({
+export const Rule = Schema.Struct({
   kind: Schema.Literals(["pause", "limit", "park"]),
   rate: Schema.optionalKey(Schema.String),
   field: Schema.optionalKey(Schema.String),
@@ -44,64 +43,7 @@ export const Changed = Schema.Struct({
   unaudited: Text
 })
 
-export const Overview = Schema.Struct({
-  at: Schema.String,
-  verdict: Schema.Struct({
-    state: Schema.Literals(["good", "attention", "bad"]),
-    sentences: Schema.Array(Schema.String)
-  }),
-  streams: Schema.Array(
-    Schema.Struct({
-      stream: Schema.String,
-      role: Schema.String,
-      length: Schema.Int,
-      has_group: Schema.Boolean,
-      lag: Count,
-      pending: Schema.Int,
-      next_due: Text,
-      consumers: Schema.Array(Schema.Struct({ name: Schema.String, pending: Schema.Int, idle_ms: Schema.Int }))
-    })
-  ),
-  abandoned: Schema.Array(
-    Schema.Struct({
-      stream: Schema.String,
-      length: Schema.Int,
-      oldest: Text,
-      last_hour: Schema.Int,
-      last_hour_is_more: Schema.Boolean
-    })
-  ),
-  rules: Schema.Array(Rule),
-  rules_problem: Text,
-  memory: Schema.NullOr(Schema.Struct({ used: Schema.Number, limit: Schema.Number }))
-})
-
 const instantOrNull = (at: number | undefined): string | null => (at === undefined ? null : instant(at))
-
-export const overviewValue = (seen: Seen): typeof Overview.Type => ({
-  at: instant(seen.at),
-  verdict: seen.verdict,
-  streams: seen.streams.map(({ consumers, hasGroup, lag, length, nextDue, pending, role, stream }) => ({
-    stream,
-    role,
-    length,
-    has_group: hasGroup,
-    lag: lag ?? null,
-    pending,
-    next_due: instantOrNull(nextDue),
-    consumers: consumers.map(({ idleMs, name, pending }) => ({ name, pending, idle_ms: idleMs }))
-  })),
-  abandoned: seen.abandoned.map(({ isMore, length, oldest, recent, stream }) => ({
-    stream,
-    length,
-    oldest: instantOrNull(oldest),
-    last_hour: recent,
-    last_hour_is_more: isMore
-  })),
-  rules: seen.rules.map(ruleValue),
-  rules_problem: seen.rulesProblem ?? null,
-  memory: seen.memory ?? null
-})
 
 /** How far was looked: all there is where `next` is null. */
 const Looked = { looked: Schema.Int, next: Text }
@@ -168,7 +110,10 @@ export const entryValue = (entry: FailedEntry): typeof Entry.Type => {
 export const Story = Schema.Struct({
   event_id: Schema.String,
   verdict: Schema.String,
-  chapters: Schema.Array(Schema.Unknown)
+  chapters: Schema.Array(Schema.Unknown),
+  /** Whether all was seen; otherwise there may be more of it, in what was not looked at. */
+  is_whole: Schema.Boolean,
+  looked: Schema.Array(Schema.Struct({ stream: Schema.String, looked: Schema.Int, back_to: Text }))
 })
 
 export const AuditPage = Schema.Struct({

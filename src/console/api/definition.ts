@@ -13,6 +13,8 @@ import {
 import { failedActions } from "../../programs/operator/actOnFailed.ts"
 import { groupings } from "../../programs/operator/groups.ts"
 import * as Answers from "./answers.ts"
+import * as Configuration from "./configurationAnswers.ts"
+import * as Status from "./statusAnswers.ts"
 
 const type = "about:blank"
 
@@ -103,7 +105,14 @@ const pageQuery = {
 const failures = [CannotBeMeant, NotAvailable] as const
 
 const reading = HttpApiGroup.make("reading").add(
-  HttpApiEndpoint.get("overview", "/overview", { success: Answers.Overview, error: NotAvailable }),
+  HttpApiEndpoint.get("overview", "/overview", { success: Status.Overview, error: NotAvailable }),
+  HttpApiEndpoint.get("replicas", "/replicas", { success: Status.Replicas, error: NotAvailable }),
+  HttpApiEndpoint.get("streams", "/streams", { success: Status.Streams, error: NotAvailable }),
+  HttpApiEndpoint.get("minutes", "/minutes", {
+    query: { since: text },
+    success: Status.Minutes,
+    error: failures
+  }),
   HttpApiEndpoint.get("groups", "/groups", {
     query: {
       ...filterQuery,
@@ -118,7 +127,7 @@ const reading = HttpApiGroup.make("reading").add(
   HttpApiEndpoint.get("abandoned", "/abandoned", { query: pageQuery, success: Answers.EntryPage, error: failures }),
   HttpApiEndpoint.get("event", "/events/:event_id", {
     params: { event_id: Schema.String },
-    query: { within: text },
+    query: { within: text, stream: text, id: text },
     success: Answers.Story,
     error: failures
   }),
@@ -134,7 +143,7 @@ const reading = HttpApiGroup.make("reading").add(
     success: Answers.Job,
     error: NotKnown
   }),
-  HttpApiEndpoint.get("live", "/live", { success: HttpApiSchema.StreamSse({ data: Answers.Overview }) })
+  HttpApiEndpoint.get("live", "/live", { success: HttpApiSchema.StreamSse({ data: Status.Overview }) })
 )
 
 const reason = { why: Schema.optionalKey(Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(500))) }
@@ -161,6 +170,41 @@ export const JobBody = Schema.Struct({
   ...reason
 })
 
+/** Of the configuration: whole numbers, as `config diff` has them. */
+const generation = Schema.optionalKey(wholeText(0, Number.MAX_SAFE_INTEGER))
+
+const configuration = HttpApiGroup.make("configuration").add(
+  HttpApiEndpoint.get("status", "/configuration", {
+    success: Configuration.Status,
+    error: [NotKnown, Conflict, NotAvailable]
+  }),
+  HttpApiEndpoint.get("history", "/configuration/history", {
+    success: Configuration.History,
+    error: [NotKnown, Conflict, NotAvailable]
+  }),
+  HttpApiEndpoint.get("diff", "/configuration/diff", {
+    query: { from: generation, to: generation },
+    success: Configuration.Difference,
+    error: [NotKnown, Conflict, NotAvailable]
+  }),
+  HttpApiEndpoint.post("hold", "/configuration/hold", {
+    /** How long, such as `30m`, without it until released; `off` releases. */
+    payload: Schema.Struct({ duration: text, off: Schema.optionalKey(Schema.Boolean), ...reason }),
+    success: Configuration.Decided,
+    error: [CannotBeMeant, NotKnown, Conflict, NotAvailable]
+  }),
+  HttpApiEndpoint.post("rollback", "/configuration/rollback", {
+    payload: Schema.Struct(reason),
+    success: Configuration.Decided,
+    error: [NotKnown, Conflict, NotAvailable]
+  }),
+  HttpApiEndpoint.post("accept", "/configuration/accept", {
+    payload: Schema.Struct({ version: whole(1, Number.MAX_SAFE_INTEGER), ...reason }),
+    success: Configuration.Decided,
+    error: [NotKnown, Conflict, NotAvailable]
+  })
+)
+
 const acting = HttpApiGroup.make("acting").add(
   HttpApiEndpoint.post("setRule", "/rules", {
     payload: RuleBody,
@@ -186,7 +230,7 @@ const acting = HttpApiGroup.make("acting").add(
 )
 
 export const Api = HttpApi.make("admin")
-  .add(reading.prefix("/api/v1"), acting.prefix("/api/v1"))
+  .add(reading.prefix("/api/v1"), acting.prefix("/api/v1"), configuration.prefix("/api/v1"))
   .middleware(Guarded)
   .middleware(HttpApiMiddleware.ProblemDetails)
   .annotate(OpenApi.Title, "job-collector admin API")

@@ -6,14 +6,15 @@ import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import { auditValue } from "../../domain/audit/auditRecord.ts"
 import { instant } from "../../domain/events/instant.ts"
 import { typedDurationOf } from "../../domain/options/duration.ts"
+import { pointInTime, pointInTimeRule } from "../../domain/options/pointInTime.ts"
 import { namedPartition } from "../../domain/traffic/namedPartition.ts"
 import { rateOf, rateRule } from "../../domain/traffic/rate.ts"
 import type { Subject } from "../../domain/traffic/rules.ts"
 import { type ActRequest, usualRate } from "../../programs/operator/actOnFailed.ts"
 import type { Place } from "../../programs/operator/failedEntry.ts"
 import { groupsWithin, pageOf } from "../../programs/operator/look.ts"
-import { overview } from "../../programs/operator/overview.ts"
 import { JobRefused } from "../../programs/operator/redriveJobs.ts"
+import { minutes, replicas } from "../../programs/operator/replicas.ts"
 import { type Filters, SelectionError, type Source, select } from "../../programs/operator/selection.ts"
 import {
   type Changed,
@@ -24,12 +25,13 @@ import {
   TooManyRules
 } from "../../programs/traffic/controlTraffic.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
-import { auditPage, storyOf } from "../bounded.ts"
+import { auditPage, placeIn, storyOf } from "../bounded.ts"
 import { filtersIn, type GivenFilters } from "../filters.ts"
 import { CurrentVisitor } from "../guard.ts"
+import { overviewNow } from "../overviewNow.ts"
 import { controlledOf, Served } from "../served.ts"
-import type { TookTooLong } from "../tookTooLong.ts"
-import { entryValue, jobValue, overviewValue, rehearsalValue, ruleValue } from "./answers.ts"
+import { entryValue, jobValue, rehearsalValue, ruleValue } from "./answers.ts"
+import { configuration } from "./configurationHandlers.ts"
 import {
   Api,
   CannotBeMeant,
@@ -40,8 +42,9 @@ import {
   NotKnown,
   type RuleBody
 } from "./definition.ts"
+import { minutesValue, overviewValue, streamsValue } from "./statusAnswers.ts"
 
-type Failure = EventStreamsError | SelectionError | TookTooLong
+type Failure = EventStreamsError | SelectionError
 
 const meant = (problem: string) => Effect.fail(new CannotBeMeant({ detail: problem }))
 
@@ -81,7 +84,8 @@ const entriesOf = (place: Place, query: PageQuery, limit = usualPage, look = usu
     })
   )
 
-const seen = Effect.flatMap(Served, ({ group, sets, streams }) => overview(streams, group, sets))
+/** The answer has no minutes. */
+const seen = overviewNow(0)
 
 const noJob = new NotKnown({ detail: "there is no such job" })
 
@@ -101,21 +105,35 @@ const liveEvery = Duration.seconds(2)
 const reading = HttpApiBuilder.group(Api, "reading", (handlers) =>
   handlers
     .handle("overview", () => unavailable(Effect.map(seen, overviewValue)))
+    .handle("replicas", () => unavailable(Effect.flatMap(Served, (served) => replicas(controlledOf(served)))))
+    .handle("streams", () => unavailable(Effect.map(seen, streamsValue)))
+    .handle("minutes", ({ query: { since = "1h" } }) =>
+      told(
+        Effect.gen(function* () {
+          const from = pointInTime(since, yield* Clock.currentTimeMillis)
+          if (from === undefined) return yield* meant(`since: must be ${pointInTimeRule}`)
+          return minutesValue(yield* minutes(controlledOf(yield* Served), from))
+        })
+      )
+    )
     .handle("groups", ({ query: { by = "error", look = usualLook, place, ...given } }) =>
       told(
         Effect.gen(function* () {
           const source = yield* sourceOf(place)
           const selection = yield* select(source, yield* filtersOf(given))
-          const { groups, looked, matched, next } = yield* groupsWithin(source, selection, by, { most: look })
+          const { grouped, looked, matched, next } = yield* groupsWithin(source, selection, [by], { most: look })
           return {
             by,
-            groups: groups.slice(0, 1_000).map(({ count, first, key, last, latestId }) => ({
-              key,
-              count,
-              first: instant(first),
-              last: instant(last),
-              latest_id: latestId
-            })),
+            groups: grouped
+              .of(by)
+              .slice(0, 1_000)
+              .map(({ count, first, key, last, latestId }) => ({
+                key,
+                count,
+                first: instant(first),
+                last: instant(last),
+                latest_id: latestId
+              })),
             matched,
             looked,
             next: next ?? null
@@ -125,13 +143,24 @@ const reading = HttpApiBuilder.group(Api, "reading", (handlers) =>
     )
     .handle("dlq", ({ query: { limit, look, ...query } }) => entriesOf("dlq", query, limit, look))
     .handle("abandoned", ({ query: { limit, look, ...query } }) => entriesOf("abandoned", query, limit, look))
-    .handle("event", ({ params, query: { within = "7d" } }) =>
+    .handle("event", ({ params, query: { id, stream, within = "7d" } }) =>
       told(
         Effect.gen(function* () {
           const span = typedDurationOf(within)
           if (span === undefined) return yield* meant('within: must be a duration such as 2d or "2 days"')
-          const { chapters, verdict } = yield* storyOf(params.event_id, span)
-          return { event_id: params.event_id, verdict, chapters }
+          const place = placeIn(stream, id)
+          const { chapters, searched, verdict } = yield* storyOf(params.event_id, { place, within: span })
+          return {
+            event_id: params.event_id,
+            verdict,
+            chapters,
+            is_whole: searched.isWhole,
+            looked: searched.streams.map(({ back, looked, stream }) => ({
+              stream,
+              looked,
+              back_to: back === undefined ? null : instant(back)
+            }))
+          }
         })
       )
     )
@@ -267,7 +296,7 @@ const acting = HttpApiBuilder.group(Api, "acting", (handlers) =>
 )
 
 export const routes = HttpApiBuilder.layer(Api, { openapiPath: "/api/v1/openapi.json" }).pipe(
-  Layer.provide([reading, acting]),
+  Layer.provide([reading, acting, configuration]),
   Layer.provide([
     Layer.succeed(Guarded, { bearer: (app) => app }),
     HttpApiMiddleware.layerProblemDetails({ includeDetails: true })

@@ -9,15 +9,22 @@ if (live !== null) {
       if (next !== null && !live.contains(document.activeElement)) live.replaceChildren(...next.childNodes)
     } catch {}
   }
-  setInterval(() => { if (!document.hidden) again() }, 5000)
+  setInterval(() => { if (!document.hidden) again() }, 2000)
 }
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm
   if (question !== undefined && !confirm(question)) event.preventDefault()
 })
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = false
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent)
+    button.textContent = "Copied"
+  })
+}
 const dialog = () => {
   const shown = document.createElement("dialog")
-  const text = ["/  find", "g  then o f e t j a: go to a page", "j k  next and previous row", "Enter  open the row", "x  mark the row", "r  replay or retry what matches", "?  this"]
+  const text = ["/  find", "g  then o f e t j c a: go to a page", "j k  next and previous row", "Enter  open the row", "x  mark the row", "r  replay or retry what matches", "?  this"]
   const list = document.createElement("pre")
   list.textContent = text.join("\\n")
   const close = document.createElement("button")
@@ -28,7 +35,7 @@ const dialog = () => {
   document.body.append(shown)
   shown.showModal()
 }
-const pages = { o: "/", f: "/failures", e: "/event", t: "/traffic", j: "/jobs", a: "/audit" }
+const pages = { o: "/", f: "/failures", e: "/event", t: "/traffic", j: "/jobs", c: "/configuration", a: "/audit" }
 let going = false
 let row = -1
 const rows = () => [...document.querySelectorAll("[data-rows] > tr")]

@@ -6,25 +6,30 @@ import { fieldsToObject } from "../../domain/events/entry.ts"
 import { instant } from "../../domain/events/instant.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
 import { printableJson } from "../../domain/text/printable.ts"
-import type { Chapter } from "../../programs/operator/eventHistory.ts"
+import type { Chapter } from "../../programs/operator/eventChapters.ts"
+import type { Searched } from "../../programs/operator/eventSearch.ts"
 import { shellWord } from "../../programs/operator/selection.ts"
-import { storyOf } from "../bounded.ts"
+import { patience, placeIn, storyOf } from "../bounded.ts"
 import { CurrentVisitor } from "../guard.ts"
-import { type Html, html } from "../html.ts"
+import { type Html, html, linesOf } from "../html.ts"
 import { Served } from "../served.ts"
+import { actsOn } from "./eventActs.ts"
 import { page } from "./layout.ts"
-import { givenQuery } from "./query.ts"
+import { givenQuery, linkTo } from "./query.ts"
 import { counted, plural, short, time } from "./shown.ts"
+import { signature } from "./signatureExplained.ts"
 
 interface Moment {
   readonly at: number
+  readonly tone: "" | "good" | "bad" | "now"
   readonly what: Html
 }
 
-const attempts = (history: History | undefined): ReadonlyArray<Moment> =>
-  (history ?? []).map(({ at, consumer, duration_ms, error_code, error_message, status }) => ({
+const attempts = (history: History | undefined, where = ""): ReadonlyArray<Moment> =>
+  (history ?? []).map(({ at, consumer, duration_ms, error_code, error_message, status }, number) => ({
     at,
-    what: html`attempt failed: <code>${short(error_code)}</code> ${short(error_message)}<br><small>status ${status ?? "none"}, ${duration_ms === null ? "unknown time" : `${counted(duration_ms)} ms`}, ${consumer}</small>`
+    tone: "",
+    what: html`Attempt ${number + 1}${where} failed: <code>${short(error_code)}</code> ${short(error_message)}<br><small>status ${status ?? "none"}, ${duration_ms === null ? "unknown time" : `${counted(duration_ms)} ms`}, by ${consumer}</small>`
   }))
 
 const momentsOf = (chapter: Chapter): ReadonlyArray<Moment> => {
@@ -33,7 +38,8 @@ const momentsOf = (chapter: Chapter): ReadonlyArray<Moment> => {
     return [
       {
         at,
-        what: html`<strong class="good">delivered</strong> at attempt ${attempts} as job <code>${String(job_id)}</code>, ${credits === null ? "credits unknown" : `${credits} credits`}`
+        tone: "good",
+        what: html`<strong class="good">Delivered</strong> at attempt ${attempts} as job <code>${short(String(job_id))}</code>, ${credits === null ? "credits unknown" : `${credits} credits`}`
       }
     ]
   }
@@ -41,33 +47,42 @@ const momentsOf = (chapter: Chapter): ReadonlyArray<Moment> => {
   switch (chapter.place) {
     case "source":
       return [
-        ...attempts(chapter.earlier),
+        ...attempts(chapter.earlier, " before the replay"),
         {
           at: timeOfId(chapter.id),
-          what: html`${chapter.replayed ? "put back by a replay" : "arrived"}, ${chapter.state}${where}`
+          tone: "",
+          what: html`${chapter.replayed ? "Put back by a replay" : "Arrived"}, ${chapter.state}${where}`
         }
       ]
     case "dlq":
       return [
-        ...attempts(chapter.retry.replayed),
+        ...attempts(chapter.retry.replayed, " before the replay"),
         ...attempts(chapter.retry.history),
         {
           at: chapter.retry.not_before,
-          what: html`due for the next attempt after ${plural(chapter.retry.attempt, "attempt")}${where}`
+          tone: "now",
+          what: html`Due for the next attempt, after ${plural(chapter.retry.attempt, "attempt")}${chapter.retry.set_aside === undefined ? undefined : html`; set aside: ${chapter.retry.set_aside}`}${where}`
         }
       ]
     case "abandoned": {
       const { abandoned_at, attempts: made, error_code, error_message, reason } = chapter.abandoned
       return [
-        ...attempts(chapter.replayed),
+        ...attempts(chapter.replayed, " before the replay"),
         ...attempts(chapter.history),
         {
           at: abandoned_at,
-          what: html`<strong class="bad">abandoned</strong> as ${reason} after ${plural(made, "attempt")}: <code>${error_code}</code> ${short(error_message)}${where}`
+          tone: "bad",
+          what: html`<strong class="bad">Abandoned</strong> as ${reason} after ${plural(made, "attempt")}: <code>${error_code}</code> ${short(error_message)}${where}`
         }
       ]
     }
   }
+}
+
+/** One moment is told once, though two entries of an event may both have it. */
+const timelineOf = (chapters: ReadonlyArray<Chapter>): ReadonlyArray<Moment> => {
+  const moments = chapters.flatMap(momentsOf).toSorted((a, b) => a.at - b.at)
+  return [...new Map(moments.map((moment) => [`${moment.at} ${moment.what.text}`, moment])).values()]
 }
 
 /** What an event's entry holds, at one of the places where it stands. */
@@ -83,33 +98,62 @@ const payloadOf = Effect.fnUntraced(function* (chapters: ReadonlyArray<Chapter>)
 const mostShown = 20_000
 
 const payload = (text: string): Html =>
-  html`<pre tabindex="0">${text.slice(0, mostShown)}</pre>${
+  html`<pre tabindex="0" aria-label="What it carries" id="payload-text">${linesOf(text.slice(0, mostShown))}</pre><p class="row"><button type="button" hidden data-copy="payload-text">Copy</button>${
     text.length > mostShown
-      ? html`<p class="hint">The first ${counted(mostShown)} of ${counted(text.length)} characters.</p>`
+      ? html`<span class="hint">The first ${counted(mostShown)} of ${counted(text.length)} characters.</span>`
       : undefined
-  }`
+  }</p>`
 
 const form = (id: string): Html => html`<form class="filters" method="get" action="/event" role="search">
-<label>Event id <input name="id" value="${id}" required data-search></label><button class="primary">Find</button></form>`
+<label>Event id <input name="id" value="${id}" required size="44" data-search></label><button class="primary">Find</button></form>`
+
+/** How far was looked, where that was not all, and how to look farther. */
+const reach = ({ isWhole, streams }: Searched, found: number, farther: string | undefined): Html | undefined => {
+  if (isWhole) return undefined
+  const sentence =
+    streams.length === 0
+      ? html`Read where its entry was seen, and where that says it came from; nothing else was looked through.`
+      : html`Looked at ${streams.map(
+          ({ back, looked, stream }, at) =>
+            html`${at === 0 ? undefined : "; "}the latest ${plural(looked, "entry", "entries")} of ${stream}${back === undefined ? undefined : html` (back to ${instant(back).slice(0, 19)}Z)`}`
+        )}${found > 0 ? ", and no farther once it was found" : " before the time was up"}.`
+  return html`<p class="hint" id="reach">${sentence}${farther === undefined ? undefined : html` <a href="${farther}">Look farther</a>`}</p>`
+}
 
 const show = Effect.gen(function* () {
   const given = yield* givenQuery
   const id = given.get("id") ?? ""
-  const about = { title: "Event", visitor: yield* CurrentVisitor, current: "/event" } as const
-  if (id === "") return page(about, html`<h1>Event</h1>${form(id)}`)
+  const visitor = yield* CurrentVisitor
+  const about = { title: "Event", visitor, current: "/event" } as const
+  if (id === "")
+    return page(
+      about,
+      html`<h1>Event</h1>${form(id)}<p class="hint">An event that you open from <a href="/failures">Failures</a> is there at once; one that is looked for by its id may take a second or more.</p>`
+    )
   const now = yield* Clock.currentTimeMillis
-  const { chapters, verdict } = yield* storyOf(id, Duration.days(7))
-  const moments = chapters.flatMap(momentsOf).toSorted((a, b) => a.at - b.at)
+  const entry = { stream: given.get("stream") ?? undefined, entry: given.get("entry") ?? undefined }
+  const isFar = given.get("look") === "farther"
+  const { chapters, searched, verdict } = yield* storyOf(id, {
+    within: Duration.days(7),
+    place: isFar ? undefined : placeIn(entry.stream, entry.entry),
+    wait: isFar ? patience.farther : patience.usual
+  })
   const asked = given.get("payload") === "shown"
   const text = asked ? yield* payloadOf(chapters) : undefined
-  const shown = new URLSearchParams({ id, payload: "shown" })
+  const link = (more: Readonly<Record<string, string>>) => linkTo("/event", [["id", id]], { ...entry, ...more })
+  const farther = isFar ? undefined : linkTo("/event", [["id", id]], { look: "farther" })
+  const empty = chapters.length === 0
   return page(
     about,
-    html`<h1>Event</h1>${form(id)}<p class="first"><strong>${verdict}</strong></p>
-<ol class="timeline">${moments.map(({ at, what }) => html`<li>${instant(at)} (${time(at, now)}): ${what}</li>`)}</ol>
-${chapters.length === 0 ? undefined : text === undefined ? html`<p><a class="button" href="/event?${shown.toString()}">Show what it carries</a></p>` : payload(text)}
-<pre class="command">job-collector why ${shellWord(id)}</pre>`,
-    chapters.length === 0 ? 404 : 200
+    html`<h1>Event <code>${short(id)}</code></h1><p class="first" id="verdict"><strong>${verdict}</strong></p>${visitor.role === "act" ? actsOn(chapters) : undefined}
+${
+  empty
+    ? undefined
+    : html`<h2 id="timeline">Timeline</h2><ol class="timeline" aria-labelledby="timeline">${timelineOf(chapters).map(({ at, tone, what }) => html`<li class="${tone}"><span class="when">${instant(at)} · ${time(at, now)}</span>${what}</li>`)}</ol>`
+}${reach(searched, chapters.length, farther)}
+${empty ? undefined : html`<h2 id="payload">What it carries</h2>${text === undefined ? html`<p><a class="button" href="${link({ payload: "shown" })}">Show what it carries</a> <span class="hint">It may hold what the user said.</span></p>` : payload(text)}${signature(chapters, id)}`}
+<h2>Another event</h2>${form("")}<pre class="command">job-collector why ${shellWord(id)}</pre>`,
+    empty ? 404 : 200
   )
 })
 

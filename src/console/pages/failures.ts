@@ -3,7 +3,7 @@ import { Clock, Effect } from "effect"
 import { HttpRouter } from "effect/http"
 import type { Place } from "../../programs/operator/failedEntry.ts"
 import { type Group, type Grouping, groupings } from "../../programs/operator/groups.ts"
-import { groupsWithin, pageOf } from "../../programs/operator/look.ts"
+import { groupsAndPage, pageOf } from "../../programs/operator/look.ts"
 import { lengthOf, select } from "../../programs/operator/selection.ts"
 import { CurrentVisitor } from "../guard.ts"
 import { type Html, html } from "../html.ts"
@@ -12,11 +12,16 @@ import { entryTable } from "./entries.ts"
 import { page } from "./layout.ts"
 import { commandOf, filterPairs, filtersGiven, type Given, givenQuery, linkTo, placeGiven } from "./query.ts"
 import { counted, plural, short, time } from "./shown.ts"
+import { table } from "./table.ts"
 
 /** How far a page looks at first, and when it is asked to look farther: in entries. */
 const looks = [500, 5_000, 50_000, 200_000]
 const pageSize = 50
-const mostGroups = 30
+const mostGroups = 100
+const mostInFacet = 6
+
+/** How far the page was asked to look, as its links keep it. */
+const lookGiven = (given: Given): string | undefined => given.get("look") ?? undefined
 
 /** A filter that means a group, as near as filters come; undefined where none does. */
 const filterOf = (by: Grouping, key: string): Readonly<Record<string, string>> | undefined => {
@@ -32,71 +37,117 @@ const filterOf = (by: Grouping, key: string): Readonly<Record<string, string>> |
   return part === undefined || part === "" ? { error_code: code } : { error_code: code, message: part }
 }
 
-const groupTable = (given: Given, by: Grouping, groups: ReadonlyArray<Group>, matched: number, now: number): Html => {
-  const rows = groups.slice(0, mostGroups).map(({ count, first, key, last }) => {
-    const filter = filterOf(by, key)
-    const name = html`<code>${short(key)}</code>`
-    const link = linkTo("/failures", filterPairs(given), { place: placeGiven(given), by, ...filter })
-    return html`<tr><td class="number">${counted(count)}</td><td class="number">${((100 * count) / matched).toFixed(1)} %</td><td>${time(first, now)}</td><td>${time(last, now)}</td>
-<td>${filter === undefined ? name : html`<a href="${link}">${name}</a>`}</td></tr>`
+const bar = (share: number): Html =>
+  html`<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true"><rect width="100" height="4"/><rect width="${Math.max(0.5, 100 * share).toFixed(1)}" height="4"/></svg>`
+
+const titles = { error: "Errors", stream: "Streams", model: "Models", user: "Users", hour: "Hours" } as const
+
+const shownKey = (by: Grouping, key: string): string =>
+  by === "hour" ? key.replace("T", " ").replace("Z", " UTC") : key
+
+interface Counted {
+  readonly given: Given
+  readonly by: Grouping
+  readonly groups: ReadonlyArray<Group>
+  readonly matched: number
+}
+
+const linkOf = ({ by, given }: Counted, key: string): string | undefined => {
+  const filter = filterOf(by, key)
+  return (
+    filter && linkTo("/failures", filterPairs(given), { place: placeGiven(given), look: lookGiven(given), ...filter })
+  )
+}
+
+/** The largest groups of one kind: each adds a filter. */
+const facet = (sorted: Counted): Html => {
+  const { by, given, groups, matched } = sorted
+  const items = groups.slice(0, mostInFacet).map(({ count, key }) => {
+    const link = linkOf(sorted, key)
+    const inside = html`<span class="key" title="${short(key)}">${short(shownKey(by, key))}</span><span class="count">${counted(count)}</span>`
+    return html`<li>${link === undefined ? html`<span class="key">${inside}</span>` : html`<a href="${link}">${inside}</a>`}${bar(count / matched)}</li>`
   })
-  return groups.length === 0
-    ? html`<p>None.</p>`
-    : html`<div class="scroll"><table><thead><tr><th scope="col" class="number">Count<th scope="col" class="number">Share<th scope="col">First<th scope="col">Last<th scope="col">${by}</tr></thead><tbody data-rows>${rows}</tbody></table></div>
+  const all = linkTo("/failures", filterPairs(given), { place: placeGiven(given), look: lookGiven(given), by })
+  return html`<section class="facet" aria-labelledby="facet-${by}"><h3 id="facet-${by}">${titles[by]}${groups.length > mostInFacet ? html`<a href="${all}#groups" aria-label="All ${titles[by]}">all ${counted(groups.length)}</a>` : undefined}</h3><ol>${items}</ol></section>`
+}
+
+const groupTable = (sorted: Counted, now: number): Html => {
+  const { by, groups, matched } = sorted
+  const rows = groups.slice(0, mostGroups).map(({ count, first, key, last }) => {
+    const link = linkOf(sorted, key)
+    const name = html`<code>${short(shownKey(by, key))}</code>`
+    return html`<tr><td class="number">${counted(count)}</td><td class="number">${((100 * count) / matched).toFixed(1)} %</td><td>${time(first, now)}</td><td>${time(last, now)}</td>
+<td class="wide">${link === undefined ? name : html`<a href="${link}">${name}</a>`}</td></tr>`
+  })
+  return html`${table({ id: "groups", title: `By ${by}`, head: [["Count"], ["Share"], "First", "Last", titles[by]], hasKeys: true }, rows)}
 ${groups.length > mostGroups ? html`<p class="hint">${counted(mostGroups)} of ${plural(groups.length, "group")}</p>` : undefined}`
 }
 
-const options = (names: ReadonlyArray<string>, chosen: string): ReadonlyArray<Html> =>
-  names.map((name) => html`<option${name === chosen ? html` selected` : undefined}>${name}</option>`)
-
 const fields = [
-  ["error_code", "Error code"],
   ["message", "Message contains"],
-  ["reason", "Reason"],
+  ["error_code", "Error code"],
   ["user", "User"],
   ["model", "Model"],
+  ["reason", "Reason"],
   ["stream", "Stream"],
   ["event_id", "Event id"],
   ["where", "Field=value"],
   ["since", "Since"],
   ["until", "Until"]
 ] as const
+/** So many fields are always in sight. */
+const inSight = 4
 
-const form = (given: Given, place: Place, by: Grouping): Html => {
+const form = (given: Given, place: Place): Html => {
   // A filter with several values, or without a field of its own, is kept as it is.
   const kept = filterPairs(given).filter(
     ([name, value]) => !fields.some(([field]) => field === name) || value !== given.get(name)
   )
-  return html`<form class="filters" method="get" action="/failures" role="search">
-<label>Where <select name="place">${options(["abandoned", "dlq"], place)}</select></label><label>Grouped by <select name="by">${options(groupings, by)}</select></label>
-${fields.map(([name, label], at) => html`<label>${label} <input name="${name}" value="${given.get(name) ?? ""}"${at === 0 ? html` data-search` : undefined}></label>`)}
-${kept.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}<button class="primary">Show</button></form>`
+  const inputs = fields.map(
+    ([name, label], at) =>
+      html`<label>${label} <input name="${name}" value="${given.get(name) ?? ""}"${at === 0 ? html` data-search` : undefined}></label>`
+  )
+  return html`<form method="get" action="/failures" role="search" aria-label="Filters"><input type="hidden" name="place" value="${place}">
+<div class="filters row">${inputs.slice(0, inSight)}<button class="primary">Show</button></div><details><summary>More filters</summary><div class="filters row">${inputs.slice(inSight)}</div></details>
+${kept.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}</form>`
 }
 
-const chips = (given: Given, place: Place, by: Grouping): Html => {
+const chips = (given: Given, place: Place): Html | undefined => {
   const pairs = filterPairs(given)
-  if (pairs.length === 0) return html``
+  if (pairs.length === 0) return undefined
   const without = (at: number) =>
     linkTo(
       "/failures",
       pairs.filter((_, other) => other !== at),
-      { place, by }
+      { place, look: lookGiven(given) }
     )
-  return html`<p class="row">${pairs.map(([name, value], at) => html`<a class="button" href="${without(at)}" title="Take this filter away">${name}: ${short(value)} ×</a>`)}</p>`
+  return html`<p class="row" id="chips">${pairs.map(([name, value], at) => html`<a class="chip" href="${without(at)}" aria-label="Take away the filter ${name}: ${short(value)}">${name}: ${short(value)} <span aria-hidden="true">×</span></a>`)}<a href="${linkTo("/failures", [], { place })}">Take all away</a></p>`
 }
+
+const acts = {
+  dlq: { first: "dlq retry", drop: "dlq drop", verb: "Retry now…" },
+  abandoned: { first: "abandoned replay", drop: "abandoned drop", verb: "Replay…" }
+} as const
 
 const actions = (given: Given, place: Place): Html => {
   const pairs = filterPairs(given)
-  const link = (action: string) => linkTo("/jobs/new", pairs, { action })
-  const [first, second] =
-    place === "dlq" ? (["dlq retry", "dlq drop"] as const) : (["abandoned replay", "abandoned drop"] as const)
-  const [firstVerb, dropVerb] = place === "dlq" ? ["Retry now…", "Drop…"] : ["Replay…", "Drop…"]
-  return html`${
-    pairs.length === 0
-      ? html`<p class="hint">Give a filter, open a group, or mark entries to act on them.</p>`
-      : html`<p class="row">All that match: <a class="button primary" data-key="r" href="${link(first)}">${firstVerb}</a><a class="button danger" href="${link(second)}">${dropVerb}</a></p>`
-  }
-<p class="row">Those marked: <button name="action" value="${first}">${firstVerb}</button><button name="action" value="${second}" class="danger">${dropVerb}</button></p>`
+  const { drop, first, verb } = acts[place]
+  const link = (action: string, more: Readonly<Record<string, string>> = {}) =>
+    linkTo("/jobs/new", pairs, { action, ...more })
+  return pairs.length === 0
+    ? html`<p class="hint" id="actions">Give a filter, open a group, or mark entries to act on them.</p>`
+    : html`<p class="row" id="actions">All that match: <a class="button primary" data-key="r" href="${link(first)}">${verb}</a><a class="button" href="${link(first, { limit: "10" })}">Try 10 first…</a><a class="button danger" href="${link(drop)}">Drop…</a></p>`
+}
+
+const markedActions = (place: Place): Html => {
+  const { drop, first, verb } = acts[place]
+  return html`<p class="row">Those marked: <button name="action" value="${first}">${verb}</button><button name="action" value="${drop}" class="danger">Drop…</button></p>`
+}
+
+const tabs = (given: Given, place: Place, lengths: Readonly<Record<Place, number>>): Html => {
+  const tab = (to: Place, title: string) =>
+    html`<a href="${linkTo("/failures", filterPairs(given), { place: to })}"${to === place ? html` aria-current="true"` : undefined}>${title} ${counted(lengths[to])}</a>`
+  return html`<nav class="tabs" aria-label="Where">${tab("abandoned", "Abandoned")}${tab("dlq", "To retry")}</nav>`
 }
 
 const show = Effect.gen(function* () {
@@ -104,25 +155,40 @@ const show = Effect.gen(function* () {
   const { sets, streams } = yield* Served
   const visitor = yield* CurrentVisitor
   const place = placeGiven(given)
-  const by = groupings.find((name) => name === given.get("by")) ?? "error"
+  const by = groupings.find((name) => name === given.get("by"))
   const most = looks.find((look) => String(look) === given.get("look")) ?? looks[0] ?? 0
   const source = { streams, sets, place }
+  const other = place === "dlq" ? "abandoned" : "dlq"
   const filters = yield* filtersGiven(given)
   const selection = yield* select(source, filters)
   const now = yield* Clock.currentTimeMillis
   const total = yield* lengthOf(source, selection)
-  const { groups, looked, matched, next } = yield* groupsWithin(source, selection, by, { most })
-  const entries = yield* pageOf(source, selection, { cursor: given.get("cursor") ?? undefined, most }, pageSize)
+  const lengths = {
+    [place]: total,
+    [other]: yield* lengthOf(source, { keys: sets.map((set) => set[other]) })
+  }
+  const cursor = given.get("cursor") ?? undefined
+  const found = yield* groupsAndPage(source, selection, groupings, { most }, pageSize)
+  const { entries, older } =
+    cursor === undefined
+      ? found
+      : yield* Effect.map(pageOf(source, selection, { cursor, most }, pageSize), (page) => ({
+          entries: page.entries,
+          older: page.next
+        }))
+  const { grouped, looked, matched, next } = found
+  const countedBy = (grouping: Grouping): Counted => ({ given, by: grouping, groups: grouped.of(grouping), matched })
   const farther = next === undefined ? undefined : looks.find((look) => look > most)
   const pairs = filterPairs(given)
   const canAct = visitor.role === "act"
-  const body = html`<h1>Failures</h1>${form(given, place, by)}${chips(given, place, by)}
-<p>${plural(matched, "entry", "entries")} of the latest ${counted(looked)} looked at; ${counted(total)} in all.
+  const body = html`<h1>Failures</h1>${tabs(given, place, { abandoned: lengths.abandoned ?? 0, dlq: lengths.dlq ?? 0 })}${form(given, place)}${chips(given, place)}
+<p id="matched"><strong>${plural(matched, "entry", "entries")}</strong> of the latest ${counted(looked)} looked at; ${counted(total)} in all.
 ${farther === undefined ? undefined : html`<a href="${linkTo("/failures", pairs, { place, by, look: String(farther) })}">Look at ${counted(farther)}</a>`}</p>
-<pre class="command">${commandOf(`${place} groups --by ${by}`, filters)}</pre>
-<h2>Groups</h2>${groupTable(given, by, groups, matched, now)}
-<h2>Entries</h2><form method="get" action="/jobs/new">${canAct ? actions(given, place) : undefined}${entryTable(entries.entries, now, canAct)}</form>
-${entries.next === undefined ? undefined : html`<p><a href="${linkTo("/failures", pairs, { place, by, look: String(most), cursor: entries.next })}" rel="next">Older entries</a></p>`}`
+${canAct ? actions(given, place) : undefined}<p class="row"><a class="button" href="${linkTo("/failures/report", pairs)}">Incident report</a><a class="button" href="${linkTo("/failures/export", pairs, { place })}" download>Export</a></p>
+<h2 class="hidden" id="facets">Groups</h2>${matched === 0 ? html`<p>None.</p>` : html`<div class="facets">${groupings.map((grouping) => facet(countedBy(grouping)))}</div>`}${by === undefined || matched === 0 ? undefined : groupTable(countedBy(by), now)}
+<pre class="command">${commandOf(`${place} groups --by ${by ?? "error"}`, filters)}</pre>
+<h2 id="entries">Entries</h2><form method="get" action="/jobs/new">${entryTable(entries, now, canAct)}${canAct && entries.length > 0 ? markedActions(place) : undefined}</form>
+${older === undefined ? undefined : html`<p><a href="${linkTo("/failures", pairs, { place, by, look: String(most), cursor: older })}" rel="next">Older entries</a></p>`}`
   return page({ title: "Failures", visitor, current: "/failures" }, body)
 })
 

@@ -18,6 +18,7 @@ const sections = [
   { path: "/event", title: "Event" },
   { path: "/traffic", title: "Traffic" },
   { path: "/jobs", title: "Jobs" },
+  { path: "/configuration", title: "Configuration" },
   { path: "/audit", title: "Audit" }
 ] as const
 

@@ -1,95 +1,118 @@
 /** Overview: a verdict in words, then the figures it comes from. */
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
 import { HttpRouter } from "effect/http"
-import { type Overview, overview } from "../../programs/operator/overview.ts"
+import type { ReplicaFigures } from "../../domain/replicas/replicaFigures.ts"
+import { shortSpan } from "../../domain/text/relativeTime.ts"
+import { ruleName } from "../../domain/traffic/rules.ts"
+import type { StreamGlance } from "../../programs/operator/glance.ts"
+import type { Overview } from "../../programs/operator/overview.ts"
 import { CurrentVisitor } from "../guard.ts"
 import { type Html, html } from "../html.ts"
-import { Served } from "../served.ts"
+import { overviewNow } from "../overviewNow.ts"
 import { page } from "./layout.ts"
-import { bytes, counted, time } from "./shown.ts"
+import { chartedMs, tiles } from "./overviewFigures.ts"
+import { bytes, counted, plural, rate, short, time } from "./shown.ts"
+import { table } from "./table.ts"
 
-const verdict = ({ verdict: { sentences, state } }: Overview): Html => {
-  const [first = "", ...more] = sentences
-  const label = { good: "Good", attention: "Needs attention", bad: "Needs you now" }[state]
-  return html`<section class="verdict ${state}" aria-label="Verdict"><p class="label">${label}</p><p class="first">${first}</p>
-${more.length === 0 ? undefined : html`<ul>${more.map((sentence) => html`<li>${sentence}</li>`)}</ul>`}</section>`
+const labels = { good: "Good", warning: "Needs attention", bad: "Needs you now" }
+
+const verdict = ({ verdict: { level, text } }: Overview): Html => {
+  const [first = "", ...more] = text.split("; ")
+  return html`<section class="verdict ${level}" id="verdict" aria-label="Verdict"><p class="label">${labels[level]}</p><p class="first">${first}</p>${
+    more.length === 0 ? undefined : html`<ul>${more.map((sentence) => html`<li>${short(sentence)}</li>`)}</ul>`
+  }</section>`
 }
+
+const rules = ({ at, rules }: Overview): Html | undefined =>
+  rules.length === 0
+    ? undefined
+    : html`<p class="row rules">${rules.slice(0, 10).map((rule) => html`<a class="chip" href="/traffic">${short(ruleName(rule))}${rule.until === undefined ? undefined : html`, ends ${time(rule.until, at)}`}</a>`)}${
+        rules.length > 10 ? html`<a href="/traffic">and ${rules.length - 10} more</a>` : undefined
+      }</p>`
 
 const unknown = html`<abbr title="Redis does not say">?</abbr>`
 
-const streamRows = ({ at, streams }: Overview): ReadonlyArray<Html> =>
-  streams.map(
-    ({
-      consumers,
-      hasGroup,
-      lag,
-      length,
-      nextDue,
-      pending,
-      role,
-      stream
-    }) => html`<tr><th scope="row">${role}<br><small>${stream}</small></th>
-<td class="number">${counted(length)}</td><td class="number">${lag === undefined ? unknown : counted(lag)}</td><td class="number">${counted(pending)}</td>
-<td>${hasGroup ? counted(consumers.length) : html`<strong class="bad">no group</strong>`}</td><td>${nextDue === undefined ? "–" : time(nextDue, at)}</td></tr>`
-  )
-
-const abandonedRows = ({ abandoned, at }: Overview): ReadonlyArray<Html> =>
-  abandoned.map(
-    ({
-      isMore,
-      length,
-      oldest,
-      recent,
-      stream
-    }) => html`<tr><th scope="row"><a href="/failures?place=abandoned">abandoned</a><br><small>${stream}</small></th>
-<td class="number">${counted(length)}</td><td class="number">${counted(recent)}${isMore ? "+" : undefined}</td><td>${oldest === undefined ? "–" : time(oldest, at)}</td></tr>`
-  )
-
-interface Replica {
-  readonly pending: number
-  readonly idleMs: number
+const streamState = ({ attended, length, read }: StreamGlance): Html => {
+  if (!read) return length > 0 ? html`<strong class="bad">no group</strong>` : html`no group yet`
+  return attended ? html`read` : html`<strong class="bad">nobody reads</strong>`
 }
 
-/** Whoever reads, over all streams. */
-const replicasOf = ({ streams }: Overview): ReadonlyMap<string, Replica> => {
-  const replicas = new Map<string, Replica>()
-  for (const { idleMs, name, pending } of streams.flatMap(({ consumers }) => consumers)) {
-    const known = replicas.get(name)
-    replicas.set(name, {
-      pending: pending + (known?.pending ?? 0),
-      idleMs: Math.min(idleMs, known?.idleMs ?? Number.POSITIVE_INFINITY)
-    })
-  }
-  return replicas
-}
-
-const replicaRows = (seen: Overview): ReadonlyArray<Html> =>
-  [...replicasOf(seen)].map(
-    ([name, { idleMs, pending }]) =>
-      html`<tr><th scope="row">${name}</th><td class="number">${counted(pending)}</td><td>${time(seen.at - idleMs, seen.at)}</td></tr>`
+const streams = (seen: Overview): Html =>
+  table(
+    {
+      id: "streams",
+      title: "Streams",
+      head: ["Stream", "State", ["Length"], ["Not read yet"], ["In hand"], ["In per second"]]
+    },
+    seen.streams.map(
+      (
+        stream
+      ) => html`<tr><th scope="row">${stream.label} <small>${stream.stream}</small></th><td>${streamState(stream)}</td><td class="number">${counted(stream.length)}</td>
+<td class="number">${stream.lag === undefined ? unknown : counted(stream.lag)}</td><td class="number">${counted(stream.pending)}</td><td class="number">${rate(stream.arriving)}</td></tr>`
+    )
   )
 
-const memory = ({ memory }: Overview): string => {
-  if (memory === undefined) return "not known: the user may not run INFO"
-  return memory.limit > 0
-    ? `${bytes(memory.used)} of ${bytes(memory.limit)} (${Math.round((100 * memory.used) / memory.limit)} %)`
-    : `${bytes(memory.used)}, no limit`
+const stateOf = ({ circuit, status }: ReplicaFigures): Html => {
+  if (circuit === "open") return html`<strong class="bad">circuit open</strong>`
+  return status === "ok"
+    ? html`<span class="good">ok</span>`
+    : html`<strong class="${status === "down" ? "bad" : "attention"}">${status}</strong>`
+}
+
+const trouble = ({ circuit, problems, status }: ReplicaFigures): number =>
+  (circuit === "open" ? 4 : 0) + (status === "down" ? 3 : status === "degraded" ? 2 : 0) + problems.length
+
+const millis = (ms: number | null): string => (ms === null ? "–" : `${counted(Math.round(ms))} ms`)
+
+const replicas = (seen: Overview): Html => {
+  const rows = seen.replicas.toSorted((a, b) => trouble(b) - trouble(a) || (a.consumer < b.consumer ? -1 : 1))
+  const more =
+    seen.unreadable === 0
+      ? undefined
+      : html`<p class="hint">${plural(seen.unreadable, "replica")} of another version: what it says of itself is not understood.</p>`
+  if (rows.length === 0) return html`<h2 id="replicas">Replicas</h2><p>No replica runs.</p>${more}`
+  return html`${table(
+    {
+      id: "replicas",
+      title: "Replicas",
+      head: [
+        "Replica",
+        "State",
+        ["Out per second"],
+        ["In flight"],
+        ["Held"],
+        ["API p50"],
+        ["API p95"],
+        ["CPU"],
+        ["Memory"],
+        ["Up"],
+        ["Config"],
+        "Key, version"
+      ]
+    },
+    rows.map(
+      (
+        replica
+      ) => html`<tr><th scope="row">${replica.consumer}${replica.host === null || replica.host === replica.consumer ? undefined : html` <small>${replica.host}</small>`}${replica.problems.map((problem) => html`<br><small class="bad">${short(problem)}</small>`)}</th>
+<td>${stateOf(replica)}</td><td class="number">${rate(replica.rate)}</td><td class="number">${counted(replica.in_flight)}/${counted(replica.permits)}</td><td class="number">${counted(replica.held)}</td>
+<td class="number">${millis(replica.api_p50_ms)}</td><td class="number">${millis(replica.api_p95_ms)}</td><td class="number">${replica.cpu === null ? "–" : `${Math.round(replica.cpu * 100)} %`}</td><td class="number">${replica.memory_bytes === null ? "–" : bytes(replica.memory_bytes)}</td>
+<td class="number">${shortSpan(seen.at - replica.started_at)}</td><td class="number">${replica.config_version === 0 ? "–" : replica.config_version}</td><td><code>${replica.key_id.slice(0, 8)}</code> <small>${replica.version}</small></td></tr>`
+    )
+  )}${more}`
 }
 
 /** What changes while one looks, alone: the script asks for it again. */
-const figures = (seen: Overview): Html => html`${verdict(seen)}
-<h2>Streams</h2><div class="scroll"><table><thead><tr><th scope="col">Stream<th scope="col" class="number">Length<th scope="col" class="number">Not read yet<th scope="col" class="number">In hand<th scope="col">Readers<th scope="col">Next due</tr></thead><tbody>${streamRows(seen)}</tbody></table></div>
-<h2>Abandoned</h2><div class="scroll"><table><thead><tr><th scope="col">Stream<th scope="col" class="number">Now<th scope="col" class="number">Last hour<th scope="col">Oldest</tr></thead><tbody>${abandonedRows(seen)}</tbody></table></div>
-<h2>Replicas</h2>${replicaRows(seen).length === 0 ? html`<p>No replica reads.</p>` : html`<div class="scroll"><table><thead><tr><th scope="col">Replica<th scope="col" class="number">In hand<th scope="col">Last read</tr></thead><tbody>${replicaRows(seen)}</tbody></table></div>`}
-<p>Redis memory: ${memory(seen)}. As of ${time(seen.at, seen.at)}.</p>`
+const figures = (seen: Overview): Html => html`${verdict(seen)}${rules(seen)}
+<h2 class="hidden">Figures</h2>${tiles(seen)}
+<p class="hint">Charts: the last ${shortSpan(chartedMs)}. As of <time datetime="${new Date(seen.at).toISOString()}">${new Date(seen.at).toISOString().slice(11, 19)} UTC</time>.</p>
+${replicas(seen)}${streams(seen)}`
 
 const show = Effect.gen(function* () {
-  const { group, sets, streams } = yield* Served
-  const seen = yield* overview(streams, group, sets)
+  const seen = yield* overviewNow(chartedMs)
   return page(
     { title: "Overview", visitor: yield* CurrentVisitor, current: "/" },
-    html`<h1>Overview</h1><div id="live" data-live>${figures(seen)}</div>`
+    html`<h1>Overview</h1><div id="live" data-live>${figures(seen)}</div><pre class="command">job-collector top</pre>`
   )
 })
 
-export const routes = Layer.mergeAll(HttpRouter.add("GET", "/", show))
+export const routes = HttpRouter.add("GET", "/", show)

@@ -17,6 +17,12 @@ export const time = (at: number, now: number): Html => {
   return html`<time datetime="${instant(at)}" title="${instant(at)}">${said}</time>`
 }
 
+/** So many a second; undefined is not known yet. */
+export const rate = (perSecond: number | undefined): string => {
+  if (perSecond === undefined) return "–"
+  return perSecond >= 100 || perSecond === 0 ? counted(Math.round(perSecond)) : perSecond.toFixed(1)
+}
+
 export const bytes = (count: number): string => {
   const [unit, size] = count >= 2 ** 30 ? ["GiB", 2 ** 30] : ["MiB", 2 ** 20]
   return `${(count / Number(size)).toFixed(1)} ${unit}`

@@ -17,13 +17,22 @@ export interface Situation {
   readonly delivered: number
   /** Streams with entries and without the group that would read them. */
   readonly unread: ReadonlyArray<string>
+  /** Streams whose group is there and whose entries wait, and that no replica has read for a minute. */
+  readonly unattended: ReadonlyArray<string>
   readonly abandoned: number
+  /** What else was found, the worst first. */
+  readonly remarks: ReadonlyArray<Verdict>
 }
 
+const levels = ["good", "warning", "bad"] as const
+
 export interface Verdict {
-  readonly level: "good" | "warning" | "bad"
+  readonly level: (typeof levels)[number]
   readonly text: string
 }
+
+const worst = (verdicts: ReadonlyArray<Pick<Verdict, "level">>): Verdict["level"] =>
+  levels[Math.max(0, ...verdicts.map(({ level }) => levels.indexOf(level)))] ?? "bad"
 
 const count = new Intl.NumberFormat("en-US")
 
@@ -81,6 +90,17 @@ const isBacklog = (backlog: number, { delivered, replicas }: Situation): boolean
     2 * delivered
   )
 
+/** In how many seconds the backlog is gone at the present rates; undefined where it does not shrink, or that is not known. */
+export const secondsToClear = ({
+  arriving,
+  backlog,
+  delivered
+}: Pick<Situation, "arriving" | "backlog" | "delivered">): number | undefined => {
+  if (arriving === undefined || backlog === undefined) return undefined
+  const gains = delivered - arriving
+  return gains > 0.02 * delivered ? backlog / gains : undefined
+}
+
 const flow = (situation: Situation): Verdict => {
   const { arriving, backlog, delivered } = situation
   if (backlog === undefined) return { level: "warning", text: "events are delivered; Redis cannot tell how many wait" }
@@ -90,17 +110,18 @@ const flow = (situation: Situation): Verdict => {
   if (delivered === 0) return { level: "bad", text: `${events(backlog)} wait and none is delivered${because}` }
   if (arriving === undefined) return { level: "warning", text: `${events(backlog)} wait${because}` }
   const gains = delivered - arriving
-  if (gains <= 0.02 * delivered) {
+  const seconds = secondsToClear(situation)
+  if (seconds === undefined) {
     return {
       level: "bad",
       text: `backlog of ${events(backlog)} ${gains < -0.02 * delivered ? `grows by ${count.format(Math.round(-gains * 60))} a minute` : "does not shrink"}${because}`
     }
   }
-  return { level: "warning", text: `backlog gone in ${spanOf(backlog / gains)}${because}` }
+  return { level: "warning", text: `backlog gone in ${spanOf(seconds)}${because}` }
 }
 
 /** Seconds as people say them: `6 min`. */
-const spanOf = (seconds: number): string => {
+export const spanOf = (seconds: number): string => {
   if (seconds < 100) return `${Math.max(1, Math.round(seconds))} s`
   if (seconds < 6_000) return `${Math.round(seconds / 60)} min`
   return longSpan(seconds * 1_000)
@@ -117,18 +138,32 @@ const someTrouble = ({ replicas }: Situation): string | undefined => {
 
 /** In words. Never good while something waits that nobody will read. */
 export const verdictOf = (situation: Situation): Verdict => {
-  const { abandoned, backlog = 0 } = situation
+  const { abandoned, backlog = 0, unattended } = situation
   const left = abandoned === 0 ? "" : `; ${events(abandoned)} ${abandoned === 1 ? "lies" : "lie"} abandoned`
   const stands = standstill(situation)
   if (stands !== undefined) {
     const waiting = backlog === 0 ? "" : `; ${events(backlog)} ${backlog === 1 ? "waits" : "wait"}`
-    return { level: "bad", text: `nothing is read: ${stands}${waiting}${left}` }
+    return together({ level: "bad", text: `nothing is read: ${stands}${waiting}${left}` }, situation.remarks)
   }
   const { level, text } = flow(situation)
   const some = someTrouble(situation)
   const found = some === undefined ? "" : `; ${some}`
-  return {
-    level: level === "good" && (left !== "" || found !== "") ? "warning" : level,
-    text: `${text}${found}${left}`
-  }
+  const lonely =
+    unattended.length === 0
+      ? []
+      : [{ level: "bad", text: `events wait in ${unattended.join(", ")}, which no replica reads` } as const]
+  return together(
+    {
+      level: level === "good" && (left !== "" || found !== "") ? "warning" : level,
+      text: `${text}${found}${left}`
+    },
+    [...lonely, ...situation.remarks]
+  )
+}
+
+/** With what else was found: before it where that is worse. */
+const together = (verdict: Verdict, remarks: ReadonlyArray<Verdict>): Verdict => {
+  const isWorse = ({ level }: Verdict) => levels.indexOf(level) > levels.indexOf(verdict.level)
+  const all = [...remarks.filter(isWorse), verdict, ...remarks.filter((remark) => !isWorse(remark))]
+  return { level: worst(all), text: all.map(({ text }) => text).join("; ") }
 }

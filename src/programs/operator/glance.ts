@@ -22,6 +22,8 @@ export interface StreamGlance {
   /** Not read yet; undefined where Redis cannot tell, and where there is no group. */
   readonly lag: number | undefined
   readonly pending: number
+  /** False where entries wait that no consumer has asked for in a minute, though the group is there. */
+  readonly attended: boolean
   /** Entries a second since the look before; undefined at the first. */
   readonly arriving: number | undefined
 }
@@ -43,6 +45,16 @@ export interface Glance {
   /** Replicas that tell of themselves in another way. */
   readonly unreadable: number
   readonly rules: Rules
+  /** Why the rules that stand there cannot be read. */
+  readonly rulesProblem: string | undefined
+}
+
+/** A consumer that has asked for entries within this time is at work. */
+const activeWithinMs = 60_000
+
+const rulesRemark: Verdict = {
+  level: "warning",
+  text: "the traffic rules cannot be read: replicas keep to those they knew before"
 }
 
 const add = (a: number | undefined, b: number | undefined): number | undefined =>
@@ -58,6 +70,8 @@ const lookAtStream = Effect.fnUntraced(function* (
   const [info, known] = yield* Effect.all([streams.streamInfo(stream), streams.groupInfo(stream, group)], {
     concurrency: "unbounded"
   })
+  const waits = known !== undefined && ((known.lag ?? 0) > 0 || known.pending > 0)
+  const consumers = waits ? yield* streams.consumers(stream, group) : []
   const added = info?.entriesAdded ?? 0
   const last = before?.streams.find((each) => each.stream === stream)
   const seconds = before === undefined ? 0 : (now - before.at) / 1_000
@@ -69,6 +83,7 @@ const lookAtStream = Effect.fnUntraced(function* (
     read: known !== undefined,
     lag: known?.lag ?? (info === undefined ? 0 : undefined),
     pending: known?.pending ?? 0,
+    attended: !waits || consumers.some(({ idle }) => idle < activeWithinMs),
     arriving: last === undefined || seconds <= 0 ? undefined : Math.max(0, added - last.added) / seconds
   }
 })
@@ -76,11 +91,17 @@ const lookAtStream = Effect.fnUntraced(function* (
 const ofKind = <Kind extends Rule["kind"]>(rules: Rules, kind: Kind) =>
   rules.find((rule): rule is Extract<Rule, { kind: Kind }> => rule.kind === kind)
 
-/** Looks, and says what came in since the look before, if there is one. */
+/** What is looked at. */
+export interface Glanced {
+  readonly observed: Observed
+  readonly sets: ReadonlyArray<KnownStreams>
+}
+
+/** Looks, and says what came in since the look before, if there is one; `remarks` are what others found. */
 export const glance = Effect.fnUntraced(function* (
-  observed: Observed,
-  sets: ReadonlyArray<KnownStreams>,
-  before?: Glance
+  { observed, sets }: Glanced,
+  before?: Glance,
+  remarks: ReadonlyArray<Verdict> = []
 ): Effect.fn.Return<Glance, EventStreamsError> {
   const { group, streams } = observed
   const now = yield* Clock.currentTimeMillis
@@ -101,7 +122,7 @@ export const glance = Effect.fnUntraced(function* (
   const arriving = sources.reduce<number | undefined>((total, each) => add(total, each.arriving), 0)
   const running = found.told.replicas
   const delivered = running.reduce((total, { rate }) => total + rate, 0)
-  const { rules } = found.rules
+  const { rules, unreadable: rulesProblem } = found.rules
   const pause = ofKind(rules, "pause")
   const limit = ofKind(rules, "limit")
   const abandoned = found.abandoned.reduce((total, info) => total + (info?.length ?? 0), 0)
@@ -121,7 +142,9 @@ export const glance = Effect.fnUntraced(function* (
       arriving,
       delivered,
       unread: found.streams.flatMap(({ length, read, stream }) => (length > 0 && !read ? [stream] : [])),
-      abandoned
+      unattended: found.streams.flatMap(({ attended, stream }) => (attended ? [] : [stream])),
+      abandoned,
+      remarks: [...(rulesProblem === undefined ? [] : [rulesRemark]), ...remarks]
     }),
     delivered,
     arriving,
@@ -130,6 +153,7 @@ export const glance = Effect.fnUntraced(function* (
     abandoned: { length: abandoned, oldestAt: oldest.length === 0 ? undefined : Math.min(...oldest) },
     replicas: running,
     unreadable: found.told.unreadable,
-    rules
+    rules,
+    rulesProblem
   }
 })

@@ -89,19 +89,42 @@ export const pageOf = Effect.fnUntraced(function* (source: Source, selection: Se
   return { entries, ...looked }
 })
 
-/** Counts the latest of what matches by what they have in common. */
+/** Counts the latest of what matches by what they have in common, each way that is asked for. */
 export const groupsWithin = Effect.fnUntraced(function* (
   source: Source,
   selection: Selection,
-  by: Grouping,
-  reach: Reach
+  by: ReadonlyArray<Grouping>,
+  reach: Reach,
+  onMatch: (entry: FailedEntry) => void = () => {}
 ) {
-  const grouped = new Grouped([by])
+  const grouped = new Grouped(by)
   let matched = 0
   const looked = yield* look(source, selection, reach, (entry) => {
     matched += 1
     grouped.add(entry)
+    onMatch(entry)
     return true
   })
-  return { groups: grouped.of(by), matched, ...looked }
+  return { grouped, matched, ...looked }
+})
+
+/** The groups of the latest, and the first page of them, in one look. */
+export const groupsAndPage = Effect.fnUntraced(function* (
+  source: Source,
+  selection: Selection,
+  by: ReadonlyArray<Grouping>,
+  reach: Reach,
+  size: number
+) {
+  const entries: Array<FailedEntry> = []
+  const found = yield* groupsWithin(source, selection, by, reach, (entry) => {
+    if (entries.length < size) entries.push(entry)
+  })
+  const last = entries.at(-1)
+  // The page ends before the look did.
+  const older =
+    found.matched > entries.length && last !== undefined
+      ? `${selection.keys.indexOf(last.stream)}.${last.id}`
+      : found.next
+  return { ...found, entries, older }
 })

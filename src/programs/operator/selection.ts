@@ -2,7 +2,7 @@
  * Which entries of the DLQ or the abandoned stream are meant (contract section 1, "Selecting and acting"): the same filters for
  * every command, as data. Values of one filter are alternatives; different filters must all hold.
  */
-import { Effect, Schema, Stream } from "effect"
+import { Effect, Result, Schema, Stream } from "effect"
 import { AbandonReason } from "../../domain/delivery/dlq.ts"
 import { compareIds, isEntryId } from "../../domain/events/streamId.ts"
 import { type KnownStreams, sourcesOf } from "../../domain/options/knownStreams.ts"
@@ -252,6 +252,25 @@ export const select = Effect.fnUntraced(function* (
   }
 })
 
+/** The same filters in both places; a reason may be known in one of the two only. */
+export const selectBoth = Effect.fnUntraced(function* (
+  streams: EventStreams["Service"],
+  sets: ReadonlyArray<KnownStreams>,
+  filters: Filters
+): Effect.fn.Return<
+  ReadonlyArray<readonly [source: Source, selection: Selection]>,
+  SelectionError | EventStreamsError
+> {
+  const tried = yield* Effect.forEach(["abandoned", "dlq"] as const, (place) => {
+    const source: Source = { streams, sets, place }
+    return Effect.result(Effect.map(select(source, filters), (selection) => [source, selection] as const))
+  })
+  const selected = tried.flatMap((result) => (Result.isSuccess(result) ? [result.success] : []))
+  const failed = tried.flatMap((result) => (Result.isFailure(result) ? [result.failure] : []))
+  if (selected.length === 0 && failed[0] !== undefined) return yield* failed[0]
+  return selected
+})
+
 /** Fails where a field that was asked for has turned out to be none. Asked when all entries have been looked at. */
 export const checkFields = ({ seenFields, unseenFields }: Selection): Effect.Effect<void, SelectionError> => {
   const [missing] = unseenFields
@@ -335,9 +354,12 @@ export const survey = Effect.fnUntraced(function* (
   return { total, last }
 })
 
-/** How many entries a selection's streams have, matching or not. */
-export const lengthOf = ({ streams }: Source, { keys }: Selection): Effect.Effect<number, EventStreamsError> =>
+/** How many entries streams have, matching or not. */
+export const lengthOf = (
+  { streams }: Source,
+  { keys }: Pick<Selection, "keys">
+): Effect.Effect<number, EventStreamsError> =>
   Effect.map(
-    Effect.forEach(keys, (key) => streams.streamInfo(key)),
+    Effect.forEach(keys, (key) => streams.streamInfo(key), { concurrency: "unbounded" }),
     (infos) => infos.reduce((sum, info) => sum + (info?.length ?? 0), 0)
   )

@@ -1,0 +1,64 @@
+/** What is taken away from the failures page: an incident's report, and the entries as lines of an export. */
+import { Clock, Duration, Effect, Layer, Stream } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
+import { lineValue } from "../../programs/operator/archive.ts"
+import { makeReport } from "../../programs/operator/report.ts"
+import { markdown } from "../../programs/operator/reportText.ts"
+import { entriesOf, filtersText, isFiltered, select, selectBoth } from "../../programs/operator/selection.ts"
+import { CurrentVisitor } from "../guard.ts"
+import { html, linesOf } from "../html.ts"
+import { Refused } from "../problems.ts"
+import { Served } from "../served.ts"
+import { page } from "./layout.ts"
+import { commandOf, filtersGiven, givenQuery, placeGiven } from "./query.ts"
+
+/** A hundred thousand entries take two or three seconds. */
+const patience = Duration.seconds(10)
+
+const report = Effect.gen(function* () {
+  const given = yield* givenQuery
+  const { sets, streams } = yield* Served
+  const filters = yield* filtersGiven(given)
+  const selected = yield* selectBoth(streams, sets, filters)
+  const made = yield* makeReport(selected, () => Effect.void).pipe(
+    Effect.timeoutOrElse({
+      duration: patience,
+      orElse: () =>
+        new Refused({
+          status: 503,
+          problem: `it takes more than ${Duration.toSeconds(patience)} seconds: give a filter, or run job-collector report`
+        })
+    })
+  )
+  const filter = isFiltered(filters) ? filtersText(filters) : ""
+  const text = markdown(made, filter, yield* Clock.currentTimeMillis).join("\n")
+  return page(
+    { title: "Incident report", visitor: yield* CurrentVisitor, current: "/failures" },
+    html`<h1>Incident report</h1><p class="hint">As Markdown, to be sent or kept.</p><pre tabindex="0" aria-label="The report" id="report-text">${linesOf(text)}</pre>
+<p class="row"><button type="button" hidden data-copy="report-text">Copy</button></p><pre class="command">${commandOf("report", filters)}</pre>`
+  )
+})
+
+/** What matches by now, line by line as it is read: what comes later is no part of it. */
+const exported = Effect.gen(function* () {
+  const given = yield* givenQuery
+  const { sets, streams } = yield* Served
+  const place = placeGiven(given)
+  const now = yield* Clock.currentTimeMillis
+  const filters = yield* filtersGiven(given)
+  const source = { streams, sets, place }
+  const selection = yield* select(source, { ...filters, until: Math.min(now, filters.until ?? now) })
+  const lines = entriesOf(source, selection).pipe(
+    Stream.map((entry) => `${JSON.stringify(lineValue(entry))}\n`),
+    Stream.encodeText
+  )
+  return HttpServerResponse.stream(lines, {
+    contentType: "application/x-ndjson",
+    headers: { "content-disposition": `attachment; filename="${place}.ndjson"` }
+  })
+})
+
+export const routes = Layer.mergeAll(
+  HttpRouter.add("GET", "/failures/report", report),
+  HttpRouter.add("GET", "/failures/export", exported)
+)
