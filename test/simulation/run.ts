@@ -4,22 +4,31 @@
  *     npm run simulate -- --seed 1 --seeds 1000 --time 10m --jobs 2
  *     npm run simulate -- --seed 17 --time 10m --faults 3,7 --trace good-42
  *     npm run simulate -- --seed 1 --time 365d --pace trickle
+ *     npm run simulate -- --hours 8 --jobs 2
  *     npm run simulate -- --bugs
  */
+import { writeFileSync } from "node:fs"
 import { bugs } from "../../src/testing/simulation/bugs.ts"
 import type { Pace } from "../../src/testing/simulation/scenario.ts"
 import { shrink } from "../../src/testing/simulation/shrink.ts"
 import { simulate } from "../../src/testing/simulation/simulate.ts"
 import { describe } from "../../src/testing/world/faults.ts"
 import { misused, scriptFlags } from "../support/script-flags.ts"
+import { keepFailed } from "./failedSeeds.ts"
+import { Hunt } from "./hunt.ts"
 import { MarkTally } from "./marks/tally.ts"
+import { RareTally, reportOf } from "./report.ts"
 import { inThreads } from "./threads.ts"
 import { optionsOf, type Result, type Task, type Underway } from "./worker.ts"
 
 const help = `npm run simulate -- [flags]: runs seeds of the simulated world and checks every promise on each.
 
+A seed that fails is kept in test/simulation/failed-seeds.json, to be committed. Exit code 1 where any fails.
+
   --seed <n>        the first seed (1)
   --seeds <n>       how many seeds; without it one, or with --bugs the table of deliberate bugs
+  --hours <n>       runs for so long: those that failed before, then new seeds and variations of those that got somewhere new
+  --report <file>   where to write what was reached how often (with --hours simulation-report.md)
   --time <span>     simulated time of each, such as 10m, 2h or 365d (10m)
   --pace <pace>     busy or trickle (busy)
   --jobs <n>        worlds at a time, each in a thread (1)
@@ -30,7 +39,7 @@ const help = `npm run simulate -- [flags]: runs seeds of the simulated world and
   --unattended      without the operator
   --once            each seed once, without the check that it repeats
   --hashes          prints a hash of each world
-  --marks           prints how often each branch of the decisions was reached, and in how many worlds
+  --marks           prints how often each branch of the decisions and each rare state was reached, and in how many worlds
   --variation <n>   the seed's settings and plans in another order of things; an odd number has other faults as well
 `
 
@@ -47,6 +56,8 @@ const values = scriptFlags(help, {
   unattended: { type: "boolean", default: false },
   once: { type: "boolean", default: false },
   hashes: { type: "boolean", default: false },
+  hours: { type: "string" },
+  report: { type: "string" },
   marks: { type: "boolean", default: false },
   variation: { type: "string", default: "0" }
 })
@@ -90,6 +101,7 @@ const paceOf = (text: string): Pace => {
 }
 const operator = !values.unattended
 const pace = paceOf(values.pace)
+const reportFile = values.report ?? (values.hours === undefined ? undefined : "simulation-report.md")
 const variation = count("variation", values.variation)
 
 if (values.bug !== undefined && !bugs.some(({ name }) => name === values.bug)) {
@@ -100,7 +112,7 @@ const print = (line: string) => console.log(line)
 
 const command = (task: Task, kept: ReadonlyArray<number> | undefined, event: string | undefined): string =>
   [
-    `npm run simulate -- --seed ${task.seed} --time ${values.time}`,
+    `npm run simulate -- --seed ${task.seed} --time ${task.durationMs / 1_000}s`,
     ...(task.pace === "busy" ? [] : [`--pace ${task.pace}`]),
     ...(task.variation === 0 ? [] : [`--variation ${task.variation}`]),
     ...(kept === undefined ? [] : [`--faults ${kept.length === 0 ? "''" : kept.join(",")}`]),
@@ -113,8 +125,8 @@ const explain = (result: Result): void => {
   const { violations } = result
   let { task } = result
   print(`\nseed ${task.seed} breaks ${new Set(violations.map(({ rule }) => rule)).size} rules:`)
-  for (const { at, detail, rule } of violations.slice(0, 10))
-    print(`  ${(at / 1_000).toFixed(3)} s  ${rule}: ${detail}`)
+  for (const { at, detail, phase, rule } of violations.slice(0, 10))
+    print(`  ${(at / 1_000).toFixed(3)} s  ${phase}, ${rule}: ${detail}`)
   const [violation] = violations
   if (violation === undefined) return
   const event = /\b(?:good|rejected|failing|invalid|garbled|poison)-\d+\b/.exec(violation.detail)?.[0]
@@ -171,7 +183,13 @@ const summed = [
 ] as const
 type Sums = Record<(typeof summed)[number] | "faults", number>
 
-const manySeeds = async (seeds: number): Promise<boolean> => {
+/** Runs the tasks and tells of them; `seeds` is how many there are, undefined where that is a matter of time. */
+const manySeeds = async (
+  seeds: number | undefined,
+  tasks: Iterator<Task>,
+  marks: MarkTally,
+  took: (result: Result) => void
+): Promise<boolean> => {
   const started = Date.now()
   let shown = started
   let done = 0
@@ -180,7 +198,7 @@ const manySeeds = async (seeds: number): Promise<boolean> => {
   let peakMb = 0
   const sums = { ...Object.fromEntries(summed.map((name) => [name, 0])), faults: 0 } as Sums
   const failing: Array<Result> = []
-  const marks = new MarkTally()
+  const rare = new RareTally()
   const figures = () => {
     const perCpu = cpuMs / 1_000
     const years = yearsAnHour(simulatedMs, cpuMs)
@@ -199,27 +217,39 @@ const manySeeds = async (seeds: number): Promise<boolean> => {
     simulatedMs += result.tally.elapsedMs
     cpuMs += result.cpuMs
     peakMb = Math.max(peakMb, result.peakMb)
-    marks.add(result.marks)
+    took(result)
+    rare.add(result.rare)
     sums.faults += result.faults
     for (const name of summed) sums[name] += result.tally[name]
     if (values.hashes) print(`${result.task.seed} ${result.hash}`)
     if (result.violations.length > 0) {
       failing.push(result)
-      print(`seed ${result.task.seed}: ${result.violations[0]?.rule}: ${result.violations[0]?.detail}`)
+      keepFailed(result)
+      print(
+        `seed ${result.task.seed}${result.task.variation === 0 ? "" : `/${result.task.variation}`}: ${result.violations[0]?.rule}: ${result.violations[0]?.detail}`
+      )
     }
     if (isTime()) {
       print(
-        `${done} of ${seeds} seeds, ${failing.length} failing, ${Math.round((shown - started) / 1_000)} s; ${figures()}`
+        `${seeds === undefined ? done : `${done} of ${seeds}`} seeds, ${failing.length} failing, ${Math.round((shown - started) / 1_000)} s; ${figures()}`
       )
     }
-    return failing.length >= 10
+    return seeds !== undefined && failing.length >= 10
   }
-  await inThreads(jobs, tasksOf(seeds, values.bug), onResult, onUnderway)
+  await inThreads(jobs, tasks, onResult, onUnderway)
   print(`${done} seeds of ${values.time}: ${failing.length} failing, ${((Date.now() - started) / 1_000).toFixed(1)} s`)
   print(`${(simulatedMs / 3_600_000).toFixed(2)} simulated hours; ${figures()}; ${Math.round(peakMb)} MiB at most`)
   print(JSON.stringify(sums))
-  if (values.marks) for (const line of marks.lines) print(line)
-  print(`${marks.summary}${values.marks ? "" : " (--marks names them)"}`)
+  if (values.marks) for (const line of [...marks.lines, ...rare.lines]) print(line)
+  // Of one world alone it says little.
+  for (const name of done > 1 ? marks.missing : []) print(`never reached: ${name}`)
+  print(`${marks.summary}; ${rare.summary}`)
+  if (reportFile !== undefined) {
+    const worlds = `${done} worlds, ${(simulatedMs / 3_600_000).toFixed(2)} simulated hours, ${Math.round(cpuMs / 1_000)} s of CPU`
+    const failed = failing.map((result) => ({ command: command(result.task, undefined, undefined), result }))
+    writeFileSync(reportFile, reportOf({ figures: [worlds, figures()], failing: failed, marks, rare }))
+    print(`the report is in ${reportFile}`)
+  }
   for (const result of failing.sort((a, b) => a.task.seed - b.task.seed).slice(0, 3)) explain(result)
   return failing.length === 0
 }
@@ -241,10 +271,35 @@ const bugTable = async (seeds: number): Promise<boolean> => {
   return missed === 0
 }
 
+const marks = new MarkTally()
+const countMarks = (result: Result) => marks.add(result.marks)
+
+const hunted = (text: string): Promise<boolean> => {
+  const hours = Number(text)
+  if (!(hours > 0)) return misused(`--hours must be a number above 0: ${text}`)
+  const task: Task = {
+    seed: first,
+    durationMs,
+    pace,
+    variation: 0,
+    faults,
+    operator,
+    bug: undefined,
+    twice: !values.once
+  }
+  const hunt = new Hunt(hours, marks, task)
+  return manySeeds(undefined, hunt, marks, (result) => hunt.took(result))
+}
+
+const seeded = (text: string): Promise<boolean> => {
+  const seeds = count("seeds", text)
+  return manySeeds(seeds, tasksOf(seeds, values.bug), marks, countMarks)
+}
+
 const good =
   values.trace !== undefined
     ? traceOne()
     : values.bugs
       ? await bugTable(count("seeds", values.seeds ?? "200"))
-      : await manySeeds(count("seeds", values.seeds ?? "1"))
+      : await (values.hours === undefined ? seeded(values.seeds ?? "1") : hunted(values.hours))
 process.exitCode = good ? 0 : 1

@@ -1,23 +1,68 @@
 /** A reduced set of seeds in the test command; `npm run simulate` runs as many as asked for. */
 import { assert, describe, it } from "@effect/vitest"
+import { afterAll } from "vitest"
+import { goneForGood } from "../../src/testing/simulation/livenessPlan.ts"
+import { scenarioOf } from "../../src/testing/simulation/seededScenario.ts"
 import { simulate } from "../../src/testing/simulation/simulate.ts"
+import { failedSeeds } from "./failedSeeds.ts"
+import { MarkTally } from "./marks/tally.ts"
+import { RareTally } from "./report.ts"
+import { WorldThread } from "./threads.ts"
+import type { Result, Task } from "./worker.ts"
 
-const seeds = Array.from({ length: 16 }, (_, index) => index + 1)
-/** Those that once found something; their worlds had no operator. */
-const telling = [323, 1397, 1480, 2493, 2585, 2657, 5561, 6970]
 /** A minute of traffic and faults each. */
 const durationMs = 60_000
 
+const alike = {
+  durationMs,
+  pace: "busy",
+  variation: 0,
+  operator: true,
+  faults: undefined,
+  bug: undefined,
+  twice: false
+} as const
+const tasks: ReadonlyArray<Task> = [
+  ...failedSeeds(),
+  ...Array.from({ length: 16 }, (_, index) => ({ ...alike, seed: index + 1 }))
+]
+
+const thread = new WorldThread()
+const results = new Map<Task, Promise<Result>>()
+const lived = (task: Task): Promise<Result> => {
+  const known = results.get(task)
+  if (known !== undefined) return known
+  const result = thread.run(task)
+  results.set(task, result)
+  return result
+}
+
+afterAll(() => thread.end())
+
 describe("simulated worlds", () => {
-  it.each([...seeds.map((seed) => [seed, true] as const), ...telling.map((seed) => [seed, false] as const)])(
+  it.each(tasks.map((task) => [task.seed, task.operator, task] as const))(
     "seed %i breaks no rule (an operator: %s)",
-    (seed, operator) => {
-      const { tally, violations } = simulate({ seed, durationMs, operator })
+    async (_seed, _operator, task) => {
+      const { tally, violations } = await lived(task)
       assert.deepStrictEqual(violations, [])
       assert.isAbove(tally.delivered, 0)
       assert.strictEqual(tally.lost, 0)
     }
   )
+
+  it("those seeds reach each mark that they are to reach, and some of the rare states", async () => {
+    const marks = new MarkTally()
+    const rare = new RareTally()
+    for (const task of tasks) {
+      const result = await lived(task)
+      marks.add(result.marks)
+      rare.add(result.rare)
+    }
+    assert.deepStrictEqual(marks.missingInTest, [])
+    assert.deepStrictEqual(marks.mistaken, [])
+    assert.deepStrictEqual(marks.stale, [])
+    assert.isAtMost(rare.missing.length, 8, rare.missing.join(", "))
+  })
 
   it("an operator's replays are part of the history: events given up are put back, and delivered", () => {
     const { scenario, tally, violations } = simulate({ seed: 1, durationMs })
@@ -29,8 +74,10 @@ describe("simulated worlds", () => {
     assert.deepStrictEqual(scenario.faults.slice(0, alone.scenario.faults.length), alone.scenario.faults)
   })
 
-  it("a clock set back while Redis was away makes no retry early", () => {
-    assert.deepStrictEqual(simulate({ seed: 132, durationMs: 600_000, operator: false }).violations, [])
+  it("in half the worlds with replicas to spare some stay broken for good, and all that can end ends", () => {
+    const broken = tasks.filter(({ seed }) => goneForGood(scenarioOf(seed, durationMs).faults, durationMs).size > 0)
+    assert.isAbove(broken.length, 3)
+    assert.isBelow(broken.length, tasks.length / 2)
   })
 
   it("two days at a trickle break no rule: an event every few minutes, a fault every few hours", () => {
@@ -64,5 +111,14 @@ describe("simulated worlds", () => {
     const traced = simulate({ seed: 5, durationMs: 30_000, trace: true })
     assert.strictEqual(traced.hash, plain.hash)
     assert.isAbove(traced.trace.length, 100)
+  })
+
+  it("another order of fibers is another history, and a variation has other faults where its number is odd", () => {
+    const { faults } = scenarioOf(3, durationMs)
+    assert.deepStrictEqual(scenarioOf(3, durationMs, "busy", 2).faults, faults)
+    assert.notDeepEqual(scenarioOf(3, durationMs, "busy", 1).faults, faults)
+    const orders = tasks.map(({ seed }) => scenarioOf(seed, durationMs).order)
+    assert.includeMembers(orders, ["ranked", "first-come"])
+    assert.notStrictEqual(simulate({ seed: 3, durationMs, variation: 2 }).hash, simulate({ seed: 3, durationMs }).hash)
   })
 })

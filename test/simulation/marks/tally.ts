@@ -1,6 +1,6 @@
 /** The marks added up over many worlds. */
 import { markAll } from "./marked.ts"
-import { reasonFor } from "./unreached.ts"
+import { isRarer, listedMarks, reasonFor } from "./unreached.ts"
 
 export class MarkTally {
   readonly names = markAll().names
@@ -32,6 +32,17 @@ export class MarkTally {
   /** Never reached, though nothing says why not. */
   get missing(): ReadonlyArray<string> {
     return this.names.filter((name, index) => this.worldsOf(index) === 0 && reasonFor(name) === undefined)
+  }
+
+  /** Of those, what the seeds of the test command are to reach. */
+  get missingInTest(): ReadonlyArray<string> {
+    return this.missing.filter((name) => !isRarer(name))
+  }
+
+  /** Listed, though there is no such mark any more. */
+  get stale(): ReadonlyArray<string> {
+    const known = new Set(this.names)
+    return listedMarks().filter((name) => !known.has(name))
   }
 
   /** Reached, though something says that no world gets there. */

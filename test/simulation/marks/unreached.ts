@@ -1,8 +1,23 @@
-/** The marks that no simulated world gets to, and why. */
+/** The marks that are not reached, and why: nobody counts on more than was seen, and nobody wonders twice. */
+import { readFileSync } from "node:fs"
 
-const unreached: ReadonlyArray<{ readonly why: string; readonly marks: ReadonlyArray<string> }> = []
+interface Unreached {
+  /** By why no world gets there. */
+  readonly never: Readonly<Record<string, ReadonlyArray<string>>>
+  /** No seed of the test command gets there; of many seeds some may. */
+  readonly rarer: ReadonlyArray<string>
+}
 
-const reasons = new Map(unreached.flatMap(({ marks, why }) => marks.map((mark) => [mark, why])))
+const unreached: Unreached = JSON.parse(readFileSync(new URL("./unreached.json", import.meta.url), "utf8"))
 
-/** Why no world gets to a mark; undefined where every mark of that name is to be reached. */
+const reasons = new Map(Object.entries(unreached.never).flatMap(([why, marks]) => marks.map((mark) => [mark, why])))
+const rarer: ReadonlySet<string> = new Set(unreached.rarer)
+
+/** Why no world gets to a mark; undefined where some world is to. */
 export const reasonFor = (name: string): string | undefined => reasons.get(name)
+
+/** Whether it takes more than the seeds of the test command to get to a mark. */
+export const isRarer = (name: string): boolean => rarer.has(name)
+
+/** Every mark that either list names. */
+export const listedMarks = (): ReadonlyArray<string> => [...reasons.keys(), ...rarer]
