@@ -1,196 +1,18 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process"
-import { globSync, readFileSync } from "node:fs"
+import { globSync } from "node:fs"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { basename, join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { beforeAll, describe, expect, it } from "vitest"
-import { parseAllDocuments } from "yaml"
-import { prometheusBinaries } from "../support/prometheus-binary.ts"
-import { labelsByMetric, makeSampleMetrics } from "../support/sample-metrics.ts"
-
-const root = fileURLToPath(new URL("../..", import.meta.url))
-const read = (path: string): string => readFileSync(join(root, path), "utf8")
-/** The documents of a file, read as Kubernetes and Prometheus read it. */
-const yaml = (path: string): Array<unknown> =>
-  parseAllDocuments(read(path), { version: "1.1" }).map((document) => {
-    expect(document.errors).toEqual([])
-    return document.toJS()
-  })
-
-/** Steps into parsed YAML by keys and positions; undefined where there is nothing. */
-const at = (value: unknown, ...path: ReadonlyArray<string | number>): unknown =>
-  path.reduce<unknown>(
-    (found, key) => (typeof found !== "object" || found === null ? undefined : Reflect.get(found, key)),
-    value
-  )
-const listAt = (value: unknown, ...path: ReadonlyArray<string | number>): Array<unknown> => {
-  const found = at(value, ...path)
-  return Array.isArray(found) ? found : []
-}
-
-const alerts = yaml("deploy/prometheus/alerts.yml").flatMap((document) =>
-  listAt(document, "groups").flatMap((group) => listAt(group, "rules"))
-)
-const alertNames = alerts.map((rule) => String(at(rule, "alert")))
-const runbook = read("docs/runbook.md")
-/** Headings as a Markdown viewer's anchors. */
-const anchors = new Set(
-  [...runbook.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
-    heading!
-      .toLowerCase()
-      .replaceAll(/[^\w -]/g, "")
-      .replaceAll(" ", "-")
-  )
-)
-
-describe("alert rules", () => {
-  let promtool: string
-  beforeAll(() => {
-    promtool = prometheusBinaries().promtool
-  }, 120_000)
-  const run = (...args: ReadonlyArray<string>) =>
-    spawnSync(promtool, args, { cwd: join(root, "deploy/prometheus"), encoding: "utf8" })
-
-  it("are well-formed", () => {
-    const checked = run("check", "rules", "alerts.yml")
-    expect(checked.status, checked.stderr).toBe(0)
-    expect(checked.stdout).toContain(`${alertNames.length} rules found`)
-  })
-
-  it("fire and clear as their own tests say", () => {
-    const tested = run("test", "rules", "alerts.test.yml")
-    expect(tested.status, tested.stdout + tested.stderr).toBe(0)
-  })
-
-  it("are all among the alerts that their tests see firing", () => {
-    const seen = new Set(
-      [...read("deploy/prometheus/alerts.test.yml").matchAll(/alertname="(\w+)"/g)].map(([, n]) => n)
-    )
-    expect(alertNames.filter((name) => !seen.has(name))).toEqual([])
-  })
-
-  it("each say how bad it is, what it is, and where the runbook speaks of it", () => {
-    expect(new Set(alertNames).size).toBe(alertNames.length)
-    for (const rule of alerts) {
-      const name = String(at(rule, "alert"))
-      expect(["critical", "warning"], name).toContain(at(rule, "labels", "severity"))
-      expect(at(rule, "annotations", "summary"), name).toBeTruthy()
-      expect(at(rule, "annotations", "description"), name).toBeTruthy()
-      expect(at(rule, "annotations", "runbook_url"), name).toBe(`docs/runbook.md#${name.toLowerCase()}`)
-      expect(anchors, name).toContain(name.toLowerCase())
-    }
-  })
-
-  it("say numbers as a person would: whole, as a share or as a duration", () => {
-    for (const rule of alerts) {
-      const texts = ["summary", "description"].map((name) => String(at(rule, "annotations", name)))
-      for (const [, how] of texts.join("\n").matchAll(/\{\{ \$value\b([^}]*)\}\}/g)) {
-        expect(['printf "%.0f"', "humanizePercentage", "humanizeDuration"], String(at(rule, "alert"))).toContain(
-          how!.replace("|", "").trim()
-        )
-      }
-    }
-  })
-
-  it("read text that promtool accepts", () => {
-    const checked = spawnSync(promtool, ["check", "metrics"], { input: makeSampleMetrics()(), encoding: "utf8" })
-    expect(checked.status, checked.stdout + checked.stderr).toBe(0)
-  })
-})
-
-describe("metrics by name", () => {
-  const known = labelsByMetric(makeSampleMetrics()())
-  const labels = new Set([...known.values()].flatMap((names) => [...names]))
-  const family = (name: string) => name.replace(/_(bucket|sum|count)$/, "")
-
-  it("the sample has every metric that there is", () => {
-    const source = read("src/services/Metrics.ts")
-    const declarations = /(Metric\.)?(?:counter|gauge)s?(?:<[^(]*>)?\(\s*"(\w+)"|\{prefix\}([a-z]\w+)`/g
-    const declared = [...source.matchAll(declarations)].map(([, bare, name, prefixed]) =>
-      bare === undefined ? `job_collector_${name ?? prefixed}` : name
-    )
-    expect([...known.keys()].sort()).toEqual(declared.sort())
-  })
-
-  it("the contract names the same metrics with the same labels", () => {
-    const section = /^## 8 [\s\S]*?^\| subject \| metrics \|([\s\S]*?)^## 9 /m.exec(read("docs/contract.md"))?.[1] ?? ""
-    const named = [...section.replaceAll(/\([^)]*\)/g, "").matchAll(/`([a-z_]+)(?:\{([a-z_,]+)\})?`/g)]
-    const documented = named.map(([, name, names]) => {
-      const full = name!.startsWith("process_") || name!.startsWith("nodejs_") ? name! : `job_collector_${name}`
-      return `${full}{${names?.split(",").sort().join() ?? ""}}`
-    })
-    const exported = [...known].map(
-      ([name, names]) =>
-        `${name}{${[...names]
-          .filter((l) => l !== "le")
-          .sort()
-          .join()}}`
-    )
-    expect(documented.sort()).toEqual(exported.sort())
-  })
-
-  it.each([
-    "deploy/prometheus/alerts.yml",
-    "deploy/prometheus/alerts.test.yml",
-    "deploy/grafana/job-collector.json",
-    "docs/runbook.md"
-  ])("%s names only metrics and labels that there are", (path) => {
-    const text = read(path).replaceAll('\\"', '"')
-    const unknown: Array<string> = []
-    const used = [...text.matchAll(/\b(job_collector_\w+)(?:\{([^{}]*)\})?/g)]
-    expect(used.length).toBeGreaterThan(0)
-    for (const [, name, selector] of used) {
-      const own = known.get(family(name!))
-      if (own === undefined) unknown.push(name!)
-      for (const [, label] of (selector ?? "").matchAll(/(\w+)(?:=|!=|=~|!~)"/g)) {
-        if (!own?.has(label!) && label !== "instance") unknown.push(`${name}{${label}}`)
-      }
-    }
-    for (const [, names] of text.matchAll(/\b(?:by|on) \(([^)]*)\)/g)) {
-      for (const label of names!.split(",").map((name) => name.trim())) {
-        if (!labels.has(label) && !["", "instance", "job", "alertname"].includes(label)) unknown.push(`by ${label}`)
-      }
-    }
-    expect(unknown).toEqual([])
-  })
-})
-
-describe("the runbook", () => {
-  it("has a section for every ✗ of check", () => {
-    const parts = ["settings", "key", "redis", "groups", "api", "config-directory", "gateway"]
-    expect(parts.filter((part) => !anchors.has(`check-${part}`))).toEqual([])
-  })
-
-  it("speaks of no alert that is gone, and its links lead somewhere", () => {
-    const headings = [...runbook.matchAll(/^### (JobCollector\w+)$/gm)].map(([, name]) => name!)
-    expect(headings.sort()).toEqual([...alertNames].sort())
-    const links = [...runbook.matchAll(/\]\(#([\w-]+)\)/g)].map(([, anchor]) => anchor!)
-    expect(links.filter((anchor) => !anchors.has(anchor))).toEqual([])
-  })
-
-  it("names only log messages that there are", () => {
-    const source = globSync("src/**/*.ts", { cwd: root }).map(read).join("\n")
-    const messages = [...runbook.matchAll(/`([a-z]+\.[a-z_]+)`/g)].map(([, name]) => name!)
-    expect(messages.length).toBeGreaterThan(5)
-    expect(messages.filter((name) => !source.includes(`"${name}"`))).toEqual([])
-  })
-
-  it("says of every alert what it means, what to look at and what to do", () => {
-    for (const name of alertNames) {
-      const section = runbook.split(`### ${name}\n`)[1]?.split(/^##/m)[0] ?? ""
-      for (const part of ["**Means**", "**Look at**", "**Do**"]) expect(section, name).toContain(part)
-    }
-  })
-})
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { at, listAt, read, root, settingNames, yaml } from "../support/deploy-files.ts"
+import { ensureRedisServer } from "../support/redis-binary.ts"
+import { redisCommand } from "../support/redis-command.ts"
+import { freePort, waitUntil } from "../support/redis-server.ts"
 
 describe("settings", () => {
-  // The variables the service reads, from the modules that declare them.
-  const variables = new Set(
-    globSync("src/layers/settings/*.ts", { cwd: root }).flatMap((path) =>
-      [...read(path).matchAll(/"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g)].map(([, name]) => name!)
-    )
-  )
+  const variables = settingNames()
   const assigned = (text: string) => [...text.matchAll(/^([A-Z][A-Z0-9_]+)=/gm)].map(([, name]) => name!)
   const container = at(yaml("deploy/kubernetes/statefulset.yaml")[0], "spec", "template", "spec", "containers", 0)
   const collector = at(yaml("deploy/docker/compose.yaml")[0], "services", "collector")
@@ -201,10 +23,19 @@ describe("settings", () => {
       "deploy/systemd/job-collector.service",
       assigned(read("deploy/systemd/job-collector.service").replaceAll(/^Environment=/gm, ""))
     ],
+    ["deploy/systemd/job-collector-console.env", assigned(read("deploy/systemd/job-collector-console.env"))],
+    [
+      "deploy/systemd/job-collector-console.service",
+      assigned(read("deploy/systemd/job-collector-console.service").replaceAll(/^Environment=/gm, ""))
+    ],
     ["deploy/docker/collector.env", assigned(read("deploy/docker/collector.env"))],
     ["deploy/docker/Dockerfile", assigned(dockerEnv.join("\n")).filter((name) => name !== "NODE_ENV")],
+    [
+      "deploy/docker/compose.yaml (console)",
+      Object.keys(at(yaml("deploy/docker/compose.yaml")[0], "services", "console", "environment") ?? {})
+    ],
     ["deploy/docker/compose.yaml", Object.keys(at(collector, "environment") ?? {})],
-    ["deploy/kubernetes/configmap.yaml", Object.keys(at(yaml("deploy/kubernetes/configmap.yaml")[0], "data") ?? {})],
+    ["deploy/kubernetes/settings.env", assigned(read("deploy/kubernetes/settings.env"))],
     ["deploy/kubernetes/statefulset.yaml", listAt(container, "env").map((entry) => String(at(entry, "name")))]
   ]
 
@@ -212,61 +43,6 @@ describe("settings", () => {
     expect(variables.size).toBeGreaterThan(40)
     expect(names.length).toBeGreaterThan(0)
     expect(names.filter((name) => !variables.has(name))).toEqual([])
-  })
-
-  it("the runbook names only variables that the service reads", () => {
-    const named = [...runbook.matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)/g)].map(([, name]) => name!)
-    const texts = alerts.flatMap((rule) =>
-      [...String(at(rule, "annotations", "description")).matchAll(/\b[A-Z]+_[A-Z_]+\b/g)].map(([name]) => name)
-    )
-    expect([...named, ...texts].filter((name) => !variables.has(name) && !/^HTTP_\d+$/.test(name))).toEqual([])
-  })
-})
-
-describe("Kubernetes", () => {
-  const files = globSync("deploy/kubernetes/*.yaml", { cwd: root }).sort()
-  const pod = at(yaml("deploy/kubernetes/statefulset.yaml")[0], "spec", "template", "spec")
-  const container = at(pod, "containers", 0)
-
-  it.each(files)("%s parses into objects with kind, version and name", (path) => {
-    for (const document of yaml(path)) {
-      expect(at(document, "apiVersion")).toBeTruthy()
-      expect(at(document, "kind")).toBeTruthy()
-      if (basename(path) !== "kustomization.yaml") expect(at(document, "metadata", "name")).toMatch(/^job-collector/)
-    }
-  })
-
-  it("the kustomization lists every file", () => {
-    const listed = listAt(yaml("deploy/kubernetes/kustomization.yaml")[0], "resources")
-    expect([...listed, "kustomization.yaml"].sort()).toEqual(files.map((path) => basename(path)))
-  })
-
-  it("the probes are the service's paths on its port, and the name is the pod's", () => {
-    expect(at(container, "livenessProbe", "httpGet", "path")).toBe("/health/live")
-    expect(at(container, "startupProbe", "httpGet", "path")).toBe("/health/live")
-    expect(at(container, "readinessProbe", "httpGet", "path")).toBe("/health/ready")
-    const config = at(yaml("deploy/kubernetes/configmap.yaml")[0], "data")
-    expect(at(config, "HTTP_PORT")).toBe(String(at(container, "ports", 0, "containerPort")))
-    expect(at(config, "HTTP_HOST")).toBe("0.0.0.0")
-    expect(at(container, "env", 0, "valueFrom", "fieldRef", "fieldPath")).toBe("metadata.name")
-  })
-
-  it("the pod has no rights it does not need", () => {
-    expect(at(pod, "securityContext", "runAsNonRoot")).toBe(true)
-    expect(at(pod, "automountServiceAccountToken")).toBe(false)
-    expect(at(container, "securityContext")).toMatchObject({
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ["ALL"] }
-    })
-  })
-
-  it("the scaler follows the streams and the group of the settings", () => {
-    const triggers = listAt(yaml("deploy/kubernetes/scaledobject.yaml")[0], "spec", "triggers")
-    expect(triggers.map((trigger) => at(trigger, "metadata", "stream"))).toEqual(
-      ["transcribe", "process", "dlq"].map((name) => `modelsgateway:events:${name}`)
-    )
-    for (const trigger of triggers) expect(at(trigger, "metadata", "consumerGroup")).toBe("job-collector-group")
   })
 })
 
@@ -284,18 +60,16 @@ describe("stopping", () => {
 describe("systemd", () => {
   const verifier = spawnSync("systemd-analyze", ["--version"]).status === 0
 
-  it.skipIf(!verifier)("the unit is one that systemd understands", () => {
-    const verified = spawnSync("systemd-analyze", ["verify", "deploy/systemd/job-collector.service"], {
-      cwd: root,
-      encoding: "utf8"
-    })
+  const units = ["deploy/systemd/job-collector.service", "deploy/systemd/job-collector-console.service"]
+
+  it.skipIf(!verifier).each(units)("%s is a unit that systemd understands", (unit) => {
+    const verified = spawnSync("systemd-analyze", ["verify", unit], { cwd: root, encoding: "utf8" })
     // Where /usr/bin/node is absent systemd says so of any unit; that is the machine's matter.
     const complaints = verified.stderr.split("\n").filter((line) => line !== "" && !line.includes("not executable"))
     expect(complaints).toEqual([])
   })
 
-  it.skipIf(!verifier)("the unit leaves the service little: an exposure of 1.6 at most", () => {
-    const file = "deploy/systemd/job-collector.service"
+  it.skipIf(!verifier).each(units)("%s leaves its process little: an exposure of 1.6 at most", (file) => {
     const judged = spawnSync("systemd-analyze", ["security", "--offline=true", "--no-pager", "--threshold=16", file], {
       cwd: root,
       encoding: "utf8"
@@ -304,9 +78,10 @@ describe("systemd", () => {
   })
 
   it("the unit keeps the key out of core dumps and debuggers", () => {
-    const unit = read("deploy/systemd/job-collector.service")
-    expect(unit).toMatch(/^LimitCORE=0$/m)
-    expect(unit).toMatch(/^ExecStart=\S+ --disable-sigusr1 /m)
+    for (const unit of units.map(read)) {
+      expect(unit).toMatch(/^LimitCORE=0$/m)
+      expect(unit).toMatch(/^ExecStart=\S+ --disable-sigusr1 /m)
+    }
     expect(read("deploy/docker/Dockerfile")).toMatch(/^ENTRYPOINT \["[^"]+", "--disable-sigusr1", /m)
     expect(spawnSync(process.execPath, ["--disable-sigusr1", "--eval", ""]).status).toBe(0)
   })
@@ -328,6 +103,7 @@ describe("systemd", () => {
 })
 
 describe("Docker", () => {
+  const compose = yaml("deploy/docker/compose.yaml")[0]
   const lines = read("deploy/docker/Dockerfile").split("\n")
 
   it("the image's last stage has no shell: nothing there runs one", () => {
@@ -358,9 +134,42 @@ describe("Docker", () => {
   })
 
   it("Redis keeps every write and evicts nothing", () => {
-    const command = listAt(yaml("deploy/docker/compose.yaml")[0], "services", "redis", "command").join(" ")
+    const command = listAt(compose, "services", "redis", "command").join(" ")
     expect(command).toContain("--appendonly yes")
     expect(command).toContain("--maxmemory-policy noeviction")
+  })
+
+  it("Redis asks for the password that stands in its secret's file", async () => {
+    const [shell = "", flags = "", script = ""] = listAt(compose, "services", "redis", "command").map(String)
+    const folder = await mkdtemp(join(tmpdir(), "compose-redis-"))
+    await writeFile(join(folder, "password"), "s3cret\n")
+    const port = await freePort()
+    const command = script
+      .replaceAll("$$", "$")
+      .replace("/run/secrets/redis_password", join(folder, "password"))
+      .replace("valkey-server -", `${ensureRedisServer()} - --port ${port} --dir ${folder}`)
+    const server = spawn(shell, [flags, command], { stdio: "ignore" })
+    try {
+      const asked = (name: string, ...args: ReadonlyArray<string>) =>
+        redisCommand(port, name, ...args).then(String, String)
+      await waitUntil("it asks for a password", async () => (await asked("PING")).includes("NOAUTH"))
+      expect(await asked("AUTH", "wrong")).toContain("WRONGPASS")
+      expect(await asked("AUTH", "s3cret")).toContain("OK")
+      // The shell has become the server: what stops the container stops that.
+      const ended = new Promise((resolve) => server.once("exit", resolve))
+      server.kill("SIGTERM")
+      expect(await ended).toBe(0)
+    } finally {
+      server.kill("SIGKILL")
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it("the console is on the loopback interface, asks for tokens, and has no key", () => {
+    const console = at(compose, "services", "console")
+    expect(listAt(console, "ports")).toEqual(["127.0.0.1:9465:9465"])
+    expect(at(console, "environment", "CONSOLE_ACT_TOKEN_FILE")).toBe("/run/secrets/console_tokens")
+    expect(listAt(console, "secrets")).toEqual(["redis_password", "console_tokens"])
   })
 
   it("the health check follows the service's answer", async () => {
