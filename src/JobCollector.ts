@@ -7,6 +7,7 @@ import type { ConfigSyncOptions } from "./domain/gatewayConfig/options.ts"
 import { type GivenConfigSync, type GivenOptions, resolveOptions } from "./domain/options/givenOptions.ts"
 import type { CollectorOptions } from "./domain/options/options.ts"
 import { OptionsError } from "./domain/options/optionsCheck.ts"
+import * as AlertWebhookLayer from "./layers/alerts/AlertWebhook.ts"
 import * as FileConfigStore from "./layers/gatewayConfig/FileConfigStore.ts"
 import type * as HttpRoutes from "./layers/http/HttpRoutes.ts"
 import * as JobsApiLayer from "./layers/jobsApi/JobsApi.ts"
@@ -15,6 +16,7 @@ import * as EventStreamsLayer from "./layers/redis/EventStreams.ts"
 import * as Environment from "./layers/settings/Environment.ts"
 import { type Collector, makeCollector } from "./programs/collector.ts"
 import * as ConfigSync from "./programs/gatewayConfig/configSync.ts"
+import { AlertWebhook } from "./services/AlertWebhook.ts"
 import { Gateway } from "./services/Gateway.ts"
 import type { Redis } from "./services/Redis.ts"
 import type { Signer } from "./services/Signer.ts"
@@ -36,10 +38,23 @@ type Needs = Redis | HttpClient.HttpClient | Signer
 /** Read when they are mounted: an HTTP server is a tenth of what this package would load. */
 const httpRoutes = Effect.promise(() => import("./layers/http/HttpRoutes.ts"))
 
-const syncOf = Effect.fnUntraced(function* (options: ConfigSyncOptions, onInstalled: ConfigSync.OnInstalled) {
+const syncOf = Effect.fnUntraced(function* (options: ConfigSyncOptions, tell: ConfigSync.Tell) {
   const gateway = Option.getOrElse(yield* Effect.serviceOption(Gateway), () => Gateway.none)
-  return yield* Effect.provideService(ConfigSync.make(options, onInstalled), Gateway, gateway)
+  return yield* Effect.provideService(ConfigSync.make(options, tell), Gateway, gateway)
 })
+
+/** Over the host's own `HttpClient`, unless it gives a webhook. */
+const webhookOf = ({ alerts, serviceId }: CollectorOptions) =>
+  alerts === undefined
+    ? Layer.empty
+    : Layer.unwrap(
+        Effect.map(Effect.serviceOption(AlertWebhook), (given) =>
+          Option.match(given, {
+            onSome: (webhook) => Layer.succeed(AlertWebhook, webhook),
+            onNone: () => AlertWebhookLayer.layer({ url: alerts.url, serviceId })
+          })
+        )
+      )
 
 const collectorOf = (options: CollectorOptions): Layer.Layer<JobCollector, never, Needs | FileSystem.FileSystem> => {
   const { apiBaseUrl: baseUrl, apiTimeout: timeout, configSync, serviceId, signatureSchemes } = options
@@ -51,7 +66,7 @@ const collectorOf = (options: CollectorOptions): Layer.Layer<JobCollector, never
         )
       : Layer.effect(
           JobCollector,
-          makeCollector(options, version, (onInstalled) => syncOf(configSync, onInstalled))
+          makeCollector(options, version, (tell) => syncOf(configSync, tell))
         ).pipe(Layer.provide(FileConfigStore.layer(configSync)))
   const { name } = options
   const labelled =
@@ -66,7 +81,11 @@ const collectorOf = (options: CollectorOptions): Layer.Layer<JobCollector, never
         )
   return labelled.pipe(
     Layer.provide(
-      Layer.mergeAll(EventStreamsLayer.layer, JobsApiLayer.layer({ baseUrl, serviceId, signatureSchemes, timeout }))
+      Layer.mergeAll(
+        EventStreamsLayer.layer,
+        webhookOf(options),
+        JobsApiLayer.layer({ baseUrl, serviceId, signatureSchemes, timeout })
+      )
     )
   )
 }

@@ -37,6 +37,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
     "domain/delivery/kindAnswer.ts",
     "domain/delivery/retry.ts"
   ],
+  "domain/alerts": [...text, "domain/delivery/", "domain/events/", "domain/options/"],
   "domain/audit": [...text, "domain/events/"],
   "domain/traffic": text,
   "domain/replicas": [...text, "domain/events/"],
@@ -57,7 +58,8 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
     "node:net",
     "@effect/platform-node/"
   ],
-  "layers/jobsApi": [...model, "effect/http"],
+  "layers/alerts": [...model, "layers/signing/", "effect/http"],
+  "layers/jobsApi": [...model, "layers/signing/", "effect/http"],
   "layers/node": [...model, "node:module", "node:os", "node:path", "node:perf_hooks", "node:process", "node:v8"],
   "layers/redis": model,
   "layers/redis/ioredis": [
@@ -77,6 +79,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   verifier: [],
 
   programs: [...model, "programs/"],
+  "programs/alerts": [...model, "programs/delivery/", "programs/redis/", "programs/supervision/"],
   "programs/conformance": [...model, "programs/gatewayConfig/"],
   "programs/delivery": [...model, "programs/redis/", "programs/supervision/"],
   "programs/gatewayConfig": [...model, "programs/supervision/"],
@@ -133,6 +136,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
 /** Modules of a layer's folder that are open to all, beside its faces; those have a name with a capital, as layers do. */
 const open = [
   "layers/gatewayConfig/group.ts",
+  "layers/signing/authorize.ts",
   "layers/signing/native.ts",
   "layers/signing/noble.ts",
   "layers/signing/signer.ts"

@@ -163,7 +163,8 @@ class Rendering {
           if (value === undefined || value === null) throw new Error(`${node.code} has no value`)
           return String(value)
         }
-        if (node.tag === "if") return this.render(isTrue(this.evaluate(node.code, dot)) ? node.met : node.otherwise, dot)
+        if (node.tag === "if")
+          return this.render(isTrue(this.evaluate(node.code, dot)) ? node.met : node.otherwise, dot)
         const items = this.evaluate(node.code, dot)
         return (Array.isArray(items) ? items : []).map((item: unknown) => this.render(node.body, item)).join("")
       })

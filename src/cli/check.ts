@@ -99,7 +99,8 @@ const redisFindings = Effect.gen(function* () {
       kinds: [],
       consumerName: collector?.consumerName ?? host,
       sourceRetention: collector?.sourceRetention ?? "none",
-      outcomeRetention: collector?.outcomeRetention ?? "none"
+      outcomeRetention: collector?.outcomeRetention ?? "none",
+      alerts: collector?.alerts
     })
     const observed = {
       streams: service,

@@ -4,6 +4,7 @@ import { Deferred, Duration, Effect, Layer, type LogLevel, Option, Schema } from
 import { GlobalFlag } from "effect/cli"
 import { HttpMiddleware, HttpRouter, HttpServer } from "effect/http"
 import { JobCollector } from "../JobCollector.ts"
+import * as AlertWebhookLayer from "../layers/alerts/AlertWebhook.ts"
 import * as NodeGateway from "../layers/gateway/NodeGateway.ts"
 import * as LeanHttpClient from "../layers/http/LeanHttpClientLayer.ts"
 import { createPatientServer } from "../layers/http/PatientServer.ts"
@@ -59,10 +60,16 @@ const signer = ({ signing: { privateKey, publicKey } }: Settings) =>
     })
   )
 
+/** Alerts go out directly: proxy, certificates and headers are for the API. */
+const webhook = ({ collector: { alerts, serviceId } }: Settings) =>
+  alerts === undefined
+    ? Layer.empty
+    : AlertWebhookLayer.layer({ url: alerts.url, serviceId }).pipe(Layer.provide(LeanHttpClient.layer()))
+
 const serviceLayer = (settings: Settings) =>
   Layer.mergeAll(
     redisLayer(settings),
-    signer(settings),
+    Layer.provideMerge(webhook(settings), signer(settings)),
     ProcessMetrics.figures,
     // The proxy is to the API; the gateway is near.
     NodeGateway.layer({ ...settings.gateway, environment: process.env }).pipe(Layer.provide(LeanHttpClient.layer()))

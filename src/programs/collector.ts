@@ -4,6 +4,7 @@ import type { Happening } from "../domain/delivery/happening.ts"
 import type { HealthReport } from "../domain/options/health.ts"
 import { knownStreams } from "../domain/options/knownStreams.ts"
 import type { CollectorOptions } from "../domain/options/options.ts"
+import { AlertWebhook } from "../services/AlertWebhook.ts"
 import { ConfigAudit } from "../services/ConfigAudit.ts"
 import { EventStreams } from "../services/EventStreams.ts"
 import type { EventStreamsError } from "../services/EventStreamsError.ts"
@@ -11,6 +12,7 @@ import { JobsApi } from "../services/JobsApi.ts"
 import * as Metrics from "../services/Metrics.ts"
 import { permissionName } from "../services/permissions.ts"
 import { Signer } from "../services/Signer.ts"
+import * as Alerts from "./alerts/alerts.ts"
 import { CollectorDied, type CollectorError, CollectorStopped, RedisRefused, refused } from "./collectorError.ts"
 import * as ClaimIdle from "./delivery/claimIdle.ts"
 import * as Consume from "./delivery/consume.ts"
@@ -214,6 +216,7 @@ const loopNames = (consumedStreams: ReadonlyArray<ConsumedStream>): ReadonlyArra
   FollowRules.loopName,
   Presence.loopName,
   Health.loopName,
+  Alerts.loopName,
   ConfigSync.loopName
 ]
 
@@ -224,7 +227,7 @@ const loopNames = (consumedStreams: ReadonlyArray<ConsumedStream>): ReadonlyArra
 export const makeCollector = <R>(
   options: CollectorOptions,
   version: string,
-  makeConfigSync: (onInstalled: ConfigSync.OnInstalled) => Effect.Effect<ConfigSync.ConfigSync | undefined, never, R>
+  makeConfigSync: (tell: ConfigSync.Tell) => Effect.Effect<ConfigSync.ConfigSync | undefined, never, R>
 ): Effect.Effect<Collector, never, Services | Scope.Scope | Exclude<R, JobsApi>> =>
   Effect.gen(function* () {
     const streams = yield* EventStreams
@@ -260,8 +263,8 @@ export const makeCollector = <R>(
       ...lasting.api,
       configurations: (etag) => step(lasting.api.configurations(etag), Duration.toMillis(options.apiTimeout))
     }
-    const configSync = yield* makeConfigSync((installed) => {
-      if (happenings.isFollowed) happenings.tell({ _tag: "ConfigInstalled", ...installed })
+    const configSync = yield* makeConfigSync((happening) => {
+      if (happenings.isFollowed) happenings.tell(happening)
     }).pipe(
       Effect.provideService(JobsApi, apiOfSync),
       Effect.provideService(
@@ -300,6 +303,22 @@ export const makeCollector = <R>(
       stopping: () => stopping,
       ended: () => failure?.message
     })
+    const webhook = yield* Effect.serviceOption(AlertWebhook)
+    const alerts =
+      options.alerts === undefined || Option.isNone(webhook)
+        ? Effect.never
+        : supervisor.watch(
+            Alerts.loopName,
+            Alerts.makeAlerts({
+              format: options.alerts.format,
+              webhook: webhook.value,
+              happenings,
+              streams,
+              availability,
+              stream: Lease.leaseStream(consumedStreams),
+              teller: { service: options.serviceId, group: options.consumerGroup, replica: options.consumerName }
+            })
+          )
     yield* Metrics.initialize([...new Set(consumedStreams.map(({ label }) => label))], loopNames(consumedStreams), [
       "api",
       ...options.isolateBy
@@ -313,7 +332,7 @@ export const makeCollector = <R>(
         const lost = yield* runUntilNameLost(lasting, health.report, configVersion, (run) => {
           current = run
           if (run !== undefined) runs += 1
-          if (run === undefined) heartbeats.clear([Health.loopName, ConfigSync.loopName])
+          if (run === undefined) heartbeats.clear([Health.loopName, Alerts.loopName, ConfigSync.loopName])
         })
         yield* Effect.logWarning("lease.lost").pipe(Effect.annotateLogs({ consumer: lost.name }))
       }
@@ -339,6 +358,7 @@ export const makeCollector = <R>(
       supervisor.watch(runName, run),
       looking,
       configLoop,
+      alerts,
       supervisor.exhausted
     ]).pipe(Effect.onExit((exit) => (stopping || Exit.isSuccess(exit) ? Effect.void : noteEnd(exit.cause))))
     const stopOf = Effect.fnUntraced(function* (fiber: Fiber.Fiber<never, CollectorError>) {

@@ -12,6 +12,7 @@
  * | `{<stream>}:replica:<group>:<consumer>` | string, 15 s | beside it as well: a replica's figures (domain/replicas/replicaFigures.ts) |
  * | `{<stream>}:replicas:<group>` | hash, a minute | the replicas that have left figures, and until when those stand, by Redis's clock |
  * | `{<stream>}:minutes:<group>:<hour>` | hash, 25 h | what all replicas counted in each minute of an hour (domain/replicas/minutes.ts) |
+ * | `{<stream>}:turn:<group>:<kind>` | string, some minutes | beside it as well: which alert of a kind was told last, and when (script `turn`) |
  * | `{<stream>}:audit` | stream, some 10,000 entries | beside it as well: who changed what (domain/audit/auditRecord.ts) |
  * | `{<stream>}:outcome:<event_id>` | string, `OUTCOME_RETENTION` | beside the stream (source or DLQ) where the event was acknowledged: how it ended (domain/delivery/outcome.ts) |
  * | `{<stream>}:replayed` | set, 30 days | ids of entries that a replay put back: their time bounds are not checked again, their mark (domain/delivery/replayed.ts) is believed |
@@ -20,6 +21,7 @@
  * shares the stream's hash slot.
  */
 import { Context, type Effect, type Scope } from "effect"
+import type { TurnAnswer, TurnAsked } from "../domain/alerts/turn.ts"
 import type { FlatFields } from "../domain/events/entry.ts"
 import type { Rate } from "../domain/traffic/rate.ts"
 import type { EventStreamsError } from "./EventStreamsError.ts"
@@ -354,6 +356,13 @@ export class EventStreams extends Context.Service<
       group: string,
       hour: string
     ) => Effect.Effect<ReadonlyMap<string, number>, EventStreamsError>
+    /** Whether it is this replica's turn to tell of something, by what all of its group's replicas told and saw. */
+    readonly takeTurn: (
+      stream: string,
+      group: string,
+      kind: string,
+      ask: TurnAsked
+    ) => Effect.Effect<TurnAnswer, EventStreamsError>
     /** Adds to the audit beside a stream, which forgets its oldest entries. */
     readonly addToAudit: (stream: string, fields: FlatFields) => Effect.Effect<void, EventStreamsError>
   }
@@ -379,6 +388,10 @@ export const replicasKey = (stream: string, group: string): string => companionK
 /** The key of what a group's replicas counted in an hour, beside a stream. */
 export const minutesKey = (stream: string, group: string, hour: string): string =>
   companionKey(stream, `minutes:${group}:${hour}`)
+
+/** The key of whose turn it is to tell of something, beside a stream. */
+export const turnKey = (stream: string, group: string, kind: string): string =>
+  companionKey(stream, `turn:${group}:${kind}`)
 
 /** The key of the audit, beside a stream. */
 export const auditKey = (stream: string): string => companionKey(stream, "audit")

@@ -55,6 +55,7 @@ export const setAsideReasons = ["capped", "circuit", "parked"] as const
 export type SetAsideReason = (typeof setAsideReasons)[number]
 export type LossCause = "trimmed" | "deleted"
 export type SyncOutcome = "changed" | "unchanged" | "failed" | "refused"
+export type AlertOutcome = "sent" | "failed"
 export type ReloadOutcome = "signalled" | "applied" | "failed"
 
 export const eventsReceived = counters<StreamLabel>(
@@ -170,6 +171,7 @@ export const configLastSuccess = gauge(
   "When configuration sync last succeeded, in Unix seconds; 0 before the first"
 )
 export const gatewayReloads = counters<ReloadOutcome>("gateway_reloads_total", "Gateway reloads, by outcome", "outcome")
+export const alerts = counters<AlertOutcome>("alerts_total", "Alerts for the webhook, by outcome", "outcome")
 export const fiberRestarts = counters<string>(
   "fiber_restarts_total",
   "Supervised loops restarted after a failure",
@@ -248,6 +250,7 @@ export const initialize = (
     ...(["trimmed", "deleted"] as const).map(lostByRedis),
     ...(["changed", "unchanged", "failed", "refused"] as const).map(configSyncs),
     ...(["signalled", "applied", "failed"] as const).map(gatewayReloads),
+    ...(["sent", "failed"] as const).map(alerts),
     ...fibers.map(fiberRestarts),
     ...scopes.map(circuitOpenings),
     ...setAsideReasons.map(setAside),

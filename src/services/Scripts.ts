@@ -459,6 +459,40 @@ return 1
   "allow-oom"
 )
 
+/**
+ * Decides which replica tells of something, for all replicas of a group together (the rule and its words are those of
+ * domain/alerts/turn.ts), by Redis's clock. Small and bounded, so it may do so in a Redis that is past its memory limit: that
+ * is something to be told.
+ *
+ * KEYS: turn. ARGV: what is told, how many times it happened since it was last asked for, for how many milliseconds nobody tells
+ * again, for how many the same is not told again, "1" where it is told for the number alone else "0". Returns `told <count>`,
+ * `wait <ms>` or `same`.
+ */
+export const turn = script(
+  "turn",
+  `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local at, left, what = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+) (%d+) (.*)$')
+at, left = tonumber(at or 0), tonumber(left or 0)
+local count, window, lasts = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local waits = at + window - now
+if what == ARGV[1] and left == 0 and (ARGV[5] == '0' or count == 0) and now < at + math.max(window, lasts) then return 'same' end
+local answer
+if what and waits > 0 then
+  left = left + count
+  answer = string.format('wait %.0f', waits)
+else
+  answer = string.format('told %.0f', left + count)
+  at, left, what = now, 0, ARGV[1]
+end
+local keeps = at + math.max(window, lasts) + 60000 - now
+redis.call('SET', KEYS[1], string.format('%.0f %.0f ', at, left) .. what, 'PX', string.format('%.0f', keeps))
+return answer
+`,
+  "allow-oom"
+)
+
 /** Every script, by name. */
 export const all: ReadonlyArray<Script> = [
   move,
@@ -478,5 +512,6 @@ export const all: ReadonlyArray<Script> = [
   permissions,
   swap,
   reserve,
-  report
+  report,
+  turn
 ]

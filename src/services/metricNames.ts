@@ -3,6 +3,7 @@ export const metricNames = [
   "job_collector_abandoned_length",
   "job_collector_abandoned_oldest_seconds",
   "job_collector_abandoned_total",
+  "job_collector_alerts_total",
   "job_collector_build_info",
   "job_collector_circuit_open",
   "job_collector_circuit_openings_total",

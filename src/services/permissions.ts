@@ -13,7 +13,8 @@ import {
   rateKey,
   replicaKey,
   replicasKey,
-  rulesKey
+  rulesKey,
+  turnKey
 } from "./EventStreams.ts"
 
 const on = (key: string, ...lines: ReadonlyArray<string>): ReadonlyArray<Permission> =>
@@ -62,6 +63,8 @@ export interface PermittedStreams {
   readonly trims: boolean
   /** Whether outcomes are kept. */
   readonly outcomes: boolean
+  /** Whether alerts are told. */
+  readonly alerts: boolean
 }
 
 /** Every command of a running service. */
@@ -87,6 +90,9 @@ export const servicePermissions = (streams: PermittedStreams): ReadonlyArray<Per
     "PEXPIRE KEY 1"
   ),
   ...on(minutesKey(streams.first, streams.consumer.group, "h"), "HGETALL KEY", "HINCRBY KEY f 1", "PEXPIRE KEY 1"),
+  ...(streams.alerts
+    ? on(turnKey(streams.first, streams.consumer.group, "k"), "GET KEY", "SET KEY told PX 1", "TIME")
+    : []),
   ...on(auditKey(streams.first), "XADD KEY MAXLEN ~ 1 * f v")
 ]
 

@@ -235,6 +235,11 @@ export const eventStreamsContract = (it: Vitest.MethodsNonLive<Redis>): void => 
       assert.strictEqual(yield* streams.reserveTokens("s", "g", 10, rate), 0)
       const wait = yield* streams.reserveTokens("s", "g", 10, rate)
       assert.isTrue(wait > 500 && wait <= 1_000, `${wait}`)
+      const turn = { what: "ok down", count: 1, windowMs: 60_000, lastsMs: 60_000, counted: false }
+      assert.deepStrictEqual(yield* streams.takeTurn("s", "g", "health", turn), { _tag: "Told", count: 1 })
+      assert.deepStrictEqual(yield* streams.takeTurn("s", "g", "health", turn), { _tag: "Same" })
+      const held = yield* streams.takeTurn("s", "g", "health", { ...turn, what: "down ok" })
+      assert.isTrue(held._tag === "Wait" && held.ms > 50_000 && held.ms <= 60_000)
       yield* streams.addToAudit("s", ["who", "me"])
       assert.deepStrictEqual((yield* streams.latest(auditKey("s"), 1))[0]?.fields, ["who", "me"])
     })

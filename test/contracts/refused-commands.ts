@@ -34,7 +34,8 @@ const calls: Readonly<Record<string, ReadonlyArray<string>>> = {
     Scripts.report,
     ["figures", "replicas", "counts"],
     ["c-1", "15000", "{}", "60000", "05:dlq:received", "2"]
-  )
+  ),
+  turn: call(Scripts.turn, ["turn"], ["ok down", "1", "60000", "60000", "0"])
 }
 
 /** Keeping alive changes an idle time only, and asking changes nothing. */

@@ -494,6 +494,55 @@ export const scriptsContract = (it: Vitest.MethodsNonLive<Redis>): void => {
     })
   )
 
+  it.effect("turn: the first tells, what comes after waits and is counted, the same again is known", () =>
+    Effect.gen(function* () {
+      yield* empty
+      const turn = (what: string, count: number, { lasts = 60_000, counted = "0" } = {}) =>
+        Effect.map(
+          send<string>(call(Scripts.turn, ["t"], [what, `${count}`, "60000", `${lasts}`, counted])),
+          (answer) => {
+            const [word, ms] = answer.split(" ")
+            return word === "wait" ? `wait ${Math.ceil(Number(ms) / 10_000)}` : answer
+          }
+        )
+      /** As if it had been told so long before. */
+      const age = (ms: number) =>
+        Effect.flatMap(send("GET t"), (value) => {
+          const [, at = "", rest = ""] = /^(\d+)( .*)$/s.exec(String(value)) ?? []
+          return send(["SET", "t", `${Number(at) - ms}${rest}`])
+        })
+      assert.strictEqual(yield* turn("a\n%d é", 1), "told 1")
+      assert.strictEqual(yield* turn("a\n%d é", 1), "same")
+      assert.strictEqual(yield* turn("b", 2), "wait 6")
+      // With something left out in between even the same is not known.
+      assert.strictEqual(yield* turn("a\n%d é", 1), "wait 6")
+      yield* age(45_000)
+      assert.strictEqual(yield* turn("b", 0), "wait 2")
+      const lapses = Number(yield* send("PTTL t"))
+      assert.isTrue(lapses > 65_000 && lapses <= 75_000, `${lapses}`)
+      yield* age(15_000)
+      assert.strictEqual(yield* turn("b", 0), "told 3")
+      assert.strictEqual(yield* turn("b", 0), "same")
+      yield* age(60_000)
+      assert.strictEqual(yield* turn("b", 1), "told 1")
+      yield* age(60_000)
+      assert.strictEqual(yield* turn("b", 1, { lasts: 3_600_000 }), "same")
+      yield* age(3_540_000)
+      assert.strictEqual(yield* turn("b", 1, { lasts: 3_600_000 }), "told 1")
+      yield* send("DEL t")
+      assert.strictEqual(yield* turn("c", 2, { counted: "1" }), "told 2")
+      assert.strictEqual(yield* turn("c", 0, { counted: "1" }), "same")
+      assert.strictEqual(yield* turn("c", 3, { counted: "1" }), "wait 6")
+      yield* age(60_000)
+      assert.strictEqual(yield* turn("c", 4, { counted: "1" }), "told 7")
+      yield* send("SET t nonsense")
+      assert.strictEqual(yield* turn("c", 1), "told 1")
+      yield* send("DEL t")
+      yield* send("XADD t * f v")
+      yield* steps([call(Scripts.turn, ["t"], ["c", "1", "1", "1", "0"]), WRONG_TYPE])
+    })
+  )
+
   it.effect("EVAL: refuses wrong numbers of keys", () =>
     steps(
       ["EVAL x", refused("ERR wrong number of arguments for 'eval' command")],

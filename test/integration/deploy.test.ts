@@ -5,10 +5,10 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Redis as IoRedis } from "ioredis"
 import { describe, expect, it } from "vitest"
 import { at, listAt, read, root, settingNames, yaml } from "../support/deploy-files.ts"
 import { ensureRedisServer } from "../support/redis-binary.ts"
-import { redisCommand } from "../support/redis-command.ts"
 import { freePort, waitUntil } from "../support/redis-server.ts"
 
 describe("settings", () => {
@@ -150,11 +150,19 @@ describe("Docker", () => {
       .replace("valkey-server -", `${ensureRedisServer()} - --port ${port} --dir ${folder}`)
     const server = spawn(shell, [flags, command], { stdio: "ignore" })
     try {
-      const asked = (name: string, ...args: ReadonlyArray<string>) =>
-        redisCommand(port, name, ...args).then(String, String)
-      await waitUntil("it asks for a password", async () => (await asked("PING")).includes("NOAUTH"))
-      expect(await asked("AUTH", "wrong")).toContain("WRONGPASS")
-      expect(await asked("AUTH", "s3cret")).toContain("OK")
+      const asked = async (password?: string) => {
+        const own = password === undefined ? {} : { password }
+        const client = new IoRedis({ port, ...own, retryStrategy: () => null, disableClientInfo: true })
+        client.on("error", () => {})
+        try {
+          return await client.ping().then(String, String)
+        } finally {
+          client.disconnect()
+        }
+      }
+      await waitUntil("it answers", async () => (await asked("s3cret")) === "PONG")
+      expect(await asked()).not.toBe("PONG")
+      expect(await asked("wrong")).not.toBe("PONG")
       // The shell has become the server: what stops the container stops that.
       const ended = new Promise((resolve) => server.once("exit", resolve))
       server.kill("SIGTERM")

@@ -33,6 +33,8 @@ const tick = Effect.gen(function* () {
   for (const seconds of [0.2, 4, 70]) yield* Metric.update(Metrics.eventAge, seconds)
   for (const scope of ["api", "model", "user_id"]) yield* Metric.update(Metrics.circuitOpenings(scope), 1)
   for (const reason of Metrics.setAsideReasons) yield* Metric.update(Metrics.setAside(reason), 1)
+  yield* Metric.update(Metrics.alerts("sent"), 1)
+  yield* Metric.update(Metrics.alerts("failed"), 1)
   yield* Metric.update(Metrics.fiberRestarts("config-sync"), 1)
   yield* Metric.update(Metrics.creditsDeducted, 200)
   yield* Metric.update(Metrics.creditMismatches, 1)

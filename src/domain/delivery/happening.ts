@@ -106,12 +106,32 @@ export interface ConfigInstalled {
   readonly generation: number
 }
 
+/** Configuration sync refused what the API offers; again at every tick while it does. */
+export interface ConfigRefused {
+  readonly _tag: "ConfigRefused"
+  readonly at: number
+  /** Undefined where it cannot be read. */
+  readonly version: number | undefined
+  readonly rule: string
+  readonly problem: string
+}
+
+/** The gateway could not be told of a configuration, or did not follow it; it is told again at every tick. */
+export interface ReloadFailed {
+  readonly _tag: "ReloadFailed"
+  readonly at: number
+  readonly generation: number
+  readonly problem: string
+}
+
 /** The status of `/health` is another one. */
 export interface HealthChanged {
   readonly _tag: "HealthChanged"
   readonly at: number
   readonly status: "ok" | "degraded" | "down"
   readonly was: "ok" | "degraded" | "down" | "starting"
+  /** The checks that are not well: `redis=down api=degraded`; empty where all are. */
+  readonly troubles: string
 }
 
 /** Whoever follows was too slow: so many happenings before the next one were dropped. */
@@ -133,5 +153,7 @@ export type Happening =
   | RuleSet
   | RuleEnded
   | ConfigInstalled
+  | ConfigRefused
+  | ReloadFailed
   | HealthChanged
   | Missed

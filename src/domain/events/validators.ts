@@ -13,10 +13,14 @@ export const isStartId = (text: string): boolean =>
 export const firstRefusal = 400
 export const lastRefusal = 599
 
-/** What is wrong with the URL of an HTTP service; undefined where nothing is. It may hide a secret, so it is never shown. */
-export const httpUrlProblem = (text: string): string | undefined => {
+/** What is wrong with the URL of a webhook; undefined where nothing is. It may be a secret, so it is never shown. */
+export const webhookUrlProblem = (text: string): string | undefined => {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol)) return "must be an http:// or https:// URL"
   if (url.username !== "" || url.password !== "") return "must be a URL without user and password in it"
-  return text.includes("?") || text.includes("#") ? "must be a URL without query and fragment" : undefined
+  return undefined
 }
+
+/** The same of an HTTP service, to whose URL paths are appended. */
+export const httpUrlProblem = (text: string): string | undefined =>
+  webhookUrlProblem(text) ?? (/[?#]/.test(text) ? "must be a URL without query and fragment" : undefined)

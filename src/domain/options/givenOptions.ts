@@ -1,5 +1,6 @@
 /** Options as a composing app gives them, from JavaScript too: made whole, or every one that is wrong, by name. */
-import { Duration, Option } from "effect"
+import { Duration, Option, Redacted } from "effect"
+import { type AlertFormat, type AlertOptions, alertFormats } from "../alerts/alert.ts"
 import type { EventKind } from "../events/eventKind.ts"
 import type { ConfigSyncOptions } from "../gatewayConfig/options.ts"
 import { type CollectorOptions, defaultOptions } from "./options.ts"
@@ -15,11 +16,18 @@ type Wider =
   | "sourceRetention"
   | "outcomeRetention"
   | "configSync"
+  | "alerts"
   | "kinds"
 
 /** Configuration sync as an app gives it: the interval may be any `Duration.Input`. */
 export interface GivenConfigSync extends Omit<ConfigSyncOptions, "interval"> {
   readonly interval: Duration.Input
+}
+
+/** A webhook for alerts, as an app gives it. */
+export interface GivenAlerts {
+  readonly url: string | Redacted.Redacted<string>
+  readonly format?: AlertFormat | undefined
 }
 
 /**
@@ -39,6 +47,8 @@ export type GivenOptions<R = never> = {
   readonly sourceRetention?: "none" | "acknowledged" | Duration.Input | undefined
   /** How long `why` can tell how a delivered event ended; default `none`. */
   readonly outcomeRetention?: "none" | Duration.Input | undefined
+  /** Where alerts are posted; the format defaults to `json`. Default: nowhere. */
+  readonly alerts?: GivenAlerts | undefined
   /** Event kinds of the app's own, beside the built-in ones; default none. `R` is what their requests need. */
   readonly kinds?: ReadonlyArray<EventKind<R>> | undefined
 }
@@ -112,6 +122,16 @@ const configSync: Read<ConfigSyncOptions> = (value) => {
   return { value: { directory, drift, interval: interval.value, fileGroup } }
 }
 
+const alerts: Read<AlertOptions> = (value) => {
+  const must = `{ url, format }: a text (or Redacted), and ${alertFormats.join(" or ")}`
+  if (!isObject(value)) return { must }
+  const { format: given, url } = value
+  const format = given === undefined ? "json" : alertFormats.find((known) => known === given)
+  const address: unknown = Redacted.isRedacted(url) ? Redacted.value(url) : url
+  if (format === undefined || typeof address !== "string") return { must }
+  return { value: { url: Redacted.make(address), format } }
+}
+
 const kinds = reading(
   (value): value is CollectorOptions["kinds"] =>
     Array.isArray(value) &&
@@ -144,6 +164,7 @@ const readers: { readonly [Name in keyof CollectorOptions]: Read<NonNullable<Col
   shutdownTimeout: duration,
   healthInterval: duration,
   configSync,
+  alerts,
   name: text,
   builtInKinds: flag,
   apiProbe: flag,

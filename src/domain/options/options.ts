@@ -1,4 +1,5 @@
 import { Duration } from "effect"
+import type { AlertOptions } from "../alerts/alert.ts"
 import type { EventKind } from "../events/eventKind.ts"
 import type { ConfigSyncOptions } from "../gatewayConfig/options.ts"
 import type { SignatureScheme } from "../signing/signatureSchemes.ts"
@@ -106,6 +107,11 @@ export interface CollectorOptions {
   /** Configuration sync; `undefined`, the default, switches it off. (The command has it on.) `CONFIG_SYNC`, `CONFIG_*`. */
   readonly configSync: ConfigSyncOptions | undefined
   /**
+   * Where alerts are posted (contract section 8, "Told by itself"); `undefined`, the default: nowhere. `ALERT_WEBHOOK_URL`,
+   * `ALERT_WEBHOOK_FORMAT`.
+   */
+  readonly alerts: AlertOptions | undefined
+  /**
    * Tells several collectors of one process apart: the label `collector` of its metrics; 1 to 64 letters, digits, `_` or `-`.
    * Default none, and no label. No environment variable.
    */
@@ -154,6 +160,7 @@ export const defaultOptions: Omit<CollectorOptions, "apiBaseUrl"> = {
   shutdownTimeout: Duration.seconds(25),
   healthInterval: Duration.seconds(15),
   configSync: undefined,
+  alerts: undefined,
   name: undefined,
   builtInKinds: true,
   apiProbe: true,

@@ -1,6 +1,13 @@
 /** Checks the options of a composing app: the rules of contract section 2, under the options' own names. */
-import { Duration, Schema } from "effect"
-import { firstRefusal, httpUrlProblem, isName, isStartId, lastRefusal } from "../events/validators.ts"
+import { Duration, Redacted, Schema } from "effect"
+import {
+  firstRefusal,
+  httpUrlProblem,
+  isName,
+  isStartId,
+  lastRefusal,
+  webhookUrlProblem
+} from "../events/validators.ts"
 import { SERVICE_ID } from "../signing/signature.ts"
 import { SIGNATURE_SCHEMES } from "../signing/signatureSchemes.ts"
 import { partitionFields } from "../traffic/namedPartition.ts"
@@ -140,6 +147,7 @@ const rulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
     ["isolateShare", must(isolateShare > 0 && isolateShare <= 1, "a number above 0 and at most 1")],
     ["configSync.interval", configSync === undefined ? undefined : span(configSync.interval)],
     ["configSync.directory", must(configSync === undefined || configSync.directory.trim() !== "", "a folder's path")],
+    ["alerts.url", options.alerts === undefined ? undefined : webhookUrlProblem(Redacted.value(options.alerts.url))],
     ...streamRulings(options),
     [
       "kinds",

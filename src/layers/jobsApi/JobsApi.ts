@@ -1,5 +1,4 @@
 import { ByteSize, Cause, type Clock, Duration, Effect, Layer, Option } from "effect"
-import * as Hex from "effect/encoding/Hex"
 import * as Headers from "effect/http/Headers"
 import * as HttpBody from "effect/http/HttpBody"
 import * as HttpClient from "effect/http/HttpClient"
@@ -10,12 +9,10 @@ import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as UrlParams from "effect/http/UrlParams"
 import { type Answer, attemptResult, failed, MAX_ANSWER_BYTES, refused } from "../../domain/delivery/answer.ts"
 import type { AttemptResult, Failed } from "../../domain/delivery/attempt.ts"
-import { utf8 } from "../../domain/signing/bytes.ts"
-import { keyIdOf } from "../../domain/signing/keyPair.ts"
-import { authorizationHeader, signingString } from "../../domain/signing/signature.ts"
 import { addedSignatures, type SignatureScheme } from "../../domain/signing/signatureSchemes.ts"
 import { type ConfigurationsAnswer, type Delivery, JobsApi, JobsApiError } from "../../services/JobsApi.ts"
 import { Signer } from "../../services/Signer.ts"
+import { makeAuthorize, type PresentKey } from "../signing/authorize.ts"
 import { retryAfterMs } from "./retryAfter.ts"
 import { makeTimeLimit } from "./timeLimit.ts"
 
@@ -146,25 +143,7 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
       const within = yield* makeTimeLimit(timeout)
       const timedOut = tooLate(timeout)
 
-      let known = { publicKey: signer.publicKey, id: keyIdOf(signer.publicKey, signer) }
-
-      /** The key of one request; the next may have another. */
-      const presentKey = () => {
-        const { publicKey, sign } = signer
-        if (publicKey !== known.publicKey) known = { publicKey, id: keyIdOf(publicKey, signer) }
-        return { id: known.id, sign }
-      }
-
-      /** Signs a body with the time it is now; the failed attempt where the key does not sign. */
-      const authorize = (body: Uint8Array, clock: Clock.Clock) => {
-        const key = presentKey()
-        const timestamp = Math.floor(clock.currentTimeMillisUnsafe() / 1_000)
-        const message = utf8(signingString(timestamp, Hex.encode(signer.sha256(body)), serviceId))
-        return Effect.map(key.sign(message), (signature) => ({
-          key,
-          authorization: authorizationHeader(timestamp, signature)
-        }))
-      }
+      const authorize = makeAuthorize(signer, serviceId)
 
       const addedSchemes = (options.signatureSchemes ?? []).filter((scheme) => scheme !== "v1")
 
@@ -174,7 +153,7 @@ export const layer = (options: Options): Layer.Layer<JobsApi, never, HttpClient.
         url: string,
         headers: Record<string, string>,
         body: HttpBody.HttpBody,
-        key: ReturnType<typeof presentKey>,
+        key: PresentKey,
         clock: Clock.Clock
       ) => {
         const request = () => client.execute(makeRequest(method, url, headers, body))

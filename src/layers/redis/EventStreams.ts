@@ -1,4 +1,5 @@
 import { Cause, Effect, Layer, Option } from "effect"
+import type { TurnAnswer } from "../../domain/alerts/turn.ts"
 import type { FlatFields } from "../../domain/events/entry.ts"
 import {
   auditKey,
@@ -14,7 +15,8 @@ import {
   replicasKey,
   rulesKey,
   type StreamEntry,
-  type Taken
+  type Taken,
+  turnKey
 } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { Redis, type RedisError } from "../../services/Redis.ts"
@@ -53,6 +55,7 @@ const readRenewed = scriptReply(Scripts.renew, Replies.twoLists)
 const readAdopted = scriptReply(Scripts.adopt, Replies.texts)
 const readTaken = scriptReply(Scripts.take, Replies.taken)
 const readWithdrawn = scriptReply(Scripts.withdraw, Replies.oneOf("done", "gone", "settled", "due"))
+const readTurn = scriptReply(Scripts.turn, Replies.text)
 const readReplayed = scriptReply(Scripts.replay, Replies.orNil(Replies.text))
 
 /** What a connection of the driver answers, its errors classified: the one way from here to Redis. */
@@ -367,6 +370,19 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
         Effect.map(
           hash(minutesKey(stream, group, hour)),
           (counts) => new Map([...counts].map(([field, said]) => [field, Replies.count(said) ?? 0]))
+        ),
+      takeTurn: (stream, group, kind, { count, counted, lastsMs, what, windowMs }) =>
+        run(
+          Scripts.turn,
+          [turnKey(stream, group, kind)],
+          [what, ...[count, windowMs, lastsMs, counted ? 1 : 0].map(String)]
+        ).pipe(
+          Effect.flatMap(readTurn),
+          Effect.map((said): TurnAnswer => {
+            const [word, number] = said.split(" ")
+            if (word === "told") return { _tag: "Told", count: Number(number) }
+            return word === "wait" ? { _tag: "Wait", ms: Number(number) } : { _tag: "Same" }
+          })
         ),
       addToAudit: (stream, fields) =>
         Effect.asVoid(send("XADD", auditKey(stream), "MAXLEN", "~", String(auditLength), "*", ...fields))

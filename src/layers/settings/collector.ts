@@ -27,7 +27,7 @@ import {
   statuses,
   wordOrDuration
 } from "./parse.ts"
-import { configSync } from "./service.ts"
+import { alerts, configSync } from "./service.ts"
 import {
   all,
   andThen,
@@ -251,6 +251,7 @@ export const collector = (hostName: string) =>
       outcomes,
       lifecycle,
       configSync,
+      alerts,
       own: constant({
         name: defaultOptions.name,
         builtInKinds: defaultOptions.builtInKinds,
@@ -267,6 +268,7 @@ export const collector = (hostName: string) =>
       ...groups.outcomes,
       ...groups.lifecycle,
       configSync: enabled ? sync : undefined,
+      alerts: groups.alerts,
       ...groups.own
     })
   )

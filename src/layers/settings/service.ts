@@ -1,6 +1,8 @@
-import { Duration, LogLevel, Result } from "effect"
-import { duration, httpUrl, integer, name, nonBlank, oneOf, oneOfAnyCase, onOff, share } from "./parse.ts"
-import { all, either, map, optional, type Parse, withDefault } from "./setting.ts"
+import { Duration, LogLevel, Redacted, Result } from "effect"
+import { type AlertOptions, alertFormats } from "../../domain/alerts/alert.ts"
+import { webhookUrlProblem } from "../../domain/events/validators.ts"
+import { duration, httpUrl, integer, isLoopback, name, nonBlank, oneOf, oneOfAnyCase, onOff, share } from "./parse.ts"
+import { all, either, map, optional, type Parse, warn, withDefault } from "./setting.ts"
 
 const folder = {
   directory: withDefault("CONFIG_DIR", nonBlank, "/config"),
@@ -55,6 +57,29 @@ export const gateway = map(
     statusFile,
     statusUrl
   })
+)
+
+/** Whoever knows a chat's address may write there: it is a secret, and never shown. */
+const webhookUrl: Parse<Redacted.Redacted<string>> = (text) => {
+  const problem = webhookUrlProblem(text)
+  return problem === undefined ? Result.succeed(Redacted.make(text)) : Result.fail(problem)
+}
+
+/** `ALERT_WEBHOOK_*`. */
+export const alerts = map(
+  warn(
+    all({
+      url: optional("ALERT_WEBHOOK_URL", webhookUrl),
+      format: withDefault("ALERT_WEBHOOK_FORMAT", oneOf(...alertFormats), "json")
+    }),
+    ({ url }) => {
+      const address = url === undefined ? undefined : new URL(Redacted.value(url))
+      return address?.protocol === "http:" && !isLoopback(address)
+        ? [{ variable: "ALERT_WEBHOOK_URL", problem: "is http:// to another host: alerts travel unencrypted" }]
+        : []
+    }
+  ),
+  ({ format, url }): AlertOptions | undefined => (url === undefined ? undefined : { url, format })
 )
 
 /** `HTTP_*`. */

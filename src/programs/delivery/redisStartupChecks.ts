@@ -45,7 +45,14 @@ export const missingPermissions = (
   streams: EventStreams["Service"],
   options: Pick<
     CollectorOptions,
-    "builtInKinds" | "kinds" | "streams" | "consumerGroup" | "consumerName" | "sourceRetention" | "outcomeRetention"
+    | "builtInKinds"
+    | "kinds"
+    | "streams"
+    | "consumerGroup"
+    | "consumerName"
+    | "sourceRetention"
+    | "outcomeRetention"
+    | "alerts"
   >
 ): Effect.Effect<ReadonlyArray<Permission>, EventStreamsError> => {
   const consumed = consumedStreamsOf(options)
@@ -57,7 +64,8 @@ export const missingPermissions = (
       first: leaseStream(consumed),
       consumer: { group: options.consumerGroup, name: options.consumerName },
       trims: options.sourceRetention !== "none",
-      outcomes: options.outcomeRetention !== "none"
+      outcomes: options.outcomeRetention !== "none",
+      alerts: options.alerts !== undefined
     })
   )
 }

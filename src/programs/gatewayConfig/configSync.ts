@@ -4,7 +4,7 @@
  * failure; nothing here ends a delivery.
  */
 import { Clock, Duration, Effect, Metric, Random, Result } from "effect"
-import type { ConfigInstalled } from "../../domain/delivery/happening.ts"
+import type { ConfigInstalled, ConfigRefused, ReloadFailed } from "../../domain/delivery/happening.ts"
 import { instant } from "../../domain/events/instant.ts"
 import { diff, renderChanges } from "../../domain/gatewayConfig/diff.ts"
 import type { ConfigSyncOptions } from "../../domain/gatewayConfig/options.ts"
@@ -63,12 +63,12 @@ const reloadNote = (reload: Reload): Record<string, unknown> => {
 }
 
 /** Told at once of each configuration that was installed. */
-export type OnInstalled = (installed: Omit<ConfigInstalled, "_tag">) => void
+export type Tell = (happening: ConfigInstalled | ConfigRefused | ReloadFailed) => void
 
 /** Builds configuration sync. Nothing is read or written before the first tick. */
 export const make = Effect.fnUntraced(function* (
   options: Pick<ConfigSyncOptions, "interval" | "drift">,
-  onInstalled: OnInstalled = () => {}
+  tell: Tell = () => {}
 ): Effect.fn.Return<ConfigSync, never, ConfigStore | JobsApi | Gateway> {
   const api = yield* JobsApi
   const audit = yield* ConfigAudit
@@ -210,6 +210,10 @@ export const make = Effect.fnUntraced(function* (
       outcome,
       problem: "problem" in reload ? reload.problem : undefined
     }
+    if (reload._tag === "WentBack" || reload._tag === "Failed") {
+      const { generation, problem } = reload
+      tell({ _tag: "ReloadFailed", at: memory.reload.at, generation, problem })
+    }
     if (reload._tag === "WentBack") {
       yield* Metric.update(Metrics.gatewayReloads(reload.again), 1)
       yield* Effect.logError("config.quarantined").pipe(
@@ -253,13 +257,17 @@ export const make = Effect.fnUntraced(function* (
     }
     memory.offered = todo._tag === "Refuse" ? todo.error : undefined
     memory.problem = todo._tag === "Fail" ? todo.problem : undefined
+    if (todo._tag === "Refuse") {
+      const { problem, rule, version } = todo.error
+      tell({ _tag: "ConfigRefused", at: now, version, rule, problem })
+    }
     if (written === undefined) yield* logNothing(todo, installed)
     else {
       // Telling the gateway may take a while: what is installed is said at once.
       memory.installed = yield* store.read
       const version = memory.installed.bundle?.version ?? 0
       yield* Metric.update(Metrics.configVersion, version)
-      onInstalled({ at: now, version, before: installed.bundle?.version, generation: written })
+      tell({ _tag: "ConfigInstalled", at: now, version, before: installed.bundle?.version, generation: written })
     }
     yield* logExposed(memory.installed)
     const idle = written === undefined && !isPending(installed.generation, installed.state.settled)

@@ -311,7 +311,13 @@ export const makeHealth = (
     if (was === "starting" && now.status === "down" && elapsed < everyMs) return was
     const { happenings } = sources
     if (happenings.isFollowed) {
-      happenings.tell({ _tag: "HealthChanged", at: yield* Clock.currentTimeMillis, status: now.status, was })
+      happenings.tell({
+        _tag: "HealthChanged",
+        at: yield* Clock.currentTimeMillis,
+        status: now.status,
+        was,
+        troubles: troubles(now)
+      })
     }
     const log = now.status === "ok" ? Effect.logInfo : now.status === "down" ? Effect.logError : Effect.logWarning
     yield* log("health.changed").pipe(

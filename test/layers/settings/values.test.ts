@@ -166,6 +166,7 @@ describe("values", () => {
         isolateShare: 0.25,
         shutdownTimeout: Duration.seconds(2),
         healthInterval: Duration.seconds(1),
+        alerts: undefined,
         builtInKinds: true,
         apiProbe: true,
         name: undefined,

@@ -3,6 +3,7 @@
  * A twin calls the same commands in the same order as the Lua, so an error on the way leaves what the Lua would leave.
  * (Redis adds the script's SHA-1 and line to the error text; the twins do not.)
  */
+import { takeTurn } from "../../../domain/alerts/turn.ts"
 import { scriptName } from "../../../services/Scripts.ts"
 import { integer, noPermission, type Reply, ReplyError, wrongArity } from "./replies.ts"
 
@@ -243,6 +244,19 @@ const reserve: Twin = (call, [key = ""], argv) => {
   return Math.max(0, Math.ceil((-level * micros) / 1_000_000))
 }
 
+const turn: Twin = (call, [key = ""], [what = "", ...numbers]) => {
+  const [count = 0, windowMs = 0, lastsMs = 0, counted = 0] = numbers.map(Number)
+  const [seconds = 0, microseconds = 0] = list(call("TIME")).map(Number)
+  const now = seconds * 1_000 + Math.floor(microseconds / 1_000)
+  const [, at, left, told] = /^(\d+) (\d+) (.*)$/s.exec(text(call("GET", key) ?? "")) ?? []
+  const before = told === undefined ? undefined : { at: Number(at), left: Number(left), what: told }
+  const { answer, turn } = takeTurn(before, { what, count, windowMs, lastsMs, counted: counted === 1 }, now)
+  if (answer._tag === "Same") return "same"
+  const keeps = turn.at + Math.max(windowMs, lastsMs) + 60_000 - now
+  call("SET", key, `${turn.at} ${turn.left} ${turn.what}`, "PX", `${keeps}`)
+  return answer._tag === "Told" ? `told ${answer.count}` : `wait ${answer.ms}`
+}
+
 const report: Twin = (call, [figures = "", replicas = "", counts = ""], argv) => {
   const [name = "", ttl = "", text = "", countsTtl = "", ...pairs] = argv
   const [seconds = 0, microseconds = 0] = list(call("TIME")).map(Number)
@@ -281,7 +295,8 @@ const twins: Readonly<Record<string, Twin>> = {
   permissions,
   swap,
   reserve,
-  report
+  report,
+  turn
 }
 
 /** Runs one of the project's scripts: the script's text, the number of keys, keys, arguments. */
