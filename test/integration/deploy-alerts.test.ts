@@ -11,6 +11,7 @@ const alerts = yaml("deploy/prometheus/alerts.yml").flatMap((document) =>
 )
 const alertNames = alerts.map((rule) => String(at(rule, "alert")))
 const runbook = read("docs/runbook.md")
+const changes = read("docs/runbook-changes.md")
 /** Headings as a Markdown viewer's anchors. */
 const anchors = new Set(
   [...runbook.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
@@ -162,7 +163,7 @@ describe("the runbook", () => {
 })
 
 it("settings that the runbook and the alerts name are ones that the service reads", () => {
-  const named = [...runbook.matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)/g)].map(([, name]) => name!)
+  const named = [...`${runbook}${changes}`.matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)/g)].map(([, name]) => name!)
   const texts = alerts.flatMap((rule) =>
     [...String(at(rule, "annotations", "description")).matchAll(/\b[A-Z]+_[A-Z_]+\b/g)].map(([name]) => name)
   )
