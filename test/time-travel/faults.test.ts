@@ -47,7 +47,7 @@ describe("a consumer group that is gone", () => {
       Effect.gen(function* () {
         yield* travel(rampMs)
         for (let i = 0; i < 40; i++) yield* addEvent(redis, `evt-${i}`)
-        yield* travel(1_000)
+        yield* travel(900)
         const owned = (yield* pendingIn(redis, transcribe)).length
         assert.isAbove(owned, 10)
         yield* redis.send("XGROUP", "DESTROY", transcribe, group)

@@ -5,7 +5,7 @@ import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { monotonicMillis } from "../redis/monotonic.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
-import { repeatSteps } from "../supervision/loop.ts"
+import { repeatSteps, sleepToBeat } from "../supervision/loop.ts"
 import { leaseStream } from "./lease.ts"
 import { lostByRedis, noteDeleted } from "./lostEntries.ts"
 import { holdPending, roomFor } from "./pendingRecovery.ts"
@@ -152,5 +152,5 @@ export const claimIdle = (run: CollectorRun): Effect.Effect<never> =>
   Effect.suspend(() => {
     const everyMs = Math.min(10_000, Duration.toMillis(run.options.claimIdle) / 30)
     const scans = run.consumedStreams.map((stream) => makeScan(run, stream))
-    return repeatSteps(...scans, Effect.sleep(everyMs))
+    return repeatSteps(...scans, sleepToBeat(everyMs))
   })

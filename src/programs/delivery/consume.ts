@@ -8,7 +8,7 @@ import { monotonicMillis, monotonicMillisOf } from "../redis/monotonic.ts"
 import { ReadSize } from "../redis/readSize.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { restarts } from "../redis/schedules.ts"
-import { repeatSteps, step, waiting } from "../supervision/loop.ts"
+import { nextBeat, repeatSteps, step, waiting } from "../supervision/loop.ts"
 import { deliver } from "./deliver.ts"
 import { ensureGroup, noteSeen } from "./groups.ts"
 import { awaitRoom, fromFirst, holdRetry, leftToReturn, mayReturn, rereadOwn, retryWaitOf } from "./pendingRecovery.ts"
@@ -17,8 +17,12 @@ import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
 import { freshEntry } from "./state/ownedEntry.ts"
 import { receiving } from "./tracing.ts"
 
-/** How long a read waits for the first entry, in milliseconds. */
+/** How long a read waits for the first entry at most, in milliseconds. */
 const blockMs = 5_000
+/** For how long an idle reader waits: it comes back when the other loops wake anyway. */
+const patience = Effect.flatMap(nextBeat(blockMs), (beat) =>
+  Effect.map(monotonicMillis, (now) => Math.min(blockMs, beat - now))
+)
 /** The same where something is left pending that may go on at any time. */
 const shortBlockMs = 500
 /**
@@ -79,7 +83,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
       Effect.gen(function* () {
         const most = size.of(wanted)
         const granted = permits.tryTake(most) || (yield* takeSome)
-        const reading = reader.readNew(stream.key, run.consumer, granted, block ? blockMs : 0)
+        const reading = reader.readNew(stream.key, run.consumer, granted, block ? yield* patience : 0)
         const read = receiving(run, stream, reading)
         // A read that does not wait is seen to its end, so that a stop leaves nothing handed out unread.
         const entries = yield* Effect.onError(block ? Effect.interruptible(read) : read, () =>
@@ -131,8 +135,8 @@ const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader
     const room = yield* awaitRoom(run, stream)
     const count = manner === "one" ? 1 : size.of(Math.min(room, dlqBatch))
     if (manner !== "all" && !reader.canWait()) yield* Effect.sleep(pollMs)
-    const patience = run.left.anyOf(stream) ? shortBlockMs : blockMs
-    const read = reader.readNew(stream.key, run.consumer, count, manner === "all" ? 0 : patience)
+    const block = manner === "all" ? 0 : run.left.anyOf(stream) ? shortBlockMs : yield* patience
+    const read = reader.readNew(stream.key, run.consumer, count, block)
     const entries = yield* receiving(run, stream, read)
     if (entries.length === 0) return false
     const clock = yield* Clock.Clock

@@ -7,7 +7,7 @@ import { Clock, Duration, Effect } from "effect"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { monotonicMillis } from "../redis/monotonic.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
-import { repeatSteps } from "../supervision/loop.ts"
+import { repeatSteps, sleepToBeat } from "../supervision/loop.ts"
 import { ensureGroup } from "./groups.ts"
 import type { CollectorRun } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
@@ -77,6 +77,6 @@ export const keepHouse = (run: CollectorRun): Effect.Effect<never, StreamTaken> 
       ...groups,
       ...trims,
       ...retires.map(Effect.when(Effect.sync(() => retiring))),
-      Effect.sleep(everyMs)
+      sleepToBeat(everyMs)
     )
   })

@@ -2,10 +2,9 @@
 import { Duration, Effect, identity } from "effect"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { Waiter } from "../redis/changeSignal.ts"
-import { monotonicMillisOf } from "../redis/monotonic.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import { redisAway, retryForever } from "../redis/schedules.ts"
-import { repeatSteps, step } from "../supervision/loop.ts"
+import { nextBeat, repeatSteps, step } from "../supervision/loop.ts"
 import { drop, lostByRedis } from "./lostEntries.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
@@ -54,6 +53,6 @@ export const keepAlive = (run: CollectorRun): Effect.Effect<never> =>
       // Every stream's, whatever becomes of the others.
       return Effect.as(Effect.validate(renewals, identity, { discard: true }), waiter)
     })
-    const pause = (waiter: Waiter) => Effect.clockWith((clock) => waiter.wait(monotonicMillisOf(clock) + everyMs))
+    const pause = (waiter: Waiter) => Effect.flatMap(nextBeat(everyMs), (beat) => waiter.wait(beat))
     return repeatSteps(Effect.flatMap(retryForever(renewal, redisAway), pause))
   })

@@ -6,7 +6,7 @@ import { ChangeSignal } from "../redis/changeSignal.ts"
 import { monotonicMillis } from "../redis/monotonic.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
 import { retryUntilDone, retryUntilDoneOrRefused } from "../redis/retryRedis.ts"
-import { repeatSteps, step } from "../supervision/loop.ts"
+import { repeatSteps, sleepToBeat, step } from "../supervision/loop.ts"
 import { problemOf } from "../supervision/supervise.ts"
 import type { LeaseState, RunIdentity, RunRedis } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
@@ -115,7 +115,7 @@ export const keepLease = (run: RunIdentity & RunRedis): Effect.Effect<never, Lea
       yield* availability.succeeded
       lease.validUntil = asked + leaseTtlMs
       lease.changed.notify()
-      yield* Effect.sleep(renewEveryMs)
+      yield* sleepToBeat(renewEveryMs)
     })
     return repeatSteps(renew)
   })

@@ -7,7 +7,7 @@ import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { keyId, type Signer } from "../../services/Signer.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
-import { repeatSteps, waiting } from "../supervision/loop.ts"
+import { repeatSteps, sleepToBeat, waiting } from "../supervision/loop.ts"
 import { type CollectorRun, type RunRedis, type StreamFigures, streamState } from "./state/collectorRun.ts"
 import type { ConsumedStream } from "./state/consumedStream.ts"
 
@@ -191,6 +191,6 @@ export const monitor = (run: CollectorRun, lookAtKey: Effect.Effect<void>): Effe
       lookAtKey,
       lookAtAbandoned(run),
       lookAtMemory(run),
-      waiting(Effect.sleep(everyMs))
+      waiting(sleepToBeat(everyMs))
     )
   })

@@ -12,7 +12,7 @@ import { HostFigures } from "../../services/HostFigures.ts"
 import { keyId, type Signer } from "../../services/Signer.ts"
 import { monotonicMillisOf } from "../redis/monotonic.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
-import { repeatSteps, waiting } from "../supervision/loop.ts"
+import { repeatSteps, sleepToBeat, waiting } from "../supervision/loop.ts"
 import { leaseStream, stopPatience } from "./lease.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 
@@ -137,7 +137,7 @@ export const makePresence = Effect.fnUntraced(function* ({
   return {
     loop: repeatSteps(
       Effect.catch(tell(standForMs), (error) => noteFailure(availability, loopName, error)),
-      waiting(Effect.sleep(everyMs))
+      waiting(sleepToBeat(everyMs))
     ),
     /** What was counted since is told, and the figures are gone at once. A Redis that is away is not waited for. */
     leave: Effect.suspend(() => (availability.up ? Effect.ignore(Effect.timeout(tell(1), stopPatience)) : Effect.void))

@@ -35,7 +35,7 @@ import { monotonicMillis, monotonicMillisOf } from "../redis/monotonic.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
 import { noteFailure } from "../redis/retryRedis.ts"
 import type { Heartbeats } from "../supervision/heartbeats.ts"
-import { repeatSteps, waiting } from "../supervision/loop.ts"
+import { nextBeat, repeatSteps, sleepToBeat, waiting } from "../supervision/loop.ts"
 import { keyProblem } from "./keyCheck.ts"
 
 export const loopName = "health"
@@ -333,7 +333,7 @@ export const makeHealth = (
       yield* probeRedis
       yield* checkKey
       status = yield* announce(status, since)
-      yield* waiting(waiter.wait((yield* monotonicMillis) + everyMs))
+      yield* waiting(waiter.wait(yield* nextBeat(everyMs)))
     })
     return repeatSteps(look)
   })
@@ -341,7 +341,7 @@ export const makeHealth = (
   const probe = Effect.gen(function* () {
     for (;;) {
       yield* probeApi
-      yield* Effect.sleep(everyMs)
+      yield* sleepToBeat(everyMs)
     }
   })
 

@@ -4,7 +4,7 @@ import * as Metrics from "../../services/Metrics.ts"
 import { monotonicMillis } from "../redis/monotonic.ts"
 import { restarts } from "../redis/schedules.ts"
 import type { Heartbeats } from "./heartbeats.ts"
-import { CurrentPulse } from "./loop.ts"
+import { CurrentPulse, RhythmBegan } from "./loop.ts"
 
 /** So many defects within a minute that going on would be pretence. */
 export class TooManyDefects extends Schema.TaggedError<TooManyDefects>()("TooManyDefects", {
@@ -48,6 +48,7 @@ export const makeSupervisor = Effect.fnUntraced(function* (heartbeats: Heartbeat
   const exhausted = yield* Deferred.make<never, TooManyDefects>()
   let recent: ReadonlyArray<number> = []
   const running = new Set<string>()
+  const began = yield* monotonicMillis
 
   const defect = Effect.fnUntraced(function* (name: string, cause: Cause.Cause<unknown>): Effect.fn.Return<void> {
     const now = yield* monotonicMillis
@@ -67,7 +68,8 @@ export const makeSupervisor = Effect.fnUntraced(function* (heartbeats: Heartbeat
       ),
       Effect.retry({ schedule: restarts, while: isDeath }),
       Effect.catch(Effect.failCause),
-      Effect.provideService(CurrentPulse, heartbeats.pulse(name))
+      Effect.provideService(CurrentPulse, heartbeats.pulse(name)),
+      Effect.provideService(RhythmBegan, began)
     )
     return Effect.suspend(() => {
       running.add(name)

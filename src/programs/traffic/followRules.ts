@@ -10,7 +10,7 @@ import type { ObeyedRule, TrafficRules } from "../delivery/state/trafficRules.ts
 import { monotonicMillisOf } from "../redis/monotonic.ts"
 import type { RedisAvailability } from "../redis/redisAvailability.ts"
 import { noteFailure, retryUntilAnswered } from "../redis/retryRedis.ts"
-import { repeatSteps, waiting } from "../supervision/loop.ts"
+import { repeatSteps, sleepToBeat, waiting } from "../supervision/loop.ts"
 
 export const loopName = "traffic"
 
@@ -80,21 +80,14 @@ export const makeFollower = ({
       if (happenings.isFollowed) happenings.tell({ _tag: "RuleEnded", at, rule: rule.rule, ended: why })
       yield* Effect.annotateLogs(Effect.logInfo("rule.ended"), { ...said(rule), ended: why })
     }
-    return now
   })
 
-  const rest = Effect.flatMap(obey, (now) =>
-    waiting(Effect.sleep(Math.max(0, Math.min(readEveryMs, (traffic.nextEnd ?? Number.POSITIVE_INFINITY) - now))))
-  )
+  const rest = Effect.andThen(obey, waiting(Effect.suspend(() => sleepToBeat(readEveryMs, traffic.nextEnd))))
 
   const failed = (error: EventStreamsError) => noteFailure(availability, loopName, error)
 
   return {
-    first: retryUntilAnswered(availability, loopName, read).pipe(
-      Effect.catch(failed),
-      Effect.andThen(obey),
-      Effect.asVoid
-    ),
+    first: retryUntilAnswered(availability, loopName, read).pipe(Effect.catch(failed), Effect.andThen(obey)),
     loop: repeatSteps(Effect.catch(read, failed), rest)
   }
 }
