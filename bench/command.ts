@@ -10,7 +10,16 @@ export const command = `${root}dist/bin.js`
 
 const redisUrlOf = (port: number) => `redis://127.0.0.1:${port}`
 
-export const startService = (config: VariantConfig): ChildProcess =>
+/** Where a service is asked for its health, and what takes its log: nothing takes it by default. */
+export interface Watched {
+  readonly httpPort: number
+  readonly log: number | "ignore"
+}
+
+export const startService = (
+  config: VariantConfig,
+  { httpPort, log }: Watched = { httpPort: 0, log: "ignore" }
+): ChildProcess =>
   spawn(process.execPath, [command, "run"], {
     env: {
       PATH: process.env.PATH,
@@ -18,9 +27,9 @@ export const startService = (config: VariantConfig): ChildProcess =>
       API_BASE_URL: config.apiUrl,
       ED25519_PRIVATE_KEY: config.privateKey,
       CONFIG_SYNC: "off",
-      HTTP_PORT: "0"
+      HTTP_PORT: `${httpPort}`
     },
-    stdio: ["ignore", "ignore", "inherit"]
+    stdio: ["ignore", log, "inherit"]
   })
 
 /** Runs one of the operator's commands. */
@@ -46,3 +55,7 @@ export const cpuOf = (pid: number): number => {
 /** In MiB. */
 export const rssOf = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1_024
+
+/** How long its main thread was ready to run and got no CPU, in milliseconds: of a machine that is busy with something else. */
+export const starvedOf = (pid: number): number =>
+  Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[1]) / 1_000_000

@@ -3,11 +3,14 @@
  * rate: the memory of the process, how long the others wait before, meanwhile and after, and whether each of the parked events is
  * delivered once its user is unparked, and once only.
  */
+import { openSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Redis } from "ioredis"
 import { defaultStreams } from "../src/domain/options/options.ts"
-import { waitUntil } from "../test/support/redis-server.ts"
-import { cpuOf, end, operate, rssOf, startService } from "./command.ts"
+import { freePort, waitUntil } from "../test/support/redis-server.ts"
+import { cpuOf, end, operate, rssOf, startService, starvedOf } from "./command.ts"
 import { eventFields } from "./events.ts"
 import { addEvents } from "./feeds.ts"
 import { quantile, startFlow } from "./flow.ts"
@@ -35,20 +38,42 @@ const lookAt = async (redis: Redis, { group, stream }: VariantConfig): Promise<L
   return { unread: of("lag"), pending: of("pending") + pendingOfDlq, inDlq }
 }
 
+/** What the service says of itself: requests under way and how many may be, what it holds, and whether all is well with the API. */
+interface Told {
+  readonly inFlight: number
+  readonly most: number
+  readonly held: number
+  readonly circuit: string
+}
+
+const askService = async (httpPort: number): Promise<Told> => {
+  const answer = await fetch(`http://127.0.0.1:${httpPort}/metrics`)
+  const metrics = await answer.text()
+  const figure = (name: string) => Number(new RegExp(`^job_collector_${name} (\\S+)`, "m").exec(metrics)?.[1])
+  const circuit = figure("circuit_open") === 1 ? "open" : "closed"
+  return { inFlight: figure("in_flight"), most: figure("delivery_concurrency"), held: figure("held"), circuit }
+}
+
 const cells = (...texts: ReadonlyArray<string | number>) => texts.map((text) => `${text}`.padStart(11)).join("")
 
 /** Tells a line now and then, and what a phase came to. */
-const makeTelling = async (redis: Redis, config: VariantConfig, receiver: Receiver, pid: number) => {
+const makeTelling = async (
+  redis: Redis,
+  config: VariantConfig,
+  receiver: Receiver,
+  { httpPort, pid }: { readonly pid: number; readonly httpPort: number }
+) => {
   const { requests } = await receiver.seen()
   const began = performance.now()
   const phases = new Map<string, { latencies: Array<number>; most: number; seconds: number; cpu: number }>()
-  let last = { at: began, cpu: cpuOf(pid) }
+  let last = { at: began, cpu: cpuOf(pid), starved: starvedOf(pid) }
   let others = 0
   let parked = 0
   let repeated = 0
   const tell = async (phase: string): Promise<Looked> => {
     const { latencies, ...seen } = await receiver.seen()
-    const [looked, rss, cpu, at] = [await lookAt(redis, config), rssOf(pid), cpuOf(pid), performance.now()]
+    const [looked, told] = await Promise.all([lookAt(redis, config), askService(httpPort)])
+    const [rss, cpu, starved, at] = [rssOf(pid), cpuOf(pid), starvedOf(pid), performance.now()]
     others += latencies.length
     parked = seen.requests - requests - others
     repeated = seen.repeated
@@ -65,12 +90,13 @@ const makeTelling = async (redis: Redis, config: VariantConfig, receiver: Receiv
         cells(
           `${((at - began) / 1_000).toFixed(0)} s`,
           `${rss.toFixed(0)} MB`,
-          ((cpu - last.cpu) / seconds).toFixed(0)
+          ((cpu - last.cpu) / seconds).toFixed(0),
+          ((starved - last.starved) / seconds).toFixed(0)
         ) +
         cells((latencies.length / seconds).toFixed(1), millis(0.5), millis(0.99)) +
-        cells(looked.unread, looked.inDlq, parked)
+        cells(looked.unread, looked.inDlq, told.held, `${told.inFlight}/${told.most}`, told.circuit, parked, repeated)
     )
-    last = { at, cpu }
+    last = { at, cpu, starved }
     return looked
   }
   return { tell, phases, counts: () => ({ others, parked, repeated }) }
@@ -81,10 +107,13 @@ export const measureParked = async (config: VariantConfig, receiver: Receiver, c
   const producer = new Redis(config.redisPort)
   for (const stream of [config.stream, defaultStreams.dlq])
     await redis.xgroup("CREATE", stream, config.group, "0", "MKSTREAM")
-  const service = startService(config)
+  const httpPort = await freePort()
+  const logFile = join(tmpdir(), `job-collector-parked-${process.pid}.log`)
+  const service = startService(config, { httpPort, log: openSync(logFile, "w") })
+  console.log(`The service's log is in ${logFile}.`)
   const flow = startFlow(producer, config.stream, othersPerSecond, otherUsers)
   await sleep(5_000)
-  const { counts, phases, tell } = await makeTelling(redis, config, receiver, service.pid ?? 0)
+  const { counts, phases, tell } = await makeTelling(redis, config, receiver, { pid: service.pid ?? 0, httpPort })
   const tellUntil = async (phase: string, isOver: (looked: Looked) => boolean) => {
     const began = performance.now()
     for (;;) {
@@ -93,10 +122,26 @@ export const measureParked = async (config: VariantConfig, receiver: Receiver, c
     }
   }
   console.log(
-    `${count} events of a parked user, ${othersPerSecond} a second of others; latencies from XADD to request\n`
+    `${count} events of a parked user, ${othersPerSecond} a second of others; latencies from XADD to request\n` +
+      "(starved: milliseconds of a second for which the service was ready to run and the machine had no CPU for it)\n"
   )
   console.log(
-    " ".repeat(12) + cells("", "RSS", "CPU ms/s", "others/s", "p50 ms", "p99 ms", "unread", "in DLQ", "parked sent")
+    " ".repeat(12) +
+      cells(
+        "",
+        "RSS",
+        "CPU ms/s",
+        "starved",
+        "others/s",
+        "p50 ms",
+        "p99 ms",
+        "unread",
+        "in DLQ",
+        "held",
+        "in flight",
+        "circuit"
+      ) +
+      cells("parked sent", "repeated")
   )
   for (let told = 0; told < beforeMs; told += tellEveryMs) await tellUntil("before", () => true)
   operate(config.redisPort, "park", partition)

@@ -34,6 +34,7 @@ export const freshStreamStates = (
         reader: undefined,
         groupAdopted: false,
         needsReread: false,
+        unread: undefined,
         gaveWayDue: undefined,
         lastSeenId: undefined,
         problem: undefined,

@@ -92,11 +92,45 @@ describe("events of a parked user, many more than DLQ_HOLD", () => {
           assert.isAtMost(api.attempts[0]?.at ?? 0, unparkedAt + 1_000)
           assert.isAtMost(api.attempts.at(-1)?.at ?? 0, unparkedAt + 5_000)
           assert.strictEqual(yield* lengthOf(redis, dlq), 0)
+          assert.isAtMost(commands.of("XRANGE"), 10, "they are looked at page by page")
         }),
       undefined,
       commands.through
     )
   })
+
+  it.effect(
+    "are neither claimed as idle meanwhile nor looked at again and again, however long they take to go on",
+    () => {
+      const api = new ScriptedApi()
+      const commands = new DlqCommands()
+      api.answer = () => ({ ...success, delay: 1_000 })
+      return withCollector(
+        api,
+        { dlqHold: 40, isolateBy: ["user_id"], deliveryConcurrency: 4 },
+        (redis) =>
+          Effect.gen(function* () {
+            yield* park(redis, "u1")
+            yield* travel(5_000)
+            yield* addOf(redis, "u1", 140)
+            yield* travel(120_000, 10_000)
+            commands.counts.clear()
+            yield* park(redis)
+            // Until all of them are held, or gone.
+            while ((yield* lengthOf(redis, dlq)) > 40) yield* travel(1_000)
+            const claims = commands.of("XAUTOCLAIM")
+            const pages = commands.of("XPENDING")
+            api.answer = () => success
+            yield* travel(20_000)
+            assert.strictEqual(claims, 0)
+            assert.isAtMost(pages, 40, "none is read for the sake of a single one that finds room")
+            assert.strictEqual(api.delivered.length, 140, "each once")
+          }),
+        undefined,
+        commands.through
+      )
+    }
+  )
 
   it.effect("go on as soon as the pause is lifted, where the user was unparked during it", () => {
     const api = new ScriptedApi()

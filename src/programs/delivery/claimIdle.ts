@@ -78,11 +78,13 @@ const claim = (
 }
 
 /**
- * Whether entries of a stream are left pending by this process on purpose, too many to be held: they are idle, and to claim them
- * would be to look at each of them again and again, only to leave it again (docs/decisions/028).
+ * Whether entries of a stream are left pending by this process on purpose, too many to be held, or are being read again: they are
+ * idle, and to claim them would be to look at each of them again and again, only to leave it again (docs/decisions/028).
  */
-const leavesSome = (run: CollectorRun, stream: ConsumedStream): boolean =>
-  run.left.anyOf(stream) || streamState(run, stream).gaveWayDue !== undefined
+const leavesSome = (run: CollectorRun, stream: ConsumedStream): boolean => {
+  const { gaveWayDue, unread } = streamState(run, stream)
+  return run.left.anyOf(stream) || gaveWayDue !== undefined || unread !== undefined
+}
 
 /**
  * Claims idle entries of the consumers that are gone: those whose name nobody holds. What others leave pending they take up

@@ -11,7 +11,16 @@ import { restarts } from "../redis/schedules.ts"
 import { nextBeat, repeatSteps, step, waiting } from "../supervision/loop.ts"
 import { deliver } from "./deliver.ts"
 import { ensureGroup, noteSeen } from "./groups.ts"
-import { awaitRoom, fromFirst, holdRetry, leftToReturn, mayReturn, rereadOwn, retryWaitOf } from "./pendingRecovery.ts"
+import {
+  awaitRoom,
+  awaitRoomToReread,
+  fromFirst,
+  holdRetry,
+  leftToReturn,
+  mayReturn,
+  rereadOwn,
+  retryWaitOf
+} from "./pendingRecovery.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
 import { freshEntry } from "./state/ownedEntry.ts"
@@ -175,8 +184,8 @@ const kindAllows = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<"o
 const read = Effect.fnUntraced(function* (run: CollectorRun, stream: ConsumedStream) {
   const reader = yield* run.streams.reader
   yield* ensureGroup(run, stream)
-  let unread = yield* rereadOwn(run, stream, fromFirst)
   const state = streamState(run, stream)
+  state.unread = yield* rereadOwn(run, stream, fromFirst)
   state.reader = reader
   const noteReading = () => {
     state.ready = true
@@ -193,16 +202,16 @@ const read = Effect.fnUntraced(function* (run: CollectorRun, stream: ConsumedStr
   const readMore = Effect.gen(function* () {
     // Not elsewhere: what this reader is being given just now would seem to be unknown.
     if (state.needsReread || mayReturn(run, stream, (yield* monotonicMillis) + blockMs)) {
-      unread = fromFirst
+      state.unread = fromFirst
       state.needsReread = false
       state.gaveWayDue = undefined
     }
-    unread ??= isDlq(stream) ? leftToReturn(run, stream, yield* monotonicMillis) : undefined
-    if (unread !== undefined) {
-      yield* awaitRoom(run, stream)
-      unread = yield* rereadOwn(run, stream, unread)
+    state.unread ??= isDlq(stream) ? leftToReturn(run, stream, yield* monotonicMillis) : undefined
+    if (state.unread !== undefined) {
+      yield* awaitRoomToReread(run, stream)
+      state.unread = yield* rereadOwn(run, stream, state.unread)
       // A long one holds up none of those that come anew.
-      if (unread === undefined || !isDlq(stream)) return
+      if (state.unread === undefined || !isDlq(stream)) return
       more = true
     }
     const allowed = (yield* kindAllows(run, stream)) ?? (yield* readable)

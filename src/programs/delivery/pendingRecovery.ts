@@ -4,10 +4,11 @@ import { dlqWaitOf } from "../../domain/delivery/dlq.ts"
 import type { FlatFields } from "../../domain/events/entry.ts"
 import { idBefore } from "../../domain/events/streamId.ts"
 import { type PartitionKey, type PartitionValues, partitionOfName } from "../../domain/traffic/isolation.ts"
-import type { PendingEntry } from "../../services/EventStreams.ts"
+import type { PendingEntry, StreamEntry } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { Waiter } from "../redis/changeSignal.ts"
 import { monotonicMillis, monotonicMillisOf, monotonicOfWall } from "../redis/monotonic.ts"
+import { ReadSize } from "../redis/readSize.ts"
 import { waiting } from "../supervision/loop.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
@@ -122,35 +123,61 @@ export const retryWaitOf = (fields: FlatFields, clock: Clock.Clock): RetryWait =
   return { due: monotonicOfWall(clock, dueTime), setAsideFor }
 }
 
-/** What a pending entry waits for: a DLQ entry says so itself, anything else is due at once. */
-const waitOf = (
-  run: CollectorRun,
-  stream: ConsumedStream,
-  id: string,
-  clock: Clock.Clock
-): Effect.Effect<RetryWait, EventStreamsError> =>
-  isDlq(stream)
-    ? Effect.map(run.streams.range(stream.key, id, id, 1), ([entry]) => retryWaitOf(entry?.fields ?? [], clock))
-    : Effect.succeed({ due: monotonicMillisOf(clock), setAsideFor: undefined })
+/**
+ * What pending entries of a DLQ wait for, as each says itself, by id; they are given in that order. They are read page by
+ * page, and where too many that are not asked for lie between them one by one. Of one that is gone nothing is known.
+ */
+const waitsOf = Effect.fnUntraced(function* (
+  { streams }: CollectorRun,
+  { key }: ConsumedStream,
+  ids: ReadonlyArray<string>,
+  size: ReadSize
+): Effect.fn.Return<ReadonlyMap<string, RetryWait>, EventStreamsError> {
+  const clock = yield* Clock.Clock
+  const waits = new Map<string, RetryWait>()
+  const wanted = new Set(ids)
+  const note = (entries: ReadonlyArray<StreamEntry>): void => {
+    for (const { fields, id } of entries) if (wanted.delete(id)) waits.set(id, retryWaitOf(fields, clock))
+  }
+  const last = ids.at(-1) ?? ""
+  let from = ids[0] ?? ""
+  let between = 0
+  while (wanted.size > 0 && between <= ids.length) {
+    const count = size.of(wanted.size)
+    const before = wanted.size
+    const entries = yield* streams.range(key, from, last, count)
+    size.note(entries)
+    note(entries)
+    if (entries.length < count) return waits
+    between += entries.length - (before - wanted.size)
+    from = `(${entries.at(-1)?.id}`
+  }
+  const one = (id: string) => Effect.map(streams.range(key, id, id, 1), note)
+  yield* Effect.forEach([...wanted], one, { concurrency: 16, discard: true })
+  return waits
+})
 
-/** Holds pending entries that this process does not know yet: how many it has taken on. */
+const noWaits: ReadonlyMap<string, RetryWait> = new Map()
+
+/** Holds pending entries that this process does not know yet, in the order of their ids: how many it has taken on. */
 export const holdPending = Effect.fnUntraced(function* (
   run: CollectorRun,
   stream: ConsumedStream,
-  pending: ReadonlyArray<PendingEntry>
+  pending: ReadonlyArray<PendingEntry>,
+  size = new ReadSize()
 ): Effect.fn.Return<number, EventStreamsError> {
   const clock = yield* Clock.Clock
   const readAtNanos = yield* Clock.monotonicTimeNanos
   const unknown = pending.filter(({ id }) => !run.owned.has(stream, id))
-  const waits = yield* Effect.forEach(unknown, ({ id }) => waitOf(run, stream, id, clock), { concurrency: 16 })
+  const ids = unknown.map(({ id }) => id)
+  const waits = isDlq(stream) ? yield* waitsOf(run, stream, ids, size) : noWaits
   const now = monotonicMillisOf(clock)
-  unknown.forEach(({ deliveries, id }, i) => {
-    if (run.owned.has(stream, id)) return
+  for (const { deliveries, id } of unknown) {
+    if (run.owned.has(stream, id)) continue
     const entry = recoveredEntry(stream, id, readAtNanos, deliveries)
-    const wait = waits[i] ?? { due: now, setAsideFor: undefined }
-    if (isDlq(stream)) holdRetry(run, entry, wait, now)
-    else run.owned.hold(entry, wait.due)
-  })
+    if (isDlq(stream)) holdRetry(run, entry, waits.get(id) ?? { due: now, setAsideFor: undefined }, now)
+    else run.owned.hold(entry, now)
+  }
   return unknown.filter(({ id }) => run.owned.has(stream, id)).length
 })
 
@@ -169,14 +196,27 @@ export const leftToReturn = (run: CollectorRun, stream: ConsumedStream, now: num
   })
 }
 
+/**
+ * How many more entries may be taken on of those that are read again: none before a good part of a page finds room, or each one
+ * that goes would have a whole page looked at, and all but one of it left again.
+ */
+const roomToReread = (run: CollectorRun, stream: ConsumedStream, now: number): number =>
+  isDlq(stream) && freeOfDlq(run) < Math.min(page, run.options.dlqHold / 16) && !someGivesWay(run, now)
+    ? 0
+    : roomFor(run, stream, now)
+
 /** Waits until a stream has room for one more entry: for how many it has. */
-export const awaitRoom = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<number> =>
+export const awaitRoom = (run: CollectorRun, stream: ConsumedStream, roomOf = roomFor): Effect.Effect<number> =>
   Effect.clockWith((clock) => {
     const waiter = new Waiter(run.owned.changed)
-    const room = roomFor(run, stream, monotonicMillisOf(clock))
+    const room = roomOf(run, stream, monotonicMillisOf(clock))
     if (room > 0) return Effect.succeed(room)
-    return Effect.flatMap(waiting(waiter.wait()), () => awaitRoom(run, stream))
+    return Effect.flatMap(waiting(waiter.wait()), () => awaitRoom(run, stream, roomOf))
   })
+
+/** Waits until a stream has room for entries that are read again. */
+export const awaitRoomToReread = (run: CollectorRun, stream: ConsumedStream): Effect.Effect<number> =>
+  awaitRoom(run, stream, roomToReread)
 
 /** Where a re-read of the own pending entries begins. */
 export const fromFirst = "-"
@@ -193,10 +233,11 @@ export const rereadOwn = Effect.fnUntraced(function* (
 ): Effect.fn.Return<string | undefined, EventStreamsError> {
   let after: string | undefined = from
   let found = 0
+  const size = new ReadSize()
   for (let pages = 0; after !== undefined && pages < mostPages; pages++) {
-    if (roomFor(run, stream, yield* monotonicMillis) <= 0) break
+    if (roomToReread(run, stream, yield* monotonicMillis) <= 0) break
     const pending: ReadonlyArray<PendingEntry> = yield* run.streams.pendingOf(stream.key, run.consumer, after, page)
-    found += yield* holdPending(run, stream, pending)
+    found += yield* holdPending(run, stream, pending, size)
     after = pending.at(-1)?.id
     if (after === undefined) run.left.end(stream)
     else if (run.left.isFull(stream, after, yield* monotonicMillis)) after = undefined

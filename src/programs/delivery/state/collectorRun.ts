@@ -43,6 +43,8 @@ export interface StreamState {
   groupAdopted: boolean
   /** A take-over was not answered: something may be this process's own that it does not know. */
   needsReread: boolean
+  /** From where on the own pending entries are still to be read again; undefined where all were. */
+  unread: string | undefined
   /** The earliest due time of what gave way to retries due sooner, by the monotonic clock: pending, and not held. */
   gaveWayDue: number | undefined
   /** The greatest id known to be delivered to the group: where a group that is gone is created again. */
