@@ -121,6 +121,13 @@ const commands = [
   entry("traffic", "resume", "End a pause", "End a pause", async () => (await import("./traffic.ts")).resume),
   entry(
     "traffic",
+    "probe",
+    "Probe open circuits now",
+    "Probe at once what has an open circuit, the API or a partition, on every replica; a pause still holds",
+    async () => (await import("./traffic.ts")).probe
+  ),
+  entry(
+    "traffic",
     "limit",
     "Limit the request rate",
     "Limit the rate of requests over all replicas together",

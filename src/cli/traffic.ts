@@ -6,7 +6,9 @@ import { printable } from "../domain/text/printable.ts"
 import { type NamedPartition, namedPartition } from "../domain/traffic/namedPartition.ts"
 import { rateOf, rateRule, shownRate } from "../domain/traffic/rate.ts"
 import { type Rule, ruleName } from "../domain/traffic/rules.ts"
+import { type HeldBack, heldBack } from "../programs/operator/heldBack.ts"
 import {
+  askProbe,
   type Changed,
   type Controlled,
   currentRules,
@@ -18,7 +20,7 @@ import {
 import { type AuditFlags, auditFlags, firstStream, sayUnaudited, whoOf } from "./audited.ts"
 import { DurationArgument, json } from "./flags.ts"
 import { Misused, type Operated, operating } from "./operator.ts"
-import { plural, printAside, printJson, printLine, printRow } from "./output.ts"
+import { counted, plural, printAside, printJson, printLine, printRow } from "./output.ts"
 
 const flags = { ...auditFlags, json }
 
@@ -88,6 +90,10 @@ export const resume = Command.make("resume", flags, (given) =>
     (controlled, wish) => liftRule(controlled, { kind: "pause" }, wish),
     ({ touched }) => (touched.length === 0 ? "deliveries were not paused" : "deliveries go on")
   )
+)
+
+export const probe = Command.make("probe", flags, (given) =>
+  changing(given, askProbe, () => "every replica probes within two seconds what has an open circuit")
 )
 
 /** A rate, or undefined for `off`. */
@@ -165,8 +171,12 @@ export const unpark = Command.make(
   })
 )
 
-const rowOf = (rule: Rule): string =>
+/** So many entries of the DLQ are looked at for what is parked. */
+const mostLookedAt = 100_000
+
+const rowOf = ({ count, isMore, rule }: HeldBack): string =>
   `${ruleName(rule)}  ${rule.until === undefined ? "until it is lifted" : `until ${instant(rule.until)}`}  ` +
+  (count === undefined ? "" : `holds back ${isMore ? "at least " : ""}${plural(count, "event")}  `) +
   `set ${instant(rule.at)} by ${rule.by}${rule.why === undefined ? "" : `: ${rule.why}`}`
 
 export const rules = Command.make("rules", { json }, (given) =>
@@ -178,9 +188,19 @@ export const rules = Command.make("rules", { json }, (given) =>
           problem: `the rules cannot be read, and replicas keep to those they knew before: ${printable(unreadable)}`
         })
       }
-      if (given.json) return yield* Effect.forEach(rules, (rule) => printJson(valueOf(rule)), { discard: true })
+      const held = yield* heldBack({ observed: controlledOf(operated), sets: operated.sets }, rules, mostLookedAt)
+      if (given.json) {
+        const valueOfHeld = ({ count, isMore, rule }: HeldBack) => ({
+          ...valueOf(rule),
+          holds: count ?? null,
+          holds_more: isMore
+        })
+        return yield* Effect.forEach(held.rules, (rule) => printJson(valueOfHeld(rule)), { discard: true })
+      }
       if (rules.length === 0) return yield* printLine("no rule is set")
-      yield* Effect.forEach(rules, (rule) => printRow(rowOf(rule)), { discard: true })
+      yield* Effect.forEach(held.rules, (rule) => printRow(rowOf(rule)), { discard: true })
+      if (held.rules.some(({ isMore }) => isMore))
+        yield* printLine(`looked at the latest ${counted(held.looked)} entries of the DLQ for what is parked`)
     })
   )
 )

@@ -156,6 +156,7 @@ const runUntilNameLost = Effect.fnUntraced(function* (
     stream: Lease.leaseStream(run.consumedStreams),
     group: run.consumer.group,
     traffic: run.traffic,
+    gate: run.gate,
     happenings: run.happenings
   })
   yield* rules.first

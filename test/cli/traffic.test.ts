@@ -45,9 +45,9 @@ describe("traffic control from the command line", () => {
           "2 other rules in force; see: job-collector rules"
         ])
         assert.deepStrictEqual(yield* done("rules"), [
-          "pause  until 2026-03-01T10:10:00.000Z  set 2026-03-01T10:00:00.000Z by anna: migration 42",
-          "limit 6000 per minute  until it is lifted  set 2026-03-01T10:00:00.000Z by anna",
-          "park user_id=u-1  until 2026-03-01T12:00:00.000Z  set 2026-03-01T10:00:00.000Z by bob"
+          "pause  until 2026-03-01T10:10:00.000Z  holds back 0 events  set 2026-03-01T10:00:00.000Z by anna: migration 42",
+          "limit 6000 per minute  until it is lifted  holds back 0 events  set 2026-03-01T10:00:00.000Z by anna",
+          "park user_id=u-1  until 2026-03-01T12:00:00.000Z  holds back 0 events  set 2026-03-01T10:00:00.000Z by bob"
         ])
         yield* TestClock.adjust("10 minutes")
         assert.deepStrictEqual((yield* done("rules")).length, 2)
@@ -94,7 +94,10 @@ describe("traffic control from the command line", () => {
         })
         assert.deepStrictEqual(
           (yield* done("rules", "--json")).map((line) => JSON.parse(line)),
-          [limit, park]
+          [
+            { ...limit, holds: 0, holds_more: false },
+            { ...park, holds: 0, holds_more: false }
+          ]
         )
         assert.deepStrictEqual(parsed(yield* done("unpark", "model=m=1", "--json")), {
           changed: [park],

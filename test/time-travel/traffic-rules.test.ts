@@ -9,17 +9,19 @@ import * as EventStreamsLayer from "../../src/layers/redis/EventStreams.ts"
 import * as MemoryRedis from "../../src/layers/redis/memory/MemoryRedis.ts"
 import * as NativeSigner from "../../src/layers/signing/NativeSigner.ts"
 import { TrafficRules } from "../../src/programs/delivery/state/trafficRules.ts"
+import { heldBack } from "../../src/programs/operator/heldBack.ts"
 import {
+  askProbe,
   currentRules,
   liftRule,
   type Setting,
   setRule,
   TooManyRules
 } from "../../src/programs/traffic/controlTraffic.ts"
-import { EventStreams } from "../../src/services/EventStreams.ts"
+import { auditKey, EventStreams } from "../../src/services/EventStreams.ts"
 import { Redis, RedisError } from "../../src/services/Redis.ts"
 import { patientClock } from "../support/patient-clock.ts"
-import { addEvent, group, pendingCount, transcribe } from "../support/streams.ts"
+import { abandoned, addEvent, dlq, group, pendingCount, processing, transcribe } from "../support/streams.ts"
 import { ScriptedApi, success, testPrivateKey, travel } from "../support/time-machine.ts"
 
 const key = `{${transcribe}}:rules:${group}`
@@ -490,5 +492,122 @@ describe("the audit", () => {
         assert.lengthOf((yield* current).rules, 1)
       })
     )
+  )
+})
+
+describe("a probe that is asked for", () => {
+  it.effect("goes out within a second, of the API and of a partition, and the next as late as after any other", () => {
+    const apis = { out: new ScriptedApi(), user: new ScriptedApi() }
+    apis.out.answer = () => ({ status: 503 })
+    apis.user.answer = ({ eventId }) => (eventId.startsWith("bad") ? { status: 503 } : success)
+    const asked = Effect.flatMap(controlled, (of) => askProbe(of, { ...who, why: "the API is back" }))
+    /** When was probed, in seconds since the circuit opened. */
+    const probesOf = (api: ScriptedApi) => {
+      const failed = api.attempts.filter(({ eventId }) => !eventId.startsWith("good"))
+      return failed.slice(10).map(({ at }) => (at - (failed[9]?.at ?? 0)) / 1_000)
+    }
+    const test = (api: ScriptedApi, isOfUser: boolean) =>
+      world(
+        Effect.gen(function* () {
+          const log = listening()
+          yield* replica(api, {}, log.layer)
+          // Asked before anything is open: it opens nothing, and is remembered by nobody.
+          yield* asked
+          yield* travel(1_000)
+          if (isOfUser) yield* add("good-0")
+          yield* travel(1_000)
+          for (let i = 0; i < 20; i++)
+            yield* Redis.use((redis) => addEvent(redis, `bad-${i}`, isOfUser ? { user_id: "u-bad" } : {}))
+          yield* travel(17_000, 500)
+          assert.deepStrictEqual(probesOf(api), [5, 15])
+          yield* set({ kind: "limit", rate: { count: 1_000, perMs: 1_000 } })
+          yield* asked
+          yield* travel(1_000, 500)
+          const [, , third = 0, ...more] = probesOf(api)
+          assert.isTrue(third > 16 && third <= 18, String(third))
+          assert.deepStrictEqual(more, [])
+          // A rule that is set meanwhile asks for none.
+          yield* lift({ kind: "limit" })
+          yield* travel(65_000, 500)
+          assert.deepStrictEqual(
+            probesOf(api)
+              .slice(3)
+              .map((at) => at - third),
+            [40]
+          )
+          assert.lengthOf(log.of("probe.asked"), 1)
+          const { streams } = yield* controlled
+          const acts = (yield* streams.latest(auditKey(transcribe), 10)).map(({ fields }) => auditRecordOf(fields))
+          assert.deepStrictEqual(
+            acts.filter((act) => act?.action === "probe").map((act) => [act?.who, act?.why]),
+            [
+              ["anna", "the API is back"],
+              ["anna", "the API is back"]
+            ]
+          )
+        })
+      )
+    return Effect.andThen(test(apis.out, false), test(apis.user, true))
+  })
+
+  it.effect("outlives what others change, and a pause holds it", () => {
+    const api = new ScriptedApi()
+    api.answer = () => ({ status: 503 })
+    return world(
+      Effect.gen(function* () {
+        yield* replica(api)
+        for (let i = 0; i < 20; i++) yield* add(`e-${i}`)
+        yield* travel(2_000)
+        yield* set(pause)
+        yield* travel(2_000)
+        yield* Effect.flatMap(controlled, (of) => askProbe(of, who))
+        yield* set(limit)
+        const before = api.attempts.length
+        yield* travel(30_000)
+        assert.strictEqual(api.attempts.length, before)
+        const stored = JSON.parse(String(yield* send("GET", key)))
+        assert.isNumber(stored.probe_at)
+        assert.deepStrictEqual(
+          stored.rules.map(({ kind }: Rule) => kind),
+          ["pause", "limit"]
+        )
+        yield* lift(pause)
+        yield* travel(2_000)
+        assert.strictEqual(api.attempts.length, before + 1)
+      })
+    )
+  })
+})
+
+describe("what rules hold back", () => {
+  it.effect(
+    "is told: all that waits by a pause, and of a parked user what waits in the replicas and in the DLQ",
+    () => {
+      const api = new ScriptedApi()
+      return world(
+        Effect.gen(function* () {
+          yield* set({ kind: "park", field: "user_id", value: "u-1" })
+          yield* replica(api, { dlqHold: 5 })
+          for (let i = 0; i < 12; i++) yield* Redis.use((redis) => addEvent(redis, `e-${i}`, { user_id: "u-1" }))
+          // Set aside beyond what is held, and the held ones told of by the replica.
+          yield* travel(10_000)
+          assert.deepStrictEqual(api.attempts, [])
+          yield* set(pause)
+          const glanced = Effect.map(controlled, (observed) => ({
+            observed,
+            sets: [{ transcribe, process: processing, dlq, abandoned }]
+          }))
+          const holds = (most: number) =>
+            Effect.gen(function* () {
+              const { rules } = yield* current
+              const { looked, rules: held } = yield* heldBack(yield* glanced, rules, most)
+              return [looked, ...held.map(({ count, isMore, rule }) => [rule.kind, count, isMore])]
+            })
+          assert.deepStrictEqual(yield* holds(1_000), [7, ["park", 12, false], ["pause", 12, false]])
+          yield* lift({ kind: "park", field: "user_id", value: "u-1" })
+          assert.deepStrictEqual(yield* holds(1_000), [0, ["pause", 12, false]])
+        })
+      )
+    }
   )
 })

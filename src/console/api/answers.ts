@@ -7,6 +7,7 @@ import { shownRate } from "../../domain/traffic/rate.ts"
 import type { Rule as TrafficRule } from "../../domain/traffic/rules.ts"
 import { type Rehearsal as Rehearsed, selectionText } from "../../programs/operator/actOnFailed.ts"
 import type { FailedEntry } from "../../programs/operator/failedEntry.ts"
+import type { HeldBack } from "../../programs/operator/heldBack.ts"
 import { abandonedItem, dlqItem } from "../../programs/operator/redrive.ts"
 import type { Job as RedriveJob } from "../../programs/operator/redriveJobs.ts"
 
@@ -34,7 +35,26 @@ export const ruleValue = (rule: TrafficRule): typeof Rule.Type => ({
   why: rule.why ?? null
 })
 
-export const Rules = Schema.Struct({ rules: Schema.Array(Rule), problem: Text })
+export const Rules = Schema.Struct({
+  rules: Schema.Array(
+    Schema.Struct({
+      ...Rule.fields,
+      /** How many events wait because of it; null where Redis cannot tell. */
+      holds: Count,
+      /** Whether there may be more, in what was not looked at. */
+      holds_more: Schema.Boolean
+    })
+  ),
+  /** Entries of the DLQ that were looked at for what is parked. */
+  looked: Schema.Int,
+  problem: Text
+})
+
+export const heldRuleValue = ({ count, isMore, rule }: HeldBack): (typeof Rules.Type)["rules"][number] => ({
+  ...ruleValue(rule),
+  holds: count ?? null,
+  holds_more: isMore
+})
 
 export const Changed = Schema.Struct({
   changed: Schema.Array(Rule),

@@ -216,6 +216,12 @@ const acting = HttpApiGroup.make("acting").add(
     success: Answers.Changed,
     error: [CannotBeMeant, Conflict, NotAvailable]
   }),
+  /** Open circuits, the API's and those of partitions, are probed at once. */
+  HttpApiEndpoint.post("probe", "/circuits/probe", {
+    payload: Schema.Struct(reason),
+    success: Answers.Changed,
+    error: [CannotBeMeant, Conflict, NotAvailable]
+  }),
   HttpApiEndpoint.post("startJob", "/jobs", {
     headers: { "idempotency-key": Schema.optionalKey(Schema.String.check(Schema.isMaxLength(128))) },
     payload: JobBody,

@@ -12,11 +12,13 @@ import { rateOf, rateRule } from "../../domain/traffic/rate.ts"
 import type { Subject } from "../../domain/traffic/rules.ts"
 import { type ActRequest, usualRate } from "../../programs/operator/actOnFailed.ts"
 import type { Place } from "../../programs/operator/failedEntry.ts"
+import { heldBack } from "../../programs/operator/heldBack.ts"
 import { groupsWithin, pageOf } from "../../programs/operator/look.ts"
 import { JobRefused } from "../../programs/operator/redriveJobs.ts"
 import { minutes, replicas } from "../../programs/operator/replicas.ts"
 import { type Filters, SelectionError, type Source, select } from "../../programs/operator/selection.ts"
 import {
+  askProbe,
   type Changed,
   currentRules,
   liftRule,
@@ -29,8 +31,8 @@ import { auditPage, placeIn, storyOf } from "../bounded.ts"
 import { filtersIn, type GivenFilters } from "../filters.ts"
 import { CurrentVisitor } from "../guard.ts"
 import { overviewNow } from "../overviewNow.ts"
-import { controlledOf, Served } from "../served.ts"
-import { entryValue, jobValue, rehearsalValue, ruleValue } from "./answers.ts"
+import { controlledOf, glancedOf, Served } from "../served.ts"
+import { entryValue, heldRuleValue, jobValue, rehearsalValue, ruleValue } from "./answers.ts"
 import { configuration } from "./configurationHandlers.ts"
 import {
   Api,
@@ -167,8 +169,10 @@ const reading = HttpApiBuilder.group(Api, "reading", (handlers) =>
     .handle("rules", () =>
       told(
         Effect.gen(function* () {
-          const { rules, unreadable } = yield* currentRules(controlledOf(yield* Served))
-          return { rules: rules.map(ruleValue), problem: unreadable ?? null }
+          const served = yield* Served
+          const { rules, unreadable } = yield* currentRules(controlledOf(served))
+          const held = yield* heldBack(glancedOf(served), rules, usualLook)
+          return { rules: held.rules.map(heldRuleValue), looked: held.looked, problem: unreadable ?? null }
         })
       )
     )
@@ -277,6 +281,14 @@ const acting = HttpApiBuilder.group(Api, "acting", (handlers) =>
         Effect.gen(function* () {
           const wish = yield* wishOf(payload)
           return yield* liftRule(controlledOf(yield* Served), yield* subjectOf(payload), wish)
+        })
+      )
+    )
+    .handle("probe", ({ payload: { why } }) =>
+      changed(
+        Effect.gen(function* () {
+          const { name } = yield* CurrentVisitor
+          return yield* askProbe(controlledOf(yield* Served), { by: name ?? "", why })
         })
       )
     )

@@ -5,15 +5,16 @@ import { typedDurationOf } from "../../domain/options/duration.ts"
 import { namedPartition } from "../../domain/traffic/namedPartition.ts"
 import { rateOf, rateRule } from "../../domain/traffic/rate.ts"
 import { mostWhy, type Rule, ruleName, type Subject } from "../../domain/traffic/rules.ts"
+import { type HeldBack, heldBack } from "../../programs/operator/heldBack.ts"
 import { SelectionError } from "../../programs/operator/selection.ts"
-import { currentRules, liftRule, type Setting, setRule } from "../../programs/traffic/controlTraffic.ts"
+import { askProbe, currentRules, liftRule, type Setting, setRule } from "../../programs/traffic/controlTraffic.ts"
 import type { Visitor } from "../access.ts"
 import { CurrentVisitor } from "../guard.ts"
 import { type Html, html } from "../html.ts"
-import { controlledOf, Served } from "../served.ts"
+import { controlledOf, glancedOf, Served } from "../served.ts"
 import { antiForgery, page } from "./layout.ts"
 import { type Given, givenForm } from "./query.ts"
-import { short, time } from "./shown.ts"
+import { counted, short, time } from "./shown.ts"
 
 const lift = (
   rule: Rule,
@@ -21,12 +22,17 @@ const lift = (
 ): Html => html`<form method="post" action="/traffic/lift">${antiForgery(visitor)}<input type="hidden" name="kind" value="${rule.kind}">
 ${rule.kind === "park" ? html`<input type="hidden" name="partition" value="${rule.field}=${rule.value}">` : undefined}<button>Lift</button></form>`
 
-const table = (rules: ReadonlyArray<Rule>, visitor: Visitor, now: number): Html =>
-  rules.length === 0
+const holds = ({ count, isMore }: HeldBack): string => {
+  if (count === undefined) return "unknown"
+  return isMore ? `at least ${counted(count)}` : counted(count)
+}
+
+const table = (held: ReadonlyArray<HeldBack>, visitor: Visitor, now: number): Html =>
+  held.length === 0
     ? html`<p>No rule is in force: everything is delivered.</p>`
-    : html`<div class="scroll"><table><thead><tr><th scope="col">Rule<th scope="col">Ends<th scope="col">Set by<th scope="col">When<th scope="col">Why<th scope="col"><span class="hidden">Lift</span></tr></thead><tbody data-rows>${rules.map(
-        (rule) =>
-          html`<tr><th scope="row">${short(ruleName(rule))}</th><td>${rule.until === undefined ? "when it is lifted" : time(rule.until, now)}</td><td>${rule.by}</td><td>${time(rule.at, now)}</td><td>${rule.why ?? "–"}</td><td>${visitor.role === "act" ? lift(rule, visitor) : undefined}</td></tr>`
+    : html`<div class="scroll"><table><thead><tr><th scope="col">Rule<th scope="col" class="number">Holds back<th scope="col">Ends<th scope="col">Set by<th scope="col">When<th scope="col">Why<th scope="col"><span class="hidden">Lift</span></tr></thead><tbody data-rows>${held.map(
+        ({ rule, ...more }) =>
+          html`<tr><th scope="row">${short(ruleName(rule))}</th><td class="number">${holds({ rule, ...more })}</td><td>${rule.until === undefined ? "when it is lifted" : time(rule.until, now)}</td><td>${rule.by}</td><td>${time(rule.at, now)}</td><td>${rule.why ?? "–"}</td><td>${visitor.role === "act" ? lift(rule, visitor) : undefined}</td></tr>`
       )}</tbody></table></div>`
 
 const setting = (
@@ -38,20 +44,29 @@ const setting = (
 ): Html => html`<h2>${title}</h2><form class="filters" method="post" action="/traffic/set" data-confirm="${question}">${antiForgery(visitor)}<input type="hidden" name="kind" value="${kind}">
 ${field}<label>For how long <input name="duration" placeholder="10m; empty: until lifted"></label><label>Why <input name="why" maxlength="${mostWhy}"></label><button>${title}</button></form>`
 
+const probing = (visitor: Visitor): Html =>
+  html`<h2>Probe now</h2><p class="hint">Open circuits, the API's and those of partitions, are probed at once instead of at their next time.</p><form class="filters" method="post" action="/traffic/probe">${antiForgery(visitor)}<label>Why <input name="why" maxlength="${mostWhy}"></label><button>Probe now</button></form>`
+
+/** A page is there at once: so many entries of the DLQ are looked at for what is parked. */
+const mostLookedAt = 1_000
+
 const settings = (
   visitor: Visitor
 ): Html => html`${setting(visitor, "pause", "Pause all", html``, "Pause the deliveries of every replica?")}
 ${setting(visitor, "limit", "Limit", html`<label>Rate <input name="rate" required placeholder="200 per second"></label>`, "Limit the deliveries of all replicas together?")}
+${probing(visitor)}
 ${setting(visitor, "park", "Park", html`<label>Whose events <input name="partition" required placeholder="user_id=u-1"></label>`, "Set these events aside?")}`
 
 const show = Effect.gen(function* () {
   const visitor = yield* CurrentVisitor
-  const { rules, unreadable } = yield* currentRules(controlledOf(yield* Served))
+  const served = yield* Served
+  const { rules, unreadable } = yield* currentRules(controlledOf(served))
+  const held = yield* heldBack(glancedOf(served), rules, mostLookedAt)
   const now = yield* Clock.currentTimeMillis
   return page(
     { title: "Traffic", visitor, current: "/traffic" },
     html`<h1>Traffic</h1>${unreadable === undefined ? undefined : html`<p class="problem">The rules cannot be read, and replicas keep to those they knew before: ${short(unreadable)}</p>`}
-${table(rules, visitor, now)}<pre class="command">job-collector rules</pre>${visitor.role === "act" ? settings(visitor) : html`<p class="hint">Setting and lifting rules needs a token that may act.</p>`}`
+${table(held.rules, visitor, now)}${held.rules.some(({ isMore }) => isMore) ? html`<p class="hint" id="looked">What is parked was counted among the latest ${counted(held.looked)} entries of the DLQ; <code>job-collector rules</code> looks farther.</p>` : undefined}<pre class="command">job-collector rules</pre>${visitor.role === "act" ? settings(visitor) : html`<p class="hint">Setting and lifting rules needs a token that may act.</p>`}`
   )
 })
 
@@ -91,6 +106,12 @@ const set = Effect.gen(function* () {
   return back
 })
 
+const probe = Effect.gen(function* () {
+  const { by, why } = yield* wishOf(yield* givenForm)
+  yield* askProbe(controlledOf(yield* Served), { by, why })
+  return back
+})
+
 const liftOne = Effect.gen(function* () {
   const given = yield* givenForm
   yield* liftRule(controlledOf(yield* Served), yield* subjectOf(given), yield* wishOf(given))
@@ -100,5 +121,6 @@ const liftOne = Effect.gen(function* () {
 export const routes = Layer.mergeAll(
   HttpRouter.add("GET", "/traffic", show),
   HttpRouter.add("POST", "/traffic/set", set),
+  HttpRouter.add("POST", "/traffic/probe", probe),
   HttpRouter.add("POST", "/traffic/lift", liftOne)
 )

@@ -84,6 +84,12 @@ class Scope {
     return this.circuit._tag === "Open"
   }
 
+  /** Lets the next probe go at once; how many there were before it still counts. */
+  probeNow(now: number): void {
+    const { open } = this
+    if (open !== undefined) this.circuit = { ...open, probeAt: Math.min(open.probeAt, now) }
+  }
+
   /** When an event outside a partition last succeeded. */
   successOutside(field: number, value: string): number {
     return this.successes[field]?.otherAt(value) ?? Number.NEGATIVE_INFINITY
@@ -181,6 +187,15 @@ export class Circuits {
       const scope = scopes.get(values[field] ?? "")
       if (scope?.open !== undefined) scope.circuit = afterProbe(scope.open, now)
     }
+  }
+
+  /** Lets the next probe of every open circuit go at once: true where there is one. */
+  probeNow(now: number): boolean {
+    const open = [this.api, ...(this.opened === 0 ? [] : this.scopes.flatMap((scopes) => [...scopes.values()]))].filter(
+      (scope) => scope.open !== undefined
+    )
+    for (const scope of open) scope.probeNow(now)
+    return open.length > 0
   }
 
   private succeeded(values: PartitionValues, now: number): ReadonlyArray<CircuitChange> {

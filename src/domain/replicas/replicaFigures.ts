@@ -31,6 +31,8 @@ export const ReplicaFigures = Schema.Struct({
   next_probe_at: Schema.NullOr(Schema.Int),
   /** Until when a 429 has asked to wait. */
   waits_until: Schema.NullOr(Schema.Int),
+  /** What waits here for rules that park it, beside what stands in the DLQ; older versions do not say. */
+  parked: Schema.optionalKey(Schema.Array(Schema.Struct({ rule: Schema.String, waiting: Count }))),
   /** Of the configuration that is installed; 0 before the first. */
   config_version: Schema.Int,
   /** Of one core: 0.5 is half of it. */

@@ -57,28 +57,45 @@ export type Rules = ReadonlyArray<Rule>
 
 const mostCharacters = 4_000_000
 
+/** What the rules' key holds beside them: older versions pass over it. */
+export interface Traffic {
+  readonly rules: Rules
+  /** When somebody last asked for open circuits to be probed at once, in epoch milliseconds. */
+  readonly probeAt: number | undefined
+}
+
 const Stored = Schema.String.check(
   Schema.makeFilter((json: string) =>
     json.length > mostCharacters ? `must be at most ${mostCharacters} characters` : jsonLimitProblem(json)
   )
 ).pipe(
   Schema.decodeTo(
-    Schema.fromJsonString(Schema.Struct({ rules: Schema.Array(Rule).check(Schema.isMaxLength(mostRules)) }))
+    Schema.fromJsonString(
+      Schema.Struct({
+        rules: Schema.Array(Rule).check(Schema.isMaxLength(mostRules)),
+        probe_at: Schema.optionalKey(Schema.Int)
+      })
+    )
   )
 )
 const decode = Schema.decodeUnknownResult(Stored)
 
-/** The rules that a key's text holds, or why it holds none; no text, no rules. */
-export const rulesOf = (stored: string | undefined): Result.Result<Rules, string> =>
+/** What a key's text holds, or why it cannot be read; no text, no rules. */
+export const trafficOf = (stored: string | undefined): Result.Result<Traffic, string> =>
   stored === undefined
-    ? Result.succeed([])
+    ? Result.succeed({ rules: [], probeAt: undefined })
     : Result.match(decode(stored), {
         onFailure: ({ message }) => Result.fail(message),
-        onSuccess: ({ rules }) => Result.succeed(rules)
+        onSuccess: ({ probe_at, rules }) => Result.succeed({ rules, probeAt: probe_at })
       })
 
+/** The rules alone of {@link trafficOf}. */
+export const rulesOf = (stored: string | undefined): Result.Result<Rules, string> =>
+  Result.map(trafficOf(stored), ({ rules }) => rules)
+
 /** Rules as their key holds them. */
-export const storedRules = (rules: Rules): string => JSON.stringify({ rules })
+export const storedRules = (rules: Rules, probeAt?: number): string =>
+  JSON.stringify({ rules, ...(probeAt === undefined ? {} : { probe_at: probeAt }) })
 
 export const isActive = ({ until }: Rule, now: number): boolean => until === undefined || now < until
 

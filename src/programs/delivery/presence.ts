@@ -7,6 +7,7 @@ import type { HealthReport } from "../../domain/options/health.ts"
 import { type Counts, counted, hourOf, minuteField } from "../../domain/replicas/minutes.ts"
 import type { ReplicaFigures } from "../../domain/replicas/replicaFigures.ts"
 import { cut } from "../../domain/text/printable.ts"
+import { ruleName } from "../../domain/traffic/rules.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
 import { HostFigures } from "../../services/HostFigures.ts"
 import { keyId, type Signer } from "../../services/Signer.ts"
@@ -23,6 +24,9 @@ const everyMs = 5_000
 const standForMs = 15_000
 /** The rate is that of so many reports. */
 const rateOver = 3
+
+/** So many parked partitions are told of. */
+const mostParked = 50
 
 /** A text of a problem is for a line of a screen. */
 const longestProblem = 200
@@ -55,7 +59,7 @@ export const makePresence = Effect.fnUntraced(function* ({
 }: PresenceParts) {
   const clock = yield* Clock.Clock
   const host = yield* HostFigures
-  const { apiRecord, availability, consumer, gate, owned, permits, streams } = run
+  const { apiRecord, availability, consumer, gate, owned, partitions, permits, streams, traffic } = run
   const started_at = clock.currentTimeMillisUnsafe()
   const stream = leaseStream(run.consumedStreams)
   /** When it was looked at, and what had been delivered and spent by then: the latest last. */
@@ -100,6 +104,10 @@ export const makePresence = Effect.fnUntraced(function* ({
     const latest = before.at(-1) ?? present
     const perSecond = (amount: number, since: number) =>
       monotonic > since ? Math.max(0, (amount * 1_000) / (monotonic - since)) : 0
+    const parked = traffic.active(monotonic).flatMap(({ rule }) => {
+      const waiting = rule.kind === "park" ? partitions.parkedOfSource(rule) : 0
+      return waiting === 0 ? [] : [{ rule: ruleName(rule), waiting }]
+    })
     before = [...before.slice(1 - rateOver), present]
     const figures: ReplicaFigures = {
       consumer: consumer.name,
@@ -119,6 +127,7 @@ export const makePresence = Effect.fnUntraced(function* ({
       open_partitions: gate.circuits.open,
       next_probe_at: gate.probeAt === undefined ? null : wall(gate.probeAt),
       waits_until: gate.retryAfterEnds > monotonic ? wall(gate.retryAfterEnds) : null,
+      ...(parked.length === 0 ? {} : { parked: parked.slice(0, mostParked) }),
       config_version,
       cpu: host === undefined ? null : perSecond(present.cpu - latest.cpu, latest.at),
       memory_bytes: host === undefined ? null : host.memoryBytes()

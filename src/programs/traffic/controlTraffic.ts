@@ -9,9 +9,10 @@ import {
   mostRules,
   type Rule,
   type Rules,
-  rulesOf,
   type Subject,
   storedRules,
+  type Traffic,
+  trafficOf,
   withoutRule,
   withRule
 } from "../../domain/traffic/rules.ts"
@@ -67,24 +68,30 @@ const auditTarget = (rule: Setting | Subject): string | undefined => {
   return rule.kind === "limit" ? ("rate" in rule ? shownRate(rule.rate) : "off") : undefined
 }
 
+const none: Traffic = { rules: [], probeAt: undefined }
+
 /** Reads, changes and puts back, again where another was quicker. */
 const change = Effect.fnUntraced(function* (
   { group, stream, streams }: Controlled,
-  make: (rules: Rules, now: number) => Rules | undefined
+  make: (rules: Rules, now: number) => Rules | undefined,
+  asksProbe = false
 ): Effect.fn.Return<
   { readonly before: Rules; readonly after: Rules; readonly now: number; readonly replaced: string | undefined },
   EventStreamsError | TooManyRules
 > {
   for (let tries = 0; tries < mostTries; tries++) {
     const stored = yield* streams.rules(stream, group)
-    const read = rulesOf(stored)
-    const before = Result.getOrElse(read, (): Rules => [])
+    const read = trafficOf(stored)
+    const { probeAt, rules: before } = Result.getOrElse(read, () => none)
     const now = yield* Clock.currentTimeMillis
     const after = make(before, now)
     const replaced = Result.isFailure(read) ? read.failure : undefined
     if (after === undefined) return { before, after: before, now, replaced: undefined }
     if (after.length > mostRules) return yield* new TooManyRules()
-    if (yield* streams.swapRules(stream, group, stored, storedRules(after))) return { before, after, now, replaced }
+    // Two that ask within one millisecond ask twice.
+    const asked = asksProbe ? Math.max(now, (probeAt ?? 0) + 1) : probeAt
+    if (yield* streams.swapRules(stream, group, stored, storedRules(after, asked)))
+      return { before, after, now, replaced }
   }
   return yield* new EventStreamsError({
     reason: new Other({ message: "Others change the traffic rules all the time: nothing was changed" })
@@ -136,15 +143,19 @@ export const liftRule = Effect.fnUntraced(function* (controlled: Controlled, sub
   return { rules: activeRules(after, now), touched, replaced, unaudited } satisfies Changed
 })
 
+/** Asks every replica to probe at once what has an open circuit, the API and partitions: no rule changes. */
+export const askProbe = Effect.fnUntraced(function* (controlled: Controlled, { by, why }: Wish) {
+  const { after, now, replaced } = yield* change(controlled, (rules, now) => activeRules(rules, now), true)
+  const unaudited = yield* audit(controlled.streams, controlled.stream, { at: now, who: by, action: "probe", why })
+  return { rules: after, touched: [], replaced, unaudited } satisfies Changed
+})
+
 /** The rules in force, and why those that stand there cannot be read. */
 export const currentRules = Effect.fnUntraced(function* ({ group, stream, streams }: Controlled) {
-  const read = rulesOf(yield* streams.rules(stream, group))
+  const read = trafficOf(yield* streams.rules(stream, group))
   const now = yield* Clock.currentTimeMillis
   return {
-    rules: activeRules(
-      Result.getOrElse(read, (): Rules => []),
-      now
-    ),
+    rules: activeRules(Result.getOrElse(read, () => none).rules, now),
     unreadable: Result.isFailure(read) ? read.failure : undefined
   }
 })

@@ -2,9 +2,10 @@
 import { Clock, Effect, Result } from "effect"
 import { instant } from "../../domain/events/instant.ts"
 import { blanked, cut } from "../../domain/text/printable.ts"
-import { type Rules, ruleName, rulesOf } from "../../domain/traffic/rules.ts"
+import { ruleName, type Traffic, trafficOf } from "../../domain/traffic/rules.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
+import type { DeliveryGate } from "../delivery/state/deliveryGate.ts"
 import type { Happenings } from "../delivery/state/happenings.ts"
 import type { ObeyedRule, TrafficRules } from "../delivery/state/trafficRules.ts"
 import { monotonicMillisOf } from "../redis/monotonic.ts"
@@ -23,6 +24,7 @@ export interface FollowedRules {
   readonly stream: string
   readonly group: string
   readonly traffic: TrafficRules
+  readonly gate: Pick<DeliveryGate, "probeNow">
   readonly happenings: Happenings
 }
 
@@ -36,6 +38,7 @@ const said = ({ rule }: ObeyedRule) => ({
 /** The first read, which goes before anything is delivered, and the loop that goes on from there. */
 export const makeFollower = ({
   availability,
+  gate,
   group,
   happenings,
   stream,
@@ -43,7 +46,9 @@ export const makeFollower = ({
   traffic
 }: FollowedRules): { readonly first: Effect.Effect<void>; readonly loop: Effect.Effect<never> } => {
   /** What was read last and could be. */
-  let good: Rules = []
+  let good: Traffic = { rules: [], probeAt: undefined }
+  /** What was last read of askings for a probe; nothing before the first read. */
+  let asked: { readonly probeAt: number | undefined } | undefined
   /** What is wrong with what stands there now. */
   let problem: string | undefined
 
@@ -57,7 +62,7 @@ export const makeFollower = ({
   })
 
   const take = Effect.fnUntraced(function* (stored: string | undefined) {
-    const read = rulesOf(stored)
+    const read = trafficOf(stored)
     if (Result.isSuccess(read)) good = read.success
     yield* noteProblem(Result.isFailure(read) ? cut(blanked(read.failure), 300) : undefined)
   })
@@ -70,7 +75,11 @@ export const makeFollower = ({
     const clock = yield* Clock.Clock
     const now = monotonicMillisOf(clock)
     const at = clock.currentTimeMillisUnsafe()
-    const { ended, set } = traffic.update(good, at, now)
+    const { probeAt } = good
+    const isAsked = asked !== undefined && probeAt !== undefined && probeAt !== asked.probeAt
+    asked = { probeAt }
+    if (isAsked && gate.probeNow(now)) yield* Effect.logInfo("probe.asked")
+    const { ended, set } = traffic.update(good.rules, at, now)
     for (const rule of set) {
       if (happenings.isFollowed) happenings.tell({ _tag: "RuleSet", at, rule: rule.rule })
       yield* Effect.annotateLogs(Effect.logInfo("rule.set"), said(rule))

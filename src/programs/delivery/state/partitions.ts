@@ -2,6 +2,7 @@ import type { Clock } from "effect"
 import type { CollectorOptions } from "../../../domain/options/options.ts"
 import { fieldsThatPart, type PartitionKey, type PartitionValues } from "../../../domain/traffic/isolation.ts"
 import { Recent } from "../../../domain/traffic/recent.ts"
+import type { Park } from "../../../domain/traffic/rules.ts"
 import { monotonicMillisOf } from "../../redis/monotonic.ts"
 import { isDlq } from "./consumedStream.ts"
 import type { DeliveryGate } from "./deliveryGate.ts"
@@ -113,6 +114,12 @@ export class Partitions {
   /** How many of a partition wait. */
   waitingOf({ field, value }: PartitionKey): number {
     return this.fields[field]?.get(value)?.waiting.length ?? 0
+  }
+
+  /** How many of a parked partition wait that stand in no DLQ. */
+  parkedOfSource({ field, value }: Park): number {
+    const waiting = this.fields[this.partedBy.indexOf(field)]?.get(value)?.waiting ?? []
+    return waiting.reduce((count, { entry }) => (isDlq(entry.stream) ? count : count + 1), 0)
   }
 
   /** Lets an event run, counted among the requests of its partitions until it leaves, or says what holds it up. */
