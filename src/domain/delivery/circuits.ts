@@ -199,8 +199,8 @@ export class Circuits {
   }
 
   private succeeded(values: PartitionValues, now: number): ReadonlyArray<CircuitChange> {
-    const changes: Array<CircuitChange> = []
-    if (this.api.open !== undefined) changes.push({ change: "closed", partition: undefined })
+    let changes: ReadonlyArray<CircuitChange> = unchanged
+    if (this.api.open !== undefined) changes = [{ change: "closed", partition: undefined }]
     this.api.succeeded(values, now)
     const last = this.scopes.length - 1
     for (let field = 0; field <= last; field++) {
@@ -212,12 +212,12 @@ export class Circuits {
       if (scope === undefined) continue
       if (scope.open !== undefined) {
         this.opened -= 1
-        changes.push({ change: "closed", partition: { field, value } })
+        changes = [...changes, { change: "closed", partition: { field, value } }]
       }
       scope.succeeded(values, now)
       if (field === last) scopes.delete(value)
     }
-    return changes.length === 0 ? unchanged : changes
+    return changes
   }
 
   private failed(attempt: Attempt, values: PartitionValues): ReadonlyArray<CircuitChange> {

@@ -169,7 +169,7 @@ export class Partitions {
   leave(load: Load): void {
     if (load.length === 0) return
     this.subtract(load)
-    this.refill(load, monotonicMillisOf(this.clock))
+    if (this.waitedFor.size > 0) this.refill(load, monotonicMillisOf(this.clock))
   }
 
   /** Gives back the place kept for an entry that does not come. */
@@ -306,7 +306,8 @@ export class Partitions {
     const load: Array<Members | undefined> = []
     for (let field = 0; field < this.active.length; field++) {
       const value = values[field]
-      const members = value === undefined ? undefined : this.membersOf({ field, value })
+      const members =
+        value === undefined ? undefined : (this.fields[field]?.get(value) ?? this.membersOf({ field, value }))
       if (members !== undefined) members.running += 1
       load.push(members)
     }
