@@ -3,13 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Metric } from "effect"
 import { whilePaused } from "../../examples/migration.ts"
 import { makeOrders, Prices } from "../../examples/own-kind.ts"
+import { ownMetrics } from "../../examples/own-metrics.ts"
 import { Jobs, program, Refunds } from "../../examples/two-collectors.ts"
 import { Redis } from "../../src/index.ts"
 import * as MemoryRedis from "../../src/layers/redis/memory/MemoryRedis.ts"
 import * as NativeSigner from "../../src/layers/signing/NativeSigner.ts"
 import { patientClock } from "../support/patient-clock.ts"
 import { addEvent, lengthOf } from "../support/streams.ts"
-import { ScriptedApi, testPrivateKey, travel, withCollector } from "../support/time-machine.ts"
+import { ScriptedApi, success, testPrivateKey, travel, withCollector } from "../support/time-machine.ts"
 
 const parts = (api: ScriptedApi) => Layer.mergeAll(MemoryRedis.layer, api.layer, NativeSigner.layer(testPrivateKey))
 
@@ -89,4 +90,55 @@ describe("a pause around a migration", () => {
   it.effect("goes on after a migration that failed, too", () =>
     migrated(Effect.andThen(Effect.sleep("100 seconds"), Effect.fail(new Error("no space left"))))
   )
+})
+
+describe("metrics of the app's own", () => {
+  it.effect("count credits, attempts and what was given up, and show the API's circuit", () => {
+    const api = new ScriptedApi()
+    let isDown = false
+    api.answer = ({ attempt, eventId }) => {
+      if (isDown) return { status: 503 }
+      if (eventId === "bad") return { status: 422 }
+      return eventId === "late" && attempt === 1 ? { status: 500 } : success
+    }
+    const figures = Effect.map(Metric.snapshot, (all) =>
+      Object.fromEntries(
+        all.flatMap(({ attributes, id, state }) => {
+          if (!id.startsWith("shop_")) return []
+          const labels = Object.values(attributes ?? {}).join()
+          const figure =
+            "buckets" in state
+              ? state.buckets.map(([, count]) => count)
+              : "count" in state
+                ? state.count
+                : "value" in state
+                  ? state.value
+                  : undefined
+          return [[`${id}{${labels}}`, figure]]
+        })
+      )
+    )
+    return withCollector(api, { groupStartId: "0" }, (redis) =>
+      Effect.gen(function* () {
+        yield* Layer.build(ownMetrics)
+        for (const id of ["good", "late", "bad"]) yield* addEvent(redis, id)
+        yield* travel(10_000)
+        const began = {
+          "shop_credits_deducted_total{transcribe}": 116,
+          "shop_delivery_attempts{}": [1, 2, 2, 2],
+          "shop_events_given_up_total{HTTP_422}": 1
+        }
+        assert.deepStrictEqual(yield* figures, began)
+        isDown = true
+        for (let i = 0; i < 30; i++) yield* addEvent(redis, `e-${i}`, { user_id: `u-${i % 5}` })
+        yield* travel(60_000)
+        assert.deepStrictEqual(yield* figures, { ...began, "shop_api_circuit_open{}": 1 })
+        isDown = false
+        yield* travel(300_000)
+        const { "shop_credits_deducted_total{transcribe}": credits, "shop_api_circuit_open{}": circuit } =
+          yield* figures
+        assert.deepStrictEqual([credits, circuit], [32 * 58, 0])
+      }).pipe(Effect.scoped, Effect.provideService(Metric.MetricRegistry, new Map()))
+    )
+  })
 })
