@@ -9,7 +9,14 @@ export interface Section {
 export const sections: ReadonlyArray<Section> = [
   {
     title: "Guide",
-    pages: ["docs/guide.md", "README.md", "docs/verifying.md", "docs/time-travel-testing.md", "AGENTS.md"]
+    pages: [
+      "docs/guide.md",
+      "README.md",
+      "docs/runtimes.md",
+      "docs/verifying.md",
+      "docs/time-travel-testing.md",
+      "AGENTS.md"
+    ]
   },
   { title: "Recipes", pages: ["examples/README.md"] },
   { title: "Reference", pages: ["docs/contract.md"] },
@@ -18,6 +25,7 @@ export const sections: ReadonlyArray<Section> = [
     pages: [
       "docs/runbook.md",
       "docs/observability.md",
+      "docs/performance.md",
       "deploy/README.md",
       "SECURITY.md",
       "docs/threat-model.md",

@@ -13,7 +13,12 @@ export const bundleCommand = async (root: string, out: string): Promise<void> =>
     // The package is free of side effects, but for the file that is the command.
     treeshake: { moduleSideEffects: [{ test: /\/src\/main\.ts$/, sideEffects: true }] },
     resolve: {
-      alias: { undici$: here("undici.js"), ioredis$: here("ioredis.js"), ws$: here("ws.js"), debug$: here("debug.js") }
+      alias: {
+        "undici/index.js": here("undici.js"),
+        ioredis$: here("ioredis.js"),
+        ws$: here("ws.js"),
+        debug$: here("debug.js")
+      }
     }
   })
   const { output } = await bundle.write({

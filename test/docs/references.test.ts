@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
+import { sections } from "../../site/pages.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -105,6 +106,20 @@ describe("the decisions", () => {
     assert.deepStrictEqual(
       [...read(join(folder, "README.md")).matchAll(/^- \[(.+)\]\((.+)\)$/gm)].map(([, title, page]) => [page, title]),
       pages.map((name) => [name, /^# (.+)$/m.exec(read(join(folder, name)))?.[1]])
+    )
+  })
+})
+
+describe("the site", () => {
+  it("has every page of docs in its sidebar, and no page that is not there", () => {
+    const named = sections.flatMap(({ pages }) => pages)
+    assert.deepStrictEqual(
+      named.filter((page) => !existsSync(join(root, page))),
+      []
+    )
+    assert.deepStrictEqual(
+      markdown.map(shown).filter((page) => /^docs\/[^/]+$/.test(page) && !named.includes(page)),
+      []
     )
   })
 })

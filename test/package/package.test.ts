@@ -1,31 +1,19 @@
 /** The package as somebody else installs it: what is in it, what types it has, and what bundlers make of a host app. */
-import { execFileSync, spawnSync } from "node:child_process"
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync
-} from "node:fs"
-import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { spawnSync } from "node:child_process"
+import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { build } from "esbuild"
 import { publint } from "publint"
-import { rolldown } from "rolldown"
 import { root } from "../support/bundle.ts"
+import { type PackedHost, packHost } from "../support/packedHost.ts"
+import { RedisServer } from "../support/redis-server.ts"
+import { prepareWays, tryWay } from "../support/runtimes.ts"
 
 const modules = join(root, "node_modules")
 
+let packed: PackedHost
 let elsewhere: string
 let host: string
-let tarball: string
-const installed = () => join(host, "node_modules/job-collector")
 
 /** A program of the development dependencies: its exit status and what it said. */
 const run = (program: string, ...args: ReadonlyArray<string>) => {
@@ -34,40 +22,27 @@ const run = (program: string, ...args: ReadonlyArray<string>) => {
 }
 
 beforeAll(() => {
-  elsewhere = mkdtempSync(join(tmpdir(), "package-"))
-  host = join(elsewhere, "host")
-  mkdirSync(installed(), { recursive: true })
-  const packed = execFileSync("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", elsewhere], {
-    cwd: root,
-    encoding: "utf8"
-  })
-  tarball = join(elsewhere, readdirSync(elsewhere).find((name) => name.endsWith(".tgz")) ?? packed)
-  execFileSync("tar", ["xzf", tarball, "-C", installed(), "--strip-components=1"])
-  // What npm would install beside it; the registry is not asked.
-  const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
-  for (const name of [...Object.keys({ ...dependencies, ...peerDependencies }), "@types/node"]) {
-    mkdirSync(join(host, "node_modules", dirname(name)), { recursive: true })
-    symlinkSync(join(modules, name), join(host, "node_modules", name))
-  }
-  cpSync(join(import.meta.dirname, "host/main.ts"), join(host, "main.ts"))
+  packed = packHost()
+  ;({ elsewhere, host } = packed)
+  for (const name of ["main.ts", "commonjs-node16.cts"])
+    cpSync(join(import.meta.dirname, "host", name), join(host, name))
   cpSync(join(import.meta.dirname, "host/main.ts"), join(host, "commonjs.cts"))
-  writeFileSync(join(host, "package.json"), JSON.stringify({ name: "host", type: "module", private: true }))
 })
 
-afterAll(() => rmSync(elsewhere, { recursive: true }))
+afterAll(() => packed.remove())
 
 describe("the package", () => {
   it("has what its README links to", () => {
-    const links = [...readFileSync(join(installed(), "README.md"), "utf8").matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)]
+    const links = [...readFileSync(join(packed.installed, "README.md"), "utf8").matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)]
     assert.isAbove(links.length, 20)
     assert.deepStrictEqual(
-      links.map(([, path = ""]) => path).filter((path) => !existsSync(join(installed(), path))),
+      links.map(([, path = ""]) => path).filter((path) => !existsSync(join(packed.installed, path))),
       []
     )
   })
 
   it("has license, changelog and pages for agents, and no maps without their sources", () => {
-    const files = readdirSync(installed(), { recursive: true, encoding: "utf8" })
+    const files = readdirSync(packed.installed, { recursive: true, encoding: "utf8" })
     for (const file of ["LICENSE", "CHANGELOG.md", "AGENTS.md", "llms.txt", "dist/command/THIRD-PARTY.txt"])
       assert.include(files, file)
     assert.deepStrictEqual(
@@ -77,30 +52,30 @@ describe("the package", () => {
   })
 
   it("runs nothing when it is installed", () => {
-    const { keywords, scripts } = JSON.parse(readFileSync(join(installed(), "package.json"), "utf8"))
+    const { keywords, scripts } = JSON.parse(readFileSync(join(packed.installed, "package.json"), "utf8"))
     assert.isNotEmpty(keywords)
     for (const name of ["preinstall", "install", "postinstall", "prepare"]) assert.notProperty(scripts, name)
   })
 
   it("stays within its size", () => {
     const sizeOf = (folder: string) =>
-      readdirSync(join(installed(), folder), { recursive: true, withFileTypes: true })
+      readdirSync(join(packed.installed, folder), { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
         .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0)
-    assert.isBelow(statSync(tarball).size, 1_600_000, "the tarball")
+    assert.isBelow(statSync(packed.tarball).size, 1_600_000, "the tarball")
     assert.isBelow(sizeOf("."), 6_500_000, "unpacked")
     assert.isBelow(sizeOf("dist/command"), 3_300_000, "the command and its console")
     assert.isBelow(sizeOf("dist/verifier"), 80_000, "the verifier")
   })
 
   it("is in order for publint", async () => {
-    const { messages } = await publint({ pkgDir: installed(), pack: false, strict: true })
+    const { messages } = await publint({ pkgDir: packed.installed, pack: false, strict: true })
     assert.deepStrictEqual(messages, [])
   })
 
   it("has types where code is, for each way of resolving (attw)", () => {
     // `require` of these modules works from Node.js 22.12 on.
-    const { said, status } = run("attw", tarball, "--profile", "node16", "--ignore-rules", "cjs-resolves-to-esm")
+    const { said, status } = run("attw", packed.tarball, "--profile", "node16", "--ignore-rules", "cjs-resolves-to-esm")
     assert.strictEqual(status, 0, said)
   })
 })
@@ -135,36 +110,28 @@ describe("a host app", () => {
     assert.match(stdout, /^the collector is \w+$/m, stderr)
   }
 
-  it("compiles under the strictest settings as ES modules (node16), and as either (nodenext), and runs as either", () => {
-    for (const { said, status } of [compile("node16", "main.ts"), compile("nodenext", "main.ts", "commonjs.cts")])
+  it("compiles under the strictest settings as either module system, by node16 and by nodenext, and runs", () => {
+    // Under node16, CommonJS can ask for an ES module by import() alone.
+    for (const { said, status } of [
+      compile("node16", "main.ts", "commonjs-node16.cts"),
+      compile("nodenext", "main.ts", "commonjs.cts")
+    ])
       assert.strictEqual(status, 0, said)
-    runs(join(host, "out-node16/main.js"))
-    runs(join(host, "out-nodenext/commonjs.cjs"))
+    for (const program of ["node16/main.js", "node16/commonjs-node16.cjs", "nodenext/commonjs.cjs"])
+      runs(join(host, `out-${program}`))
   })
 
-  it("becomes one file with esbuild, and runs where there is nothing else", async () => {
-    const outfile = join(elsewhere, "esbuild.mjs")
-    // The drivers are CommonJS, which asks for Node's modules by `require`.
-    const banner = {
-      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);'
+  it("delivers in every way in which a runtime can take it, with nothing beside it where it is one file", async () => {
+    const redis = await RedisServer.start()
+    try {
+      const ways = await prepareWays(packed, redis.url)
+      const verdicts = await Promise.all(
+        ways.map(async (way) => ({ [way.title]: await tryWay(way, [process.execPath], packed) }))
+      )
+      for (const verdict of verdicts)
+        assert.deepStrictEqual(Object.values(verdict), [{ well: true }], JSON.stringify(verdict))
+    } finally {
+      await redis.stop()
     }
-    await build({
-      absWorkingDir: host,
-      entryPoints: ["main.ts"],
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      outfile,
-      banner,
-      logLevel: "silent"
-    })
-    runs(outfile)
-  })
-
-  it("becomes one file with rolldown, and runs where there is nothing else", async () => {
-    const bundle = await rolldown({ input: join(host, "main.ts"), platform: "node", logLevel: "silent" })
-    await bundle.write({ file: join(elsewhere, "rolldown.mjs"), codeSplitting: false })
-    await bundle.close()
-    runs(join(elsewhere, "rolldown.mjs"))
   })
 })

@@ -12,7 +12,8 @@ import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
-import { Agent, type buildConnector, Client, type Dispatcher, Pool, ProxyAgent } from "undici"
+// By its file: Bun has something of its own in place of `undici`, without dispatchers.
+import { Agent, type buildConnector, Client, type Dispatcher, Pool, ProxyAgent } from "undici/index.js"
 import { InterimAnswers } from "./interimAnswers.ts"
 import { LeanHttpResponse } from "./LeanHttpResponse.ts"
 

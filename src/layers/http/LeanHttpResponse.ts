@@ -6,7 +6,7 @@ import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import type * as UrlParams from "effect/http/UrlParams"
-import type { Dispatcher } from "undici"
+import type { Dispatcher } from "undici/index.js"
 
 type HttpError = HttpClientError.HttpClientError
 

@@ -1,4 +1,4 @@
-import type { buildConnector } from "undici"
+import type { buildConnector } from "undici/index.js"
 
 const VERSION_AND_ONE = Buffer.from("HTTP/1.1 1")
 const END = Buffer.from("\r\n\r\n")
