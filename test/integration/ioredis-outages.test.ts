@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Redacted, Result } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import { classify } from "../../src/layers/redis/classify.ts"
+import { Link } from "../../src/layers/redis/ioredis/link.ts"
+import { settingsOf } from "../../src/layers/redis/ioredis/settings.ts"
 import { atOnce, eventually, failureOf, withRedis } from "../support/redis-checks.ts"
 import { redisCommand } from "../support/redis-command.ts"
 import { freePort, RedisServer, waitUntil } from "../support/redis-server.ts"
@@ -223,4 +225,22 @@ describe("a master that was demoted", () => {
       ).pipe(Effect.ensuring(Effect.promise(() => Promise.all([proxy.stop(), old.stop(), next.stop()]))))
     })
   )
+
+  it("costs a connection that is made anew no patience, however often: once it is master again, it is written to", async () => {
+    const settings = Result.getOrThrow(settingsOf({ url: Redacted.make(server.url) }))
+    const link = new Link(settings.address, settings, true)
+    try {
+      await waitUntil("it is up", () => link.isUp)
+      const began = performance.now()
+      for (let i = 0; i < 8; i++) {
+        link.renew(new Error("READONLY"))
+        await waitUntil("it is left", () => !link.isUp)
+        await waitUntil("it is up again", () => link.isUp)
+      }
+      // As failed attempts these would have been waited for 3.6 seconds at the least.
+      assert.isBelow(performance.now() - began, 3_000)
+    } finally {
+      link.close()
+    }
+  })
 })

@@ -122,7 +122,11 @@ export class Link {
 
   /** Gives this connection up and makes another, to whatever server the address stands for by then. */
   renew(reason: Error): void {
-    if (this.state === "up") this.destroy(reason)
+    if (this.state !== "up") return
+    // No failed attempt, however short it was up: whoever renews paces it.
+    this.failures = 0
+    this.upSince = undefined
+    this.destroy(reason)
   }
 
   /** Closes the connection for good, at once; what is in flight fails. */
