@@ -24,6 +24,7 @@ export const sections: ReadonlyArray<Section> = [
     title: "Operations",
     pages: [
       "docs/runbook.md",
+      "docs/runbook-changes.md",
       "docs/observability.md",
       "docs/performance.md",
       "deploy/README.md",
