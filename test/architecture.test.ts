@@ -52,7 +52,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
     ...model,
     "effect/http",
     "effect/observability",
-    "undici",
+    "undici/index.js",
     "node:http",
     "node:https",
     "node:net",
