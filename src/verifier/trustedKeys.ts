@@ -26,8 +26,11 @@ const keyIdOf = async (publicKey: Uint8Array, { sha256 }: Pick<Primitives, "sha2
 export const loadTrustedKeys = (
   services: TrustedServices,
   primitives: Primitives
-): ReadonlyMap<string, ReadonlyArray<TrustedKey>> =>
-  new Map(
+): ReadonlyMap<string, ReadonlyArray<TrustedKey>> => {
+  // From JavaScript.
+  if (typeof services !== "object" || services === null)
+    throw new TrustedKeysError("services must name the service ids that may call, each with its public keys")
+  return new Map(
     Object.entries(services).map(([serviceId, keys]) => {
       if (!SERVICE_ID.test(serviceId)) {
         throw new TrustedKeysError(`the service id ${JSON.stringify(serviceId)} must match ${SERVICE_ID.source}`)
@@ -46,3 +49,4 @@ export const loadTrustedKeys = (
       return [serviceId, loaded]
     })
   )
+}

@@ -232,11 +232,11 @@ export interface KindOptions<A, I, E, R> {
    * effect fails, the attempt has failed, and `retry` says when it is made again.
    */
   readonly request: (event: A, source: Source) => KindRequest | Effect.Effect<KindRequest, E, R>
-  /** What an answer means. Default: any 2xx and 409 is a success, of which `job_id` and `credits_deducted` are kept if there are any. */
+  /** What an answer means, be its status 200, 410 or 503: nothing else tells a failure. Default: any 2xx and 409 is a success, of which `job_id` and `credits_deducted` are kept if there are any. */
   readonly success?: ((answer: KindAnswer) => KindVerdict) | undefined
   /** When a failed event is tried again, at most 1,000 times in all; default {@link retrySchedule}: after 5, 15 and 45 seconds. */
   readonly retry?: RetrySchedule | undefined
-  /** Statuses (400 to 599) that no retry can help; default the collector's own `rejectStatuses`. */
+  /** Statuses (400 to 599) of failures that no retry can help; default the collector's own `rejectStatuses`. */
   readonly rejectStatuses?: Iterable<number> | undefined
   /** How long one request may take; default the collector's own `apiTimeout`. */
   readonly timeout?: Duration.Input | undefined

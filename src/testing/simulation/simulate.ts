@@ -92,7 +92,7 @@ export interface Verdict {
   readonly violations: ReadonlyArray<Violation>
   readonly tally: Tally
   readonly trace: ReadonlyArray<TraceLine>
-  /** How often each of the {@link rareStates} was seen, by its name. */
+  /** How often each of the rare states was seen, by its name. */
   readonly rare: Readonly<Record<string, number>>
 }
 
