@@ -178,21 +178,22 @@ export const guard = <E, R>(guarded: Guarded, app: Effect.Effect<HttpServerRespo
   > {
     const request = yield* HttpServerRequest.HttpServerRequest
     const path = pathOf(request.url)
+    const failed = (cause: Cause.Cause<unknown>, visitor?: Visitor) => {
+      if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
+      const refused = refusedOf(Cause.squash(cause))
+      if (refused?.status === 401 && request.method === "GET" && !isApi(path)) return Effect.succeed(toSignIn(request))
+      if (refused !== undefined) return Effect.succeed(refusal(path, refused, visitor))
+      const hidden = new Refused({ status: 500, problem: "the log says what went wrong" })
+      return Effect.logError("console.failed", cause).pipe(
+        Effect.annotateLogs({ method: request.method, path }),
+        Effect.as(refusal(path, hidden, visitor))
+      )
+    }
     const answered = Effect.flatMap(admit(guarded, request, path), (visitor) =>
-      Effect.provideService(app, CurrentVisitor, visitor)
+      Effect.provideService(app, CurrentVisitor, visitor).pipe(Effect.catchCause((cause) => failed(cause, visitor)))
     ).pipe(
       Effect.provideService(HttpIncomingMessage.MaxBodySize, largestBody),
-      Effect.catchCause((cause) => {
-        if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
-        const refused = refusedOf(Cause.squash(cause))
-        if (refused?.status === 401 && request.method === "GET" && !isApi(path))
-          return Effect.succeed(toSignIn(request))
-        if (refused !== undefined) return Effect.succeed(refusal(path, refused))
-        return Effect.logError("console.failed", cause).pipe(
-          Effect.annotateLogs({ method: request.method, path }),
-          Effect.as(refusal(path, new Refused({ status: 500, problem: "the log says what went wrong" })))
-        )
-      })
+      Effect.catchCause((cause) => failed(cause))
     )
     const response = yield* answered
     const { headers } = response

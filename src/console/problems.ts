@@ -2,6 +2,7 @@
 import { Schema } from "effect"
 import { HttpServerResponse, ProblemDetails } from "effect/http"
 import type { EventStreamsError } from "../services/EventStreamsError.ts"
+import type { Visitor } from "./access.ts"
 import { html } from "./html.ts"
 import { page } from "./pages/layout.ts"
 
@@ -38,16 +39,18 @@ const titleOf = (status: number): string => titles[status] ?? `Error ${status}`
 /** Whether a program asked: it gets a problem document, a person a page. */
 export const isApi = (path: string): boolean => path.startsWith("/api/")
 
+/** A page for whoever is known keeps the way to the others. */
 export const refusal = (
   path: string,
-  { problem, retryAfter, status }: Refused
+  { problem, retryAfter, status }: Refused,
+  visitor?: Visitor
 ): HttpServerResponse.HttpServerResponse => {
   const title = titleOf(status)
   const response = isApi(path)
     ? ProblemDetails.toResponse({ type: ProblemDetails.blankType, status, title, detail: problem })
     : page(
-        { title, visitor: undefined, current: undefined },
-        html`<h1>${title}</h1><p class="problem">${problem}</p><p><a href="/">Go to the overview</a></p>`,
+        { title, visitor, current: undefined },
+        html`<h1>${title}</h1><p class="problem">${problem}</p>${visitor === undefined ? html`<p><a href="/">Go to the overview</a></p>` : undefined}`,
         status
       )
   return HttpServerResponse.setHeaders(response, {

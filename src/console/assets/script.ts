@@ -13,7 +13,7 @@ if (live !== null) {
 }
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm
-  if (question !== undefined && !confirm(question)) event.preventDefault()
+  if (question !== undefined && !confirm(question.replace("{limit}", () => event.target.elements.limit?.value))) event.preventDefault()
 })
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false
@@ -38,12 +38,12 @@ const dialog = () => {
 const pages = { o: "/", f: "/failures", e: "/event", t: "/traffic", j: "/jobs", c: "/configuration", a: "/audit" }
 let going = false
 let row = -1
-const rows = () => [...document.querySelectorAll("[data-rows] > tr")]
+const rows = () => [...document.querySelectorAll("[data-rows] > *")]
 const move = (step) => {
   const all = rows()
   if (all.length === 0) return
   row = Math.min(all.length - 1, Math.max(0, row + step))
-  all.forEach((each, at) => each.setAttribute("aria-selected", String(at === row)))
+  all.forEach((each, at) => each.classList.toggle("at", at === row))
   all[row].scrollIntoView({ block: "nearest" })
 }
 document.addEventListener("keydown", (event) => {

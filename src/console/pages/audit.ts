@@ -28,7 +28,7 @@ const show = Effect.gen(function* () {
     html`<h1>Audit</h1>${
       entries.length === 0
         ? html`<p>No change is noted.</p>`
-        : html`<div class="scroll"><table><thead><tr><th scope="col">When<th scope="col">Who<th scope="col">What<th scope="col" class="number">How many<th scope="col">Why</tr></thead><tbody data-rows>${entries.map((entry) => row(entry, now))}</tbody></table></div>`
+        : html`<div class="scroll" role="region" aria-label="Changes" tabindex="0"><table><thead><tr><th scope="col">When<th scope="col">Who<th scope="col">What<th scope="col" class="number">How many<th scope="col">Why</tr></thead><tbody data-rows>${entries.map((entry) => row(entry, now))}</tbody></table></div>`
     }${next === undefined ? undefined : html`<p><a href="${linkTo("/audit", [], { cursor: next })}" rel="next">Older changes</a></p>`}<pre class="command">job-collector audit list</pre>`
   )
 })

@@ -1,8 +1,9 @@
 /** Event: what Redis knows of one, as a timeline; what it carries is shown when it is asked for. */
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Duration, Effect, Result } from "effect"
 import { HttpRouter } from "effect/http"
+import { decodeAbandonedEntry, decodeDlqEntry } from "../../domain/delivery/dlq.ts"
 import type { History } from "../../domain/delivery/history.ts"
-import { fieldsToObject } from "../../domain/events/entry.ts"
+import { type FlatFields, fieldsToObject } from "../../domain/events/entry.ts"
 import { instant } from "../../domain/events/instant.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
 import { printableJson } from "../../domain/text/printable.ts"
@@ -85,14 +86,25 @@ const timelineOf = (chapters: ReadonlyArray<Chapter>): ReadonlyArray<Moment> => 
   return [...new Map(moments.map((moment) => [`${moment.at} ${moment.what.text}`, moment])).values()]
 }
 
-/** What an event's entry holds, at one of the places where it stands. */
+/** The event within an entry of the DLQ or of what was given up. */
+const eventIn = (place: Chapter["place"], fields: FlatFields): FlatFields | undefined => {
+  if (place === "dlq") return Result.getOrUndefined(decodeDlqEntry(fields))?.event
+  return place === "abandoned" ? Result.getOrUndefined(decodeAbandonedEntry(fields))?.event : undefined
+}
+
+/** What an event carries, at one of the places where it stands: of an entry that does not decode, all that it holds. */
 const payloadOf = Effect.fnUntraced(function* (chapters: ReadonlyArray<Chapter>) {
   const { streams } = yield* Served
   const chapter = chapters.findLast((it) => it.place !== "outcome")
   if (chapter === undefined) return undefined
   const [entry] = yield* streams.range(chapter.stream, chapter.id, chapter.id, 1)
-  return entry === undefined ? undefined : printableJson(fieldsToObject(entry.fields), 2)
+  if (entry === undefined) return undefined
+  return printableJson(fieldsToObject(eventIn(chapter.place, entry.fields) ?? entry.fields), 2)
 })
+
+/** A verdict names commands in backticks. */
+const sentence = (text: string): Html =>
+  html`${text.split("`").map((part, at) => (at % 2 === 0 ? part : html`<code>${part}</code>`))}`
 
 /** The longest text of an entry that a page shows. */
 const mostShown = 20_000
@@ -145,7 +157,7 @@ const show = Effect.gen(function* () {
   const empty = chapters.length === 0
   return page(
     about,
-    html`<h1>Event <code>${short(id)}</code></h1><p class="first" id="verdict"><strong>${verdict}</strong></p>${visitor.role === "act" ? actsOn(chapters) : undefined}
+    html`<h1>Event <code>${short(id)}</code></h1><p class="first" id="verdict"><strong>${sentence(verdict)}</strong></p>${visitor.role === "act" ? actsOn(chapters) : undefined}
 ${
   empty
     ? undefined

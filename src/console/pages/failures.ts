@@ -1,6 +1,7 @@
 /** Failures: groups of what waits for a retry or was given up, the entries of a group, and what can be done with them. */
 import { Clock, Effect } from "effect"
 import { HttpRouter } from "effect/http"
+import { type KnownStreams, sourcesOf } from "../../domain/options/knownStreams.ts"
 import type { Place } from "../../programs/operator/failedEntry.ts"
 import { type Group, type Grouping, groupings } from "../../programs/operator/groups.ts"
 import { groupsAndPage, pageOf } from "../../programs/operator/look.ts"
@@ -42,11 +43,17 @@ const bar = (share: number): Html =>
 
 const titles = { error: "Errors", stream: "Streams", model: "Models", user: "Users", hour: "Hours" } as const
 
-const shownKey = (by: Grouping, key: string): string =>
-  by === "hour" ? key.replace("T", " ").replace("Z", " UTC") : key
+/** A stream by its kind's name, where that says which it is. */
+const shownKey = ({ by, sets }: Counted, key: string): string => {
+  if (by === "hour") return key.slice(5).replace("T", " ").replace("Z", " UTC")
+  const [only, ...others] = by === "stream" ? sets : []
+  if (only === undefined || others.length > 0) return key
+  return sourcesOf(only).find(([, stream]) => stream === key)?.[0] ?? key
+}
 
 interface Counted {
   readonly given: Given
+  readonly sets: ReadonlyArray<KnownStreams>
   readonly by: Grouping
   readonly groups: ReadonlyArray<Group>
   readonly matched: number
@@ -64,18 +71,18 @@ const facet = (sorted: Counted): Html => {
   const { by, given, groups, matched } = sorted
   const items = groups.slice(0, mostInFacet).map(({ count, key }) => {
     const link = linkOf(sorted, key)
-    const inside = html`<span class="key" title="${short(key)}">${short(shownKey(by, key))}</span><span class="count">${counted(count)}</span>`
+    const inside = html`<span class="key" title="${short(key)}">${short(shownKey(sorted, key))}</span><span class="count">${counted(count)}</span>`
     return html`<li>${link === undefined ? html`<span class="key">${inside}</span>` : html`<a href="${link}">${inside}</a>`}${bar(count / matched)}</li>`
   })
   const all = linkTo("/failures", filterPairs(given), { place: placeGiven(given), look: lookGiven(given), by })
-  return html`<section class="facet" aria-labelledby="facet-${by}"><h3 id="facet-${by}">${titles[by]}${groups.length > mostInFacet ? html`<a href="${all}#groups" aria-label="All ${titles[by]}">all ${counted(groups.length)}</a>` : undefined}</h3><ol>${items}</ol></section>`
+  return html`<section class="facet ${by === "error" ? "facet-wide" : undefined}" aria-labelledby="facet-${by}"><h3 id="facet-${by}">${titles[by]}${groups.length > mostInFacet ? html`<a href="${all}#groups">all ${counted(groups.length)}<span class="hidden"> ${titles[by].toLowerCase()}</span></a>` : undefined}</h3><ol${by === "error" ? html` data-rows` : undefined}>${items}</ol></section>`
 }
 
 const groupTable = (sorted: Counted, now: number): Html => {
   const { by, groups, matched } = sorted
   const rows = groups.slice(0, mostGroups).map(({ count, first, key, last }) => {
     const link = linkOf(sorted, key)
-    const name = html`<code>${short(shownKey(by, key))}</code>`
+    const name = html`<code>${short(shownKey(sorted, key))}</code>`
     return html`<tr><td class="number">${counted(count)}</td><td class="number">${((100 * count) / matched).toFixed(1)} %</td><td>${time(first, now)}</td><td>${time(last, now)}</td>
 <td class="wide">${link === undefined ? name : html`<a href="${link}">${name}</a>`}</td></tr>`
   })
@@ -121,7 +128,7 @@ const chips = (given: Given, place: Place): Html | undefined => {
       pairs.filter((_, other) => other !== at),
       { place, look: lookGiven(given) }
     )
-  return html`<p class="row" id="chips">${pairs.map(([name, value], at) => html`<a class="chip" href="${without(at)}" aria-label="Take away the filter ${name}: ${short(value)}">${name}: ${short(value)} <span aria-hidden="true">×</span></a>`)}<a href="${linkTo("/failures", [], { place })}">Take all away</a></p>`
+  return html`<p class="row" id="chips">${pairs.map(([name, value], at) => html`<a class="chip" href="${without(at)}" aria-label="Take away the filter ${name}: ${short(value)}">${name}: ${short(value)} <span aria-hidden="true">×</span></a>`)}<a href="${linkTo("/failures", [], { place })}">Clear filters</a></p>`
 }
 
 const acts = {
@@ -148,6 +155,12 @@ const tabs = (given: Given, place: Place, lengths: Readonly<Record<Place, number
   const tab = (to: Place, title: string) =>
     html`<a href="${linkTo("/failures", filterPairs(given), { place: to })}"${to === place ? html` aria-current="true"` : undefined}>${title} ${counted(lengths[to])}</a>`
   return html`<nav class="tabs" aria-label="Where">${tab("abandoned", "Abandoned")}${tab("dlq", "To retry")}</nav>`
+}
+
+/** Among how many they were counted. */
+const matchedOf = (filters: number, looked: number, total: number): string => {
+  if (looked < total) return `among the latest ${counted(looked)}; there are ${counted(total)}`
+  return filters === 0 ? "in all" : `of ${counted(total)}`
 }
 
 const show = Effect.gen(function* () {
@@ -177,15 +190,21 @@ const show = Effect.gen(function* () {
           older: page.next
         }))
   const { grouped, looked, matched, next } = found
-  const countedBy = (grouping: Grouping): Counted => ({ given, by: grouping, groups: grouped.of(grouping), matched })
+  const countedBy = (grouping: Grouping): Counted => ({
+    given,
+    sets,
+    by: grouping,
+    groups: grouped.of(grouping),
+    matched
+  })
   const farther = next === undefined ? undefined : looks.find((look) => look > most)
   const pairs = filterPairs(given)
   const canAct = visitor.role === "act"
   const body = html`<h1>Failures</h1>${tabs(given, place, { abandoned: lengths.abandoned ?? 0, dlq: lengths.dlq ?? 0 })}${form(given, place)}${chips(given, place)}
-<p id="matched"><strong>${plural(matched, "entry", "entries")}</strong> of the latest ${counted(looked)} looked at; ${counted(total)} in all.
+<p id="matched"><strong>${plural(matched, "entry", "entries")}</strong> ${matchedOf(pairs.length, looked, total)}.
 ${farther === undefined ? undefined : html`<a href="${linkTo("/failures", pairs, { place, by, look: String(farther) })}">Look at ${counted(farther)}</a>`}</p>
-${canAct ? actions(given, place) : undefined}<p class="row"><a class="button" href="${linkTo("/failures/report", pairs)}">Incident report</a><a class="button" href="${linkTo("/failures/export", pairs, { place })}" download>Export</a></p>
-<h2 class="hidden" id="facets">Groups</h2>${matched === 0 ? html`<p>None.</p>` : html`<div class="facets">${groupings.map((grouping) => facet(countedBy(grouping)))}</div>`}${by === undefined || matched === 0 ? undefined : groupTable(countedBy(by), now)}
+${canAct ? actions(given, place) : html`<p class="hint" id="actions">Acting on them needs a token that may act.</p>`}<p class="row"><a class="button" href="${linkTo("/failures/report", pairs)}">Incident report</a><a class="button" href="${linkTo("/failures/export", pairs, { place })}" download>Export</a></p>
+<h2 class="hidden" id="facets">Groups</h2>${matched === 0 ? undefined : html`<div class="facets">${groupings.map((grouping) => facet(countedBy(grouping)))}</div>`}${by === undefined || matched === 0 ? undefined : groupTable(countedBy(by), now)}
 <pre class="command">${commandOf(`${place} groups --by ${by ?? "error"}`, filters)}</pre>
 <h2 id="entries">Entries</h2><form method="get" action="/jobs/new">${entryTable(entries, now, canAct)}${canAct && entries.length > 0 ? markedActions(place) : undefined}</form>
 ${older === undefined ? undefined : html`<p><a href="${linkTo("/failures", pairs, { place, by, look: String(most), cursor: older })}" rel="next">Older entries</a></p>`}`

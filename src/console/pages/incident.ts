@@ -10,7 +10,7 @@ import { html, linesOf } from "../html.ts"
 import { Refused } from "../problems.ts"
 import { Served } from "../served.ts"
 import { page } from "./layout.ts"
-import { commandOf, filtersGiven, givenQuery, placeGiven } from "./query.ts"
+import { commandOf, filterPairs, filtersGiven, givenQuery, linkTo, placeGiven } from "./query.ts"
 
 /** A hundred thousand entries take two or three seconds. */
 const patience = Duration.seconds(10)
@@ -35,7 +35,7 @@ const report = Effect.gen(function* () {
   return page(
     { title: "Incident report", visitor: yield* CurrentVisitor, current: "/failures" },
     html`<h1>Incident report</h1><p class="hint">As Markdown, to be sent or kept.</p><pre tabindex="0" aria-label="The report" id="report-text">${linesOf(text)}</pre>
-<p class="row"><button type="button" hidden data-copy="report-text">Copy</button></p><pre class="command">${commandOf("report", filters)}</pre>`
+<p class="row"><button type="button" hidden data-copy="report-text">Copy</button><a class="button" href="${linkTo("/failures", filterPairs(given))}">Back to the failures</a></p><pre class="command">${commandOf("report", filters)}</pre>`
   )
 })
 

@@ -5,7 +5,9 @@ import { HttpRouter, HttpServerResponse } from "effect/http"
 import { mostWhy } from "../../domain/traffic/rules.ts"
 import {
   type ActRequest,
+  type FailedAction,
   failedActions,
+  placeOfAction,
   type Rehearsal,
   selectionText,
   usualRate
@@ -19,7 +21,7 @@ import { Refused } from "../problems.ts"
 import { Served } from "../served.ts"
 import { entryTable } from "./entries.ts"
 import { antiForgery, page } from "./layout.ts"
-import { commandOf, filterPairs, filtersGiven, type Given, givenForm, givenQuery } from "./query.ts"
+import { commandOf, filterPairs, filtersGiven, type Given, givenForm, givenQuery, linkTo } from "./query.ts"
 import { counted, plural, short, time } from "./shown.ts"
 
 const leftText = ({
@@ -52,7 +54,7 @@ const show = Effect.gen(function* () {
   const visitor = yield* CurrentVisitor
   const jobs = yield* (yield* Served).jobs.list
   const now = yield* Clock.currentTimeMillis
-  const table = html`<div class="scroll"><table><thead><tr><th scope="col">Job<th scope="col">State<th scope="col">Done<th scope="col">By<th scope="col">Started<th scope="col">Ended</tr></thead><tbody data-rows>${jobs.map((job) => row(job, visitor, now))}</tbody></table></div>`
+  const table = html`<div class="scroll" role="region" aria-label="Jobs" tabindex="0"><table><thead><tr><th scope="col">Job<th scope="col">State<th scope="col">Done<th scope="col">By<th scope="col">Started<th scope="col">Ended</tr></thead><tbody data-rows>${jobs.map((job) => row(job, visitor, now))}</tbody></table></div>`
   return page(
     { title: "Jobs", visitor, current: "/jobs" },
     html`<h1>Jobs</h1><div data-live>${jobs.length === 0 ? html`<p>No job was started since the console began. <a href="/failures">Failures</a> is where they start.</p>` : table}</div>`
@@ -84,6 +86,16 @@ const requestOf = Effect.fnUntraced(function* (given: Given): Effect.fn.Return<A
   }
 })
 
+/** What an action does, as its button says it. */
+const verbs = {
+  "abandoned replay": "Replay",
+  "abandoned drop": "Drop",
+  "dlq retry": "Retry now",
+  "dlq drop": "Drop"
+} as const satisfies Record<FailedAction, string>
+
+const places = { abandoned: "abandoned events", dlq: "events that wait for a retry" } as const
+
 const startForm = (
   request: ActRequest,
   { matched }: Rehearsal,
@@ -95,11 +107,11 @@ const startForm = (
     ...filterPairs(given).filter(([name]) => name !== "until" && name !== "older_than"),
     ["until", until] as const
   ]
-  return html`<form class="stack" method="post" action="/jobs" data-confirm="${request.action}: ${plural(matched, "event")}. Go on?">${antiForgery(visitor)}<input type="hidden" name="action" value="${request.action}"><input type="hidden" name="key" value="${randomUUID()}">
+  return html`<form class="stack" method="post" action="/jobs" data-confirm="${verbs[request.action]}, {limit} events at most?">${antiForgery(visitor)}<input type="hidden" name="action" value="${request.action}"><input type="hidden" name="key" value="${randomUUID()}">
 ${pairs.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
 <label>How many at most, the oldest first (10 first, to try it) <input name="limit" type="number" min="1" max="${matched}" value="${matched}" required></label>
 ${request.action === "abandoned replay" ? html`<label>How many a second <input name="rate" type="number" min="1" max="100000" value="${request.rate}"></label>` : undefined}
-<label>Why, for the audit <input name="why" maxlength="${mostWhy}"></label><button class="${request.action.endsWith("drop") ? "danger" : "primary"}">${request.action}</button></form>`
+<label>Why, for the audit <input name="why" maxlength="${mostWhy}" autofocus></label><button class="${request.action.endsWith("drop") ? "danger" : "primary"}">${verbs[request.action]}</button></form>`
 }
 
 /** What a job would do. What comes after the preview is no part of it. */
@@ -120,11 +132,11 @@ const preview = Effect.gen(function* () {
   const { isWhole, looked, matched, progress, sample } = rehearsal
   return page(
     { title: "Preview", visitor, current: "/jobs" },
-    html`<h1>${request.action}: preview</h1><p class="first"><strong>${plural(progress.done, "event")}</strong> of ${plural(matched, "matching entry", "matching entries")}. <span class="hint">${leftText({ progress })}</span></p>
+    html`<h1>${verbs[request.action]}: ${places[placeOfAction(request.action)]}</h1><p class="first"><strong>${plural(progress.done, "event")}</strong> of ${plural(matched, "matching entry", "matching entries")}. <span class="hint">${leftText({ progress })}</span></p>
 ${isWhole ? undefined : html`<p class="problem">Only the latest ${counted(looked)} entries were looked at; more may match, and are left alone.</p>`}
 <pre class="command">${commandOf(`${request.action}`, request.filters)}</pre>
 ${matched === 0 ? html`<p>There is nothing to do.</p>` : startForm(request, rehearsal, given, new Date(until).toISOString(), visitor)}
-<h2>The latest of them</h2>${entryTable(sample, now, false)}`
+<p><a href="${linkTo("/failures", filterPairs(given), { place: placeOfAction(request.action) })}">Back to the failures, changing nothing</a></p><h2 id="entries">The latest of them</h2>${entryTable(sample, now, false)}`
   )
 })
 

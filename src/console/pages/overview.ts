@@ -93,7 +93,7 @@ const replicas = (seen: Overview): Html => {
     rows.map(
       (
         replica
-      ) => html`<tr><th scope="row">${replica.consumer}${replica.host === null || replica.host === replica.consumer ? undefined : html` <small>${replica.host}</small>`}${replica.problems.map((problem) => html`<br><small class="bad">${short(problem)}</small>`)}</th>
+      ) => html`<tr><th scope="row">${replica.consumer}${replica.host === null || replica.host === replica.consumer ? undefined : html` <small>${replica.host}</small>`}${replica.problems.map((problem) => html`<br><small class="${replica.status === "down" ? "bad" : "attention"}">${short(problem)}</small>`)}</th>
 <td>${stateOf(replica)}</td><td class="number">${rate(replica.rate)}</td><td class="number">${counted(replica.in_flight)}/${counted(replica.permits)}</td><td class="number">${counted(replica.held)}</td>
 <td class="number">${millis(replica.api_p50_ms)}</td><td class="number">${millis(replica.api_p95_ms)}</td><td class="number">${replica.cpu === null ? "–" : `${Math.round(replica.cpu * 100)} %`}</td><td class="number">${replica.memory_bytes === null ? "–" : bytes(replica.memory_bytes)}</td>
 <td class="number">${shortSpan(seen.at - replica.started_at)}</td><td class="number">${replica.config_version === 0 ? "–" : replica.config_version}</td><td><code>${replica.key_id.slice(0, 8)}</code> <small>${replica.version}</small></td></tr>`

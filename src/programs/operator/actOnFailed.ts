@@ -37,7 +37,7 @@ import {
 export const failedActions = ["abandoned replay", "abandoned drop", "dlq retry", "dlq drop"] as const
 export type FailedAction = (typeof failedActions)[number]
 
-const placeOfAction = (action: FailedAction): Place => (action.startsWith("dlq") ? "dlq" : "abandoned")
+export const placeOfAction = (action: FailedAction): Place => (action.startsWith("dlq") ? "dlq" : "abandoned")
 
 export interface ActRequest {
   readonly action: FailedAction
