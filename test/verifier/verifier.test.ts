@@ -30,6 +30,11 @@ const post = (body: string, headers: SignedRequest["headers"] = headersOf(body))
 
 const reason = (verdict: Verdict) => (verdict.ok ? "taken" : verdict.reason)
 
+it("says from JavaScript that it was given no services", () => {
+  for (const options of [{}, { services: null }])
+    expect(() => Reflect.apply(makeVerifier, undefined, [options])).toThrow(/^services must name the service ids/)
+})
+
 describe("a trusted key", () => {
   const der = Buffer.concat([Buffer.from("302a300506032b6570032100", "hex"), old.publicKey])
   const pem = createPublicKey({ key: der, format: "der", type: "spki" })
