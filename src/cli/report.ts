@@ -31,6 +31,7 @@ export const report = Command.make("report", { ...filters, json }, (flags) =>
         filter,
         abandoned: rest.abandoned,
         waiting: rest.waiting,
+        looked: rest.looked,
         users: groups.user.length,
         first: rest.first === undefined ? null : instant(rest.first),
         last: rest.last === undefined ? null : instant(rest.last),

@@ -2,12 +2,13 @@
 import { Clock, Duration, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { instant } from "../domain/events/instant.ts"
-import { timeOfId } from "../domain/events/streamId.ts"
+import { isEntryId, timeOfId } from "../domain/events/streamId.ts"
 import { printable } from "../domain/text/printable.ts"
 import type { Chapter } from "../programs/operator/eventChapters.ts"
 import { tell } from "../programs/operator/eventHistory.ts"
+import { lookedValue, patience, searchedText } from "../programs/operator/eventSearch.ts"
 import { attemptLines } from "./attempts.ts"
-import { DurationFlag, json } from "./flags.ts"
+import { DurationFlag, json, TextFlag } from "./flags.ts"
 import { Misused, operating } from "./operator.ts"
 import { plural, printJson, printLines } from "./output.ts"
 
@@ -77,21 +78,41 @@ export const why = Command.make(
     within: DurationFlag("within", 'How far back to search the source streams, such as 2d or "2 days"').pipe(
       Flag.withDefault(Duration.days(7))
     ),
+    stream: TextFlag("stream", "Where an entry of it was seen, with --entry: it is read there at once"),
+    entry: TextFlag("entry", "The id of that entry"),
+    farther: Flag.Boolean("look-farther").pipe(
+      Flag.withDescription("Look through all there is; without it, for a second"),
+      Flag.withDefault(false)
+    ),
     json
   },
-  ({ eventId, json: asJson, within }) =>
+  ({ entry, eventId, farther, json: asJson, stream, within }) =>
     operating(
       Effect.fnUntraced(function* ({ group, sets, streams }) {
         const from = Math.max(0, (yield* Clock.currentTimeMillis) - Duration.toMillis(within))
-        const { chapters, verdict } = yield* tell(streams, group, sets, eventId, { bounds: { from } })
-        if (asJson) yield* printJson({ event_id: eventId, chapters, verdict }, 2)
+        if ((stream === undefined) !== (entry === undefined) || (entry !== undefined && !isEntryId(entry)))
+          return yield* new Misused({ problem: "--stream and --entry go together: a stream's key and an entry's id" })
+        const { chapters, searched, verdict } = yield* tell(streams, group, sets, eventId, {
+          bounds: { from },
+          place: stream === undefined || entry === undefined ? undefined : { stream, id: entry },
+          patience: farther ? undefined : patience.usual
+        })
+        const reach = searchedText(searched, chapters.length)
+        if (asJson)
+          yield* printJson(
+            { event_id: eventId, chapters, verdict, is_whole: searched.isWhole, looked: lookedValue(searched) },
+            2
+          )
         else if (chapters.length > 0)
           yield* printLines([
             ...chapters.flatMap((chapter) => [lineOf(chapter), ...attemptsOf(chapter)]),
             verdict,
+            ...(reach === undefined ? [] : [reach]),
             ...logs(eventId)
           ])
-        if (chapters.length === 0) return yield* new Misused({ problem: `${printable(eventId)}: ${verdict}` })
+        if (chapters.length > 0) return
+        const more = reach === undefined ? "" : `\n${reach} --look-farther looks through all`
+        return yield* new Misused({ problem: `${printable(eventId)}: ${verdict}${more}` })
       })
     )
 )

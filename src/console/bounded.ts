@@ -2,14 +2,11 @@
 import { Clock, Duration, Effect, Stream } from "effect"
 import { idBefore, isEntryId } from "../domain/events/streamId.ts"
 import { tell } from "../programs/operator/eventHistory.ts"
-import type { EntryPlace } from "../programs/operator/eventSearch.ts"
+import { type EntryPlace, patience } from "../programs/operator/eventSearch.ts"
 import { scan } from "../programs/operator/scan.ts"
 import { SelectionError } from "../programs/operator/selection.ts"
 import { auditKey } from "../services/EventStreams.ts"
 import { controlledOf, Served } from "./served.ts"
-
-/** How long an event is looked for at first, and when somebody asks to look farther. */
-export const patience = { usual: Duration.seconds(1), farther: Duration.seconds(15) }
 
 /** An event's story: from where its entry was seen, if that is known; else of the source streams what came within a span. */
 export const storyOf = Effect.fnUntraced(function* (

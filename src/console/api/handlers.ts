@@ -11,6 +11,7 @@ import { namedPartition } from "../../domain/traffic/namedPartition.ts"
 import { rateOf, rateRule } from "../../domain/traffic/rate.ts"
 import type { Subject } from "../../domain/traffic/rules.ts"
 import { type ActRequest, usualRate } from "../../programs/operator/actOnFailed.ts"
+import { lookedValue } from "../../programs/operator/eventSearch.ts"
 import type { Place } from "../../programs/operator/failedEntry.ts"
 import { heldBack } from "../../programs/operator/heldBack.ts"
 import { groupsWithin, pageOf } from "../../programs/operator/look.ts"
@@ -157,11 +158,7 @@ const reading = HttpApiBuilder.group(Api, "reading", (handlers) =>
             verdict,
             chapters,
             is_whole: searched.isWhole,
-            looked: searched.streams.map(({ back, looked, stream }) => ({
-              stream,
-              looked,
-              back_to: back === undefined ? null : instant(back)
-            }))
+            looked: lookedValue(searched)
           }
         })
       )

@@ -8,9 +8,9 @@ import { instant } from "../../domain/events/instant.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
 import { printableJson } from "../../domain/text/printable.ts"
 import type { Chapter } from "../../programs/operator/eventChapters.ts"
-import type { Searched } from "../../programs/operator/eventSearch.ts"
+import { patience, type Searched, searchedText } from "../../programs/operator/eventSearch.ts"
 import { shellWord } from "../../programs/operator/selection.ts"
-import { patience, placeIn, storyOf } from "../bounded.ts"
+import { placeIn, storyOf } from "../bounded.ts"
 import { CurrentVisitor } from "../guard.ts"
 import { type Html, html, linesOf } from "../html.ts"
 import { Served } from "../served.ts"
@@ -120,16 +120,10 @@ const form = (id: string): Html => html`<form class="filters" method="get" actio
 <label>Event id <input name="id" value="${id}" required size="44" data-search></label><button class="primary">Find</button></form>`
 
 /** How far was looked, where that was not all, and how to look farther. */
-const reach = ({ isWhole, streams }: Searched, found: number, farther: string | undefined): Html | undefined => {
-  if (isWhole) return undefined
-  const sentence =
-    streams.length === 0
-      ? html`Read where its entry was seen, and where that says it came from; nothing else was looked through.`
-      : html`Looked at ${streams.map(
-          ({ back, looked, stream }, at) =>
-            html`${at === 0 ? undefined : "; "}the latest ${plural(looked, "entry", "entries")} of ${stream}${back === undefined ? undefined : html` (back to ${instant(back).slice(0, 19)}Z)`}`
-        )}${found > 0 ? ", and no farther once it was found" : " before the time was up"}.`
-  return html`<p class="hint" id="reach">${sentence}${farther === undefined ? undefined : html` <a href="${farther}">Look farther</a>`}</p>`
+const reach = (searched: Searched, found: number, farther: string | undefined): Html | undefined => {
+  const text = searchedText(searched, found)
+  if (text === undefined) return undefined
+  return html`<p class="hint" id="reach">${text}${farther === undefined ? undefined : html` <a href="${farther}">Look farther</a>`}</p>`
 }
 
 const show = Effect.gen(function* () {

@@ -1,40 +1,31 @@
 /** What is taken away from the failures page: an incident's report, and the entries as lines of an export. */
-import { Clock, Duration, Effect, Layer, Stream } from "effect"
+import { Clock, Effect, Layer, Stream } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { lineValue } from "../../programs/operator/archive.ts"
+import { patience } from "../../programs/operator/eventSearch.ts"
 import { makeReport } from "../../programs/operator/report.ts"
 import { markdown } from "../../programs/operator/reportText.ts"
 import { entriesOf, filtersText, isFiltered, select, selectBoth } from "../../programs/operator/selection.ts"
 import { CurrentVisitor } from "../guard.ts"
 import { html, linesOf } from "../html.ts"
-import { Refused } from "../problems.ts"
 import { Served } from "../served.ts"
 import { page } from "./layout.ts"
 import { commandOf, filterPairs, filtersGiven, givenQuery, linkTo, placeGiven } from "./query.ts"
-
-/** A hundred thousand entries take two or three seconds. */
-const patience = Duration.seconds(10)
+import { counted } from "./shown.ts"
 
 const report = Effect.gen(function* () {
   const given = yield* givenQuery
   const { sets, streams } = yield* Served
   const filters = yield* filtersGiven(given)
   const selected = yield* selectBoth(streams, sets, filters)
-  const made = yield* makeReport(selected, () => Effect.void).pipe(
-    Effect.timeoutOrElse({
-      duration: patience,
-      orElse: () =>
-        new Refused({
-          status: 503,
-          problem: `it takes more than ${Duration.toSeconds(patience)} seconds: give a filter, or run job-collector report`
-        })
-    })
-  )
+  const isFar = given.get("look") === "farther"
+  const made = yield* makeReport(selected, () => Effect.void, isFar ? patience.farther : patience.usual)
+  const farther = linkTo("/failures/report", filterPairs(given), { look: "farther" })
   const filter = isFiltered(filters) ? filtersText(filters) : ""
   const text = markdown(made, filter, yield* Clock.currentTimeMillis).join("\n")
   return page(
     { title: "Incident report", visitor: yield* CurrentVisitor, current: "/failures" },
-    html`<h1>Incident report</h1><p class="hint">As Markdown, to be sent or kept.</p><pre tabindex="0" aria-label="The report" id="report-text">${linesOf(text)}</pre>
+    html`<h1>Incident report</h1><p class="hint">As Markdown, to be sent or kept.</p>${made.isWhole ? undefined : html`<p class="problem" id="looked">Only the latest ${counted(made.looked)} entries were looked at.${isFar ? html` <code>job-collector report</code> looks at all.` : html` <a href="${farther}">Look farther</a>`}</p>`}<pre tabindex="0" aria-label="The report" id="report-text">${linesOf(text)}</pre>
 <p class="row"><button type="button" hidden data-copy="report-text">Copy</button><a class="button" href="${linkTo("/failures", filterPairs(given))}">Back to the failures</a></p><pre class="command">${commandOf("report", filters)}</pre>`
   )
 })

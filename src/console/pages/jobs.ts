@@ -9,6 +9,7 @@ import {
   failedActions,
   placeOfAction,
   type Rehearsal,
+  rehearsedMost,
   selectionText,
   usualRate
 } from "../../programs/operator/actOnFailed.ts"
@@ -98,13 +99,19 @@ const places = { abandoned: "abandoned events", dlq: "events that wait for a ret
 
 const startForm = (
   request: ActRequest,
-  { matched }: Rehearsal,
+  { matched, since }: Rehearsal,
   given: Given,
   until: string,
   visitor: Visitor
 ): Html => {
   const pairs = [
-    ...filterPairs(given).filter(([name]) => name !== "until" && name !== "older_than"),
+    ...filterPairs(given).filter(
+      ([name]) =>
+        name !== "until" &&
+        name !== "older_than" &&
+        (since === undefined || (name !== "since" && name !== "newer_than"))
+    ),
+    ...(since === undefined ? [] : [["since", new Date(since).toISOString()] as const]),
     ["until", until] as const
   ]
   return html`<form class="stack" method="post" action="/jobs" data-confirm="${verbs[request.action]}, {limit} events at most?">${antiForgery(visitor)}<input type="hidden" name="action" value="${request.action}"><input type="hidden" name="key" value="${randomUUID()}">
@@ -113,6 +120,9 @@ ${pairs.map(([name, value]) => html`<input type="hidden" name="${name}" value="$
 ${request.action === "abandoned replay" ? html`<label>How many a second <input name="rate" type="number" min="1" max="100000" value="${request.rate}"></label>` : undefined}
 <label>Why, for the audit <input name="why" maxlength="${mostWhy}" autofocus></label><button class="${request.action.endsWith("drop") ? "danger" : "primary"}">${verbs[request.action]}</button></form>`
 }
+
+/** A preview is there at once: so many entries are looked at, and more when asked. */
+const usualReach = 20_000
 
 /** What a job would do. What comes after the preview is no part of it. */
 const preview = Effect.gen(function* () {
@@ -128,14 +138,21 @@ const preview = Effect.gen(function* () {
     })
   const until = Math.min(now, asked.filters.until ?? now)
   const request = { ...asked, filters: { ...asked.filters, until } }
-  const rehearsal = yield* (yield* Served).jobs.rehearse(request)
-  const { isWhole, looked, matched, progress, sample } = rehearsal
+  const isFar = given.get("look") === "farther"
+  const rehearsal = yield* (yield* Served).jobs.rehearse(request, isFar ? rehearsedMost : usualReach)
+  const { isWhole, looked, matched, progress, sample, since } = rehearsal
+  const farther = linkTo("/jobs/new", filterPairs(given), {
+    action: request.action,
+    limit: given.get("limit") ?? undefined,
+    look: "farther"
+  })
+  const canStart = matched > 0 && (isWhole || since !== undefined)
   return page(
     { title: "Preview", visitor, current: "/jobs" },
     html`<h1>${verbs[request.action]}: ${places[placeOfAction(request.action)]}</h1><p class="first"><strong>${plural(progress.done, "event")}</strong> of ${plural(matched, "matching entry", "matching entries")}. <span class="hint">${leftText({ progress })}</span></p>
-${isWhole ? undefined : html`<p class="problem">Only the latest ${counted(looked)} entries were looked at; more may match, and are left alone.</p>`}
+${isWhole ? undefined : html`<p class="problem" id="looked">Only the latest ${counted(looked)} entries were looked at; more may match, and are left alone.${isFar ? undefined : html` <a href="${farther}">Look farther</a>`}</p>`}
 <pre class="command">${commandOf(`${request.action}`, request.filters)}</pre>
-${matched === 0 ? html`<p>There is nothing to do.</p>` : startForm(request, rehearsal, given, new Date(until).toISOString(), visitor)}
+${!canStart ? html`<p>${matched === 0 ? "There is nothing to do." : "Give a filter by time: of several shards no more than was looked at can be meant."}</p>` : startForm(request, rehearsal, given, new Date(until).toISOString(), visitor)}
 <p><a href="${linkTo("/failures", filterPairs(given), { place: placeOfAction(request.action) })}">Back to the failures, changing nothing</a></p><h2 id="entries">The latest of them</h2>${entryTable(sample, now, false)}`
   )
 })

@@ -3,6 +3,7 @@
  * ones behind the console's jobs and a host app's `redrive`.
  */
 import { Clock, Effect, Stream } from "effect"
+import { timeOfId } from "../../domain/events/streamId.ts"
 import type { KnownStreams } from "../../domain/options/knownStreams.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
@@ -59,12 +60,14 @@ export interface Rehearsal {
   readonly progress: Progress
   readonly matched: number
   readonly looked: number
-  /** Whether all that match were seen; otherwise the counts are of those looked at. */
+  /** Whether all that match were seen; otherwise the counts are of those looked at, the latest. */
   readonly isWhole: boolean
+  /** Where that was not all: since when all were looked at; undefined where no one time says it, of several streams. */
+  readonly since: number | undefined
   readonly sample: ReadonlyArray<FailedEntry>
 }
 
-const rehearsedMost = 200_000
+export const rehearsedMost = 200_000
 const sampled = 10
 
 /** What is acted on must be said (contract section 1): a filter, or everything. */
@@ -147,7 +150,8 @@ export const makeActing = (streams: EventStreams["Service"], sets: ReadonlyArray
       })
     }),
     rehearse: Effect.fnUntraced(function* (
-      request: ActRequest
+      request: ActRequest,
+      reach = rehearsedMost
     ): Effect.fn.Return<Rehearsal, SelectionError | EventStreamsError> {
       yield* checkMeant(request)
       const source = sourceOf(request.action)
@@ -157,13 +161,22 @@ export const makeActing = (streams: EventStreams["Service"], sets: ReadonlyArray
       const sample: Array<FailedEntry> = []
       let progress = noProgress
       let matched = 0
-      const { looked, next } = yield* look(source, selection, { most: rehearsedMost }, (entry) => {
+      const { looked, next } = yield* look(source, selection, { most: reach }, (entry) => {
         matched += 1
         progress = count(request.action, progress, entry, now)
         if (sample.length < sampled) sample.push(entry)
         return true
       })
-      return { progress, matched: Math.min(matched, most), looked, isWhole: next === undefined, sample }
+      const seen = next === undefined || selection.keys.length > 1 ? undefined : next.slice(next.indexOf(".") + 1)
+      return {
+        progress,
+        matched: Math.min(matched, most),
+        looked,
+        isWhole: next === undefined,
+        // Of its millisecond others may not have been looked at.
+        since: seen === undefined ? undefined : timeOfId(seen) + 1,
+        sample
+      }
     })
   }
 }

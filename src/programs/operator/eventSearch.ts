@@ -6,6 +6,7 @@ import { Clock, Duration, Effect, Stream } from "effect"
 import { decodeOutcome } from "../../domain/delivery/outcome.ts"
 import { takeMark } from "../../domain/delivery/replayed.ts"
 import { eventIdOf } from "../../domain/events/entry.ts"
+import { instant } from "../../domain/events/instant.ts"
 import { compareIds, timeOfId } from "../../domain/events/streamId.ts"
 import { type KnownStreams, sourcesOf } from "../../domain/options/knownStreams.ts"
 import type { EventStreams, StreamEntry } from "../../services/EventStreams.ts"
@@ -49,6 +50,30 @@ export interface Searched {
     readonly back: number | undefined
   }>
 }
+
+/** How long an event is looked for at first, and in a page when somebody asks to look farther. */
+export const patience = { usual: Duration.seconds(1), farther: Duration.seconds(15) }
+
+/** How far was looked, in words, where that was not all. */
+export const searchedText = ({ isWhole, streams }: Searched, found: number): string | undefined => {
+  if (isWhole) return undefined
+  if (streams.length === 0)
+    return "Read where its entry was seen or its outcome kept, and where that says it came from; nothing was looked through."
+  const looked = streams.map(
+    ({ back, looked, stream }) =>
+      `the latest ${looked === 1 ? "entry" : `${looked.toLocaleString("en-US")} entries`} of ${stream}` +
+      (back === undefined ? "" : ` (back to ${instant(back).slice(0, 19)}Z)`)
+  )
+  return `Looked at ${looked.join("; ")}${found > 0 ? ", and no farther once it was found" : " before the time was up"}.`
+}
+
+/** How far was looked, as it is given to other programs. */
+export const lookedValue = ({ streams }: Searched) =>
+  streams.map(({ back, looked, stream }) => ({
+    stream,
+    looked,
+    back_to: back === undefined ? null : instant(back)
+  }))
 
 type Kind = "source" | "dlq" | "abandoned"
 

@@ -47,7 +47,11 @@ export interface RedriveJobs {
     request: ActRequest,
     once: Once | undefined
   ) => Effect.Effect<Job, SelectionError | JobRefused | EventStreamsError>
-  readonly rehearse: (request: ActRequest) => Effect.Effect<Rehearsal, SelectionError | EventStreamsError>
+  /** Looks at about so many entries at most. */
+  readonly rehearse: (
+    request: ActRequest,
+    reach?: number
+  ) => Effect.Effect<Rehearsal, SelectionError | EventStreamsError>
   /** The latest first. */
   readonly list: Effect.Effect<ReadonlyArray<Job>>
   readonly find: (id: string) => Effect.Effect<Job | undefined>

@@ -1,5 +1,5 @@
 /** An incident on one page: how many failed, of whom, from when to when, and what became of them (contract section 1, `report`). */
-import { Effect, Stream } from "effect"
+import { Clock, Duration, Effect, Stream } from "effect"
 import { type AuditRecord, auditRecordOf } from "../../domain/audit/auditRecord.ts"
 import { auditKey, type EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
@@ -11,6 +11,9 @@ import { type OnLook, pagesOf, type Selection, type Source } from "./selection.t
 export interface Report {
   readonly abandoned: number
   readonly waiting: number
+  /** Entries looked at, matching or not, the latest of each stream first where that was not all. */
+  readonly looked: number
+  readonly isWhole: boolean
   /** Epoch milliseconds; undefined where nothing failed. */
   readonly first: number | undefined
   readonly last: number | undefined
@@ -36,20 +39,39 @@ const actsSince = (
     Effect.map((records) => records.toReversed())
   )
 
-/** Looks through what the selections match, in both places. */
+/** Looks through what the selections match, in both places; for so long at most, where that is said, and says how far it came. */
 export const makeReport = Effect.fnUntraced(function* (
   selected: ReadonlyArray<readonly [source: Source, selection: Selection]>,
-  onLook: OnLook
+  onLook: OnLook,
+  patience?: Duration.Duration
 ): Effect.fn.Return<Report, EventStreamsError> {
   const grouped = new Grouped(groupings)
   const counts: Record<Place, number> = { abandoned: 0, dlq: 0 }
-  for (const [source, selection] of selected) {
-    yield* Stream.runForEach(pagesOf(source, selection, "oldest first", onLook), (page) =>
-      Effect.sync(() => {
-        counts[source.place] += page.length
-        for (const entry of page) grouped.add(entry)
+  // Each stream by itself, with its part of the time: none is left out for another's length.
+  const parts = selected.flatMap(([source, selection]) =>
+    selection.keys.map((key) => [source, { ...selection, keys: [key] }] as const)
+  )
+  const began = yield* Clock.currentTimeMillis
+  let looked = 0
+  let isWhole = true
+  for (const [at, [source, selection]] of parts.entries()) {
+    const until =
+      patience === undefined
+        ? Number.POSITIVE_INFINITY
+        : began + (Duration.toMillis(patience) * (at + 1)) / parts.length
+    const before = looked
+    const pages = pagesOf(source, selection, "newest first", (count) => {
+      looked = before + count
+      return onLook(looked)
+    })
+    yield* Stream.runForEachWhile(pages, (page) => {
+      counts[source.place] += page.length
+      for (const entry of page) grouped.add(entry)
+      return Effect.map(Clock.currentTimeMillis, (now) => {
+        if (now >= until) isWhole = false
+        return now < until
       })
-    )
+    })
   }
   const byHour = grouped.of("hour")
   const first =
@@ -65,6 +87,8 @@ export const makeReport = Effect.fnUntraced(function* (
   return {
     abandoned: counts.abandoned,
     waiting: counts.dlq,
+    looked,
+    isWhole,
     first,
     last,
     groups: {

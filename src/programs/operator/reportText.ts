@@ -7,7 +7,8 @@ import type { Report } from "./report.ts"
 
 const grouped = new Intl.NumberFormat("en-US")
 const counted = (count: number): string => grouped.format(count)
-const plural = (count: number, one: string): string => `${counted(count)} ${one}${count === 1 ? "" : "s"}`
+const plural = (count: number, one: string, several = `${one}s`): string =>
+  `${counted(count)} ${count === 1 ? one : several}`
 
 /** Rows of each table. */
 const mostRows = 10
@@ -34,12 +35,18 @@ const actLine = ({ action, at, count, filter, target, who, why }: AuditRecord): 
   `${count === undefined ? "" : ` (${counted(count)})`}${why === undefined ? "" : `: ${cell(why)}`}`
 
 export const markdown = (report: Report, filter: string, now: number): ReadonlyArray<string> => {
-  const { abandoned, acts, first, groups, last, waiting } = report
+  const { abandoned, acts, first, groups, isWhole, last, looked, waiting } = report
   const total = abandoned + waiting
   return [
     `# Incident report of ${instant(now)}`,
     "",
     ...(filter === "" ? [] : [`Of the failures that match ${cell(filter)}.`, ""]),
+    ...(isWhole
+      ? []
+      : [
+          `Only the latest ${plural(looked, "entry", "entries")} were looked at: there may be more than is told here.`,
+          ""
+        ]),
     ...(first === undefined || last === undefined
       ? ["No event failed."]
       : [
