@@ -238,4 +238,23 @@ describe("the admin API", () => {
       assert.match(yield* events.first, /^data: \{"at":"[^\n]*\n\n$/m)
     })
   )
+
+  it.effect(
+    "an export is a job: who may act may, it is cancelled where it stands, and the audit has how many went out",
+    () =>
+      Effect.gen(function* () {
+        const { ask, redis } = yield* console()
+        yield* TestClock.adjust("1 hour")
+        for (let i = 0; i < 3; i++) yield* abandon(redis, `e-${i}`)
+        const body = JSON.stringify({ place: "abandoned", why: "a ticket" })
+        const wanted = { method: "POST", headers: json, body }
+        assert.strictEqual((yield* ask("/api/v1/exports", { ...wanted, token: readToken })).status, 403)
+        const { status, text } = yield* ask("/api/v1/exports", { ...wanted, token: actToken })
+        assert.deepStrictEqual([status, text.trim().split("\n").length], [200, 3])
+        const { body: jobs } = yield* get(ask, "/jobs")
+        assert.deepInclude(jobs[0], { action: "abandoned export", state: "done", total: 3, done: 3, by: "bob" })
+        const { body: acts } = yield* get(ask, "/audit")
+        assert.deepInclude(acts.changes[0], { who: "bob", action: "abandoned export", count: 3, why: "a ticket" })
+      })
+  )
 })

@@ -114,9 +114,13 @@ describe("the console's pages", () => {
       assert.match(shown, /<pre[^>]*>\{\n {2}&quot;/, "line by line")
       const report = (yield* ask("/failures/report", { token: readToken })).text
       assert.match(report, /\n200 events of 1 user failed/)
-      const exported = yield* ask("/failures/export?error_code=HTTP_501", { token: readToken })
+      const asked = { method: "POST", headers: form, body: "error_code=HTTP_501" }
+      assert.strictEqual((yield* ask("/failures/export", { ...asked, token: readToken })).status, 403)
+      const exported = yield* ask("/failures/export", { ...asked, token: actToken })
       assert.strictEqual(exported.headers.get("content-type"), "application/x-ndjson")
       assert.deepInclude(JSON.parse(exported.text), { event_id: "e-1", error_code: "HTTP_501" })
+      assert.match((yield* ask("/audit", { token: readToken })).text, /abandoned export.*HTTP_501/)
+      assert.match((yield* ask("/jobs", { token: readToken })).text, /abandoned export[\s\S]*1 of 1/)
     })
   )
 

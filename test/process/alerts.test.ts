@@ -1,6 +1,9 @@
 /** The alerts' webhook, of the service as a process: what it posts, a verifier accepts. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { Redis as IoRedis } from "ioredis"
 import { afterEach, describe, expect, it } from "vitest"
 import { makeVerifier } from "../../src/verifier/index.ts"
@@ -44,11 +47,16 @@ describe("the alerts' webhook", () => {
       hook.close()
     })
     const { port } = hook.address() as AddressInfo
+    const folder = await mkdtemp(join(tmpdir(), "alerts-"))
+    closing.push(() => rm(folder, { recursive: true }))
+    const headers = join(folder, "headers")
+    await writeFile(headers, "X-Api-Password: for the API alone\n", { mode: 0o600 })
     const service = CollectorProcess.start({
       REDIS_URL: redis.url,
       API_BASE_URL: api.url,
       GROUP_START_ID: "0",
       SERVICE_ID: "alerting",
+      API_HEADERS_FILE: headers,
       ALERT_WEBHOOK_URL: `http://127.0.0.1:${port}/hooks/a%2Fb?key=k3y+1`
     })
     closing.push(() => service.child.kill("SIGKILL"))
@@ -57,6 +65,7 @@ describe("the alerts' webhook", () => {
     await waitUntil("it is told", () => posts.length > 0)
     const [post] = posts
     expect(post?.url).toBe("/hooks/a%2Fb?key=k3y+1")
+    expect(post?.headers).not.toHaveProperty("x-api-password")
     const verify = makeVerifier({ services: { alerting: [testKey.public] } })
     const verdict = (body: Uint8Array) => verify({ method: "POST", headers: post?.headers ?? {}, body })
     const body = post?.body ?? Buffer.alloc(0)

@@ -170,6 +170,12 @@ export const JobBody = Schema.Struct({
   ...reason
 })
 
+export const ExportBody = Schema.Struct({
+  place: Schema.Literals(["dlq", "abandoned"]),
+  filters: Schema.optionalKey(FilterBody),
+  ...reason
+})
+
 /** Of the configuration: whole numbers, as `config diff` has them. */
 const generation = Schema.optionalKey(wholeText(0, Number.MAX_SAFE_INTEGER))
 
@@ -226,6 +232,12 @@ const acting = HttpApiGroup.make("acting").add(
     headers: { "idempotency-key": Schema.optionalKey(Schema.String.check(Schema.isMaxLength(128))) },
     payload: JobBody,
     success: [Answers.Job.pipe(HttpApiSchema.status(201)), Answers.Rehearsal.pipe(HttpApiSchema.status(200))],
+    error: [CannotBeMeant, Conflict, NotAvailable]
+  }),
+  /** Lines as `import` takes them; a job while it lasts, and noted in the audit: it takes out what events carry. */
+  HttpApiEndpoint.post("export", "/exports", {
+    payload: ExportBody,
+    success: HttpApiSchema.StreamUint8Array({ contentType: "application/x-ndjson" }),
     error: [CannotBeMeant, Conflict, NotAvailable]
   }),
   HttpApiEndpoint.post("cancelJob", "/jobs/:id/cancel", {

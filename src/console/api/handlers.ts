@@ -39,6 +39,7 @@ import {
   Api,
   CannotBeMeant,
   Conflict,
+  type ExportBody,
   Guarded,
   type JobBody,
   NotAvailable,
@@ -263,6 +264,24 @@ const startJob = Effect.fnUntraced(function* (
   return jobValue(yield* jobs.start(asked, once))
 })
 
+const refusedJob = (error: Failure | CannotBeMeant | JobRefused): CannotBeMeant | Conflict | NotAvailable => {
+  if (error instanceof CannotBeMeant) return error
+  if (error instanceof SelectionError) return new CannotBeMeant({ detail: error.message })
+  return error instanceof JobRefused
+    ? new Conflict({ detail: error.message })
+    : new NotAvailable({ detail: error.message })
+}
+
+/** What breaks off breaks the answer off. */
+const exported = Effect.fnUntraced(function* ({ filters: given, place, why }: typeof ExportBody.Type) {
+  const { name } = yield* CurrentVisitor
+  const now = yield* Clock.currentTimeMillis
+  const filters = yield* filtersOf(given ?? {})
+  const until = Math.min(now, filters.until ?? now)
+  const lines = yield* (yield* Served).jobs.exportLines({ place, filters: { ...filters, until }, by: name ?? "", why })
+  return Stream.orDie(Stream.encodeText(lines))
+})
+
 const acting = HttpApiBuilder.group(Api, "acting", (handlers) =>
   handlers
     .handle("setRule", ({ payload }) =>
@@ -290,17 +309,9 @@ const acting = HttpApiBuilder.group(Api, "acting", (handlers) =>
       )
     )
     .handle("startJob", ({ headers, payload, request }) =>
-      Effect.mapError(
-        startJob(payload, headers["idempotency-key"], request),
-        (error): CannotBeMeant | Conflict | NotAvailable => {
-          if (error instanceof CannotBeMeant) return error
-          if (error instanceof SelectionError) return new CannotBeMeant({ detail: error.message })
-          return error instanceof JobRefused
-            ? new Conflict({ detail: error.message })
-            : new NotAvailable({ detail: error.message })
-        }
-      )
+      Effect.mapError(startJob(payload, headers["idempotency-key"], request), refusedJob)
     )
+    .handle("export", ({ payload }) => Effect.mapError(exported(payload), refusedJob))
     .handle("cancelJob", ({ params }) => cancelJob(params.id))
 )
 

@@ -6,11 +6,12 @@ import type { Place } from "../../programs/operator/failedEntry.ts"
 import { type Group, type Grouping, groupings } from "../../programs/operator/groups.ts"
 import { groupsAndPage, pageOf } from "../../programs/operator/look.ts"
 import { lengthOf, select } from "../../programs/operator/selection.ts"
+import type { Visitor } from "../access.ts"
 import { CurrentVisitor } from "../guard.ts"
 import { type Html, html } from "../html.ts"
 import { Served } from "../served.ts"
 import { entryTable } from "./entries.ts"
-import { page } from "./layout.ts"
+import { antiForgery, page } from "./layout.ts"
 import { commandOf, filterPairs, filtersGiven, type Given, givenQuery, linkTo, placeGiven } from "./query.ts"
 import { counted, plural, short, time } from "./shown.ts"
 import { table } from "./table.ts"
@@ -151,6 +152,10 @@ const markedActions = (place: Place): Html => {
   return html`<p class="row">Those marked: <button name="action" value="${first}">${verb}</button><button name="action" value="${drop}" class="danger">Drop…</button></p>`
 }
 
+/** It takes out what events carry: who may act may, and the audit has it. */
+const exporting = (visitor: Visitor, pairs: ReadonlyArray<readonly [string, string]>, place: Place): Html =>
+  html`<form class="row" method="post" action="/failures/export">${antiForgery(visitor)}<input type="hidden" name="place" value="${place}">${pairs.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}<button>Export</button><span class="hint">With what the events carry; the audit has it.</span></form>`
+
 const tabs = (given: Given, place: Place, lengths: Readonly<Record<Place, number>>): Html => {
   const tab = (to: Place, title: string) =>
     html`<a href="${linkTo("/failures", filterPairs(given), { place: to })}"${to === place ? html` aria-current="true"` : undefined}>${title} ${counted(lengths[to])}</a>`
@@ -203,7 +208,7 @@ const show = Effect.gen(function* () {
   const body = html`<h1>Failures</h1>${tabs(given, place, { abandoned: lengths.abandoned ?? 0, dlq: lengths.dlq ?? 0 })}${form(given, place)}${chips(given, place)}
 <p id="matched"><strong>${plural(matched, "entry", "entries")}</strong> ${matchedOf(pairs.length, looked, total)}.
 ${farther === undefined ? undefined : html`<a href="${linkTo("/failures", pairs, { place, by, look: String(farther) })}">Look at ${counted(farther)}</a>`}</p>
-${canAct ? actions(given, place) : html`<p class="hint" id="actions">Acting on them needs a token that may act.</p>`}<p class="row"><a class="button" href="${linkTo("/failures/report", pairs)}">Incident report</a><a class="button" href="${linkTo("/failures/export", pairs, { place })}" download>Export</a></p>
+${canAct ? actions(given, place) : html`<p class="hint" id="actions">Acting on them needs a token that may act.</p>`}<p class="row"><a class="button" href="${linkTo("/failures/report", pairs)}">Incident report</a></p>${canAct ? exporting(visitor, pairs, place) : undefined}
 <h2 class="hidden" id="facets">Groups</h2>${matched === 0 ? undefined : html`<div class="facets">${groupings.map((grouping) => facet(countedBy(grouping)))}</div>`}${by === undefined || matched === 0 ? undefined : groupTable(countedBy(by), now)}
 <pre class="command">${commandOf(`${place} groups --by ${by ?? "error"}`, filters)}</pre>
 <h2 id="entries">Entries</h2><form method="get" action="/jobs/new">${entryTable(entries, now, canAct)}${canAct && entries.length > 0 ? markedActions(place) : undefined}</form>

@@ -1,16 +1,15 @@
 /** What is taken away from the failures page: an incident's report, and the entries as lines of an export. */
 import { Clock, Effect, Layer, Stream } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
-import { lineValue } from "../../programs/operator/archive.ts"
 import { patience } from "../../programs/operator/eventSearch.ts"
 import { makeReport } from "../../programs/operator/report.ts"
 import { markdown } from "../../programs/operator/reportText.ts"
-import { entriesOf, filtersText, isFiltered, select, selectBoth } from "../../programs/operator/selection.ts"
+import { filtersText, isFiltered, selectBoth } from "../../programs/operator/selection.ts"
 import { CurrentVisitor } from "../guard.ts"
 import { html, linesOf } from "../html.ts"
 import { Served } from "../served.ts"
 import { page } from "./layout.ts"
-import { commandOf, filterPairs, filtersGiven, givenQuery, linkTo, placeGiven } from "./query.ts"
+import { commandOf, filterPairs, filtersGiven, givenForm, givenQuery, linkTo, placeGiven } from "./query.ts"
 import { counted } from "./shown.ts"
 
 const report = Effect.gen(function* () {
@@ -30,20 +29,22 @@ const report = Effect.gen(function* () {
   )
 })
 
-/** What matches by now, line by line as it is read: what comes later is no part of it. */
+/**
+ * What matches by now, line by line as it is read: what comes later is no part of it. It takes out what events carry, so it wants a
+ * token that may act, and the audit has it.
+ */
 const exported = Effect.gen(function* () {
-  const given = yield* givenQuery
-  const { sets, streams } = yield* Served
+  const given = yield* givenForm
   const place = placeGiven(given)
   const now = yield* Clock.currentTimeMillis
   const filters = yield* filtersGiven(given)
-  const source = { streams, sets, place }
-  const selection = yield* select(source, { ...filters, until: Math.min(now, filters.until ?? now) })
-  const lines = entriesOf(source, selection).pipe(
-    Stream.map((entry) => `${JSON.stringify(lineValue(entry))}\n`),
-    Stream.encodeText
-  )
-  return HttpServerResponse.stream(lines, {
+  const lines = yield* (yield* Served).jobs.exportLines({
+    place,
+    filters: { ...filters, until: Math.min(now, filters.until ?? now) },
+    by: (yield* CurrentVisitor).name ?? "",
+    why: undefined
+  })
+  return HttpServerResponse.stream(Stream.encodeText(lines), {
     contentType: "application/x-ndjson",
     headers: { "content-disposition": `attachment; filename="${place}.ndjson"` }
   })
@@ -51,5 +52,5 @@ const exported = Effect.gen(function* () {
 
 export const routes = Layer.mergeAll(
   HttpRouter.add("GET", "/failures/report", report),
-  HttpRouter.add("GET", "/failures/export", exported)
+  HttpRouter.add("POST", "/failures/export", exported)
 )

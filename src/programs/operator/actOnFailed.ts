@@ -139,7 +139,10 @@ export const makeActing = (streams: EventStreams["Service"], sets: ReadonlyArray
       return yield* work(request, surveyedEntries(source, selection, found), onStep)
     }),
     /** Notes in the audit what was done, however it ended. */
-    note: Effect.fnUntraced(function* (request: ActRequest, done: number) {
+    note: Effect.fnUntraced(function* (
+      request: Omit<ActRequest, "action"> & { readonly action: string },
+      done: number
+    ) {
       return yield* audit(streams, sets[0]?.transcribe ?? "", {
         at: yield* Clock.currentTimeMillis,
         who: request.by,

@@ -2,20 +2,30 @@
  * Replays, retries and drops that go on by themselves (contract section 10, Jobs): started from filters, with progress, and to be
  * cancelled. They live as long as their scope; what was done is done, and the same job can be started again.
  */
-import { Clock, Effect, Exit, Fiber, Ref, Schema, type Scope } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Ref, Schema, type Scope, Stream } from "effect"
 import type { KnownStreams } from "../../domain/options/knownStreams.ts"
 import type { EventStreams } from "../../services/EventStreams.ts"
 import type { EventStreamsError } from "../../services/EventStreamsError.ts"
-import { type ActRequest, makeActing, type Rehearsal } from "./actOnFailed.ts"
-import { noProgress, type Progress } from "./redrive.ts"
-import type { SelectionError } from "./selection.ts"
+import { type ActRequest, type FailedAction, makeActing, type Rehearsal } from "./actOnFailed.ts"
+import { lineValue } from "./archive.ts"
+import type { Place } from "./failedEntry.ts"
+import { noProgress, oneMore, type Progress } from "./redrive.ts"
+import { isFiltered, type SelectionError, type Source, select, survey, surveyedEntries } from "./selection.ts"
+
+/** What a job does: acts, or hands out what events carry. */
+export interface JobRequest extends Omit<ActRequest, "action"> {
+  readonly action: FailedAction | `${Place} export`
+}
+
+/** What is exported: of one place, what matches; all of it where no filter is given. */
+export type ExportRequest = Pick<ActRequest, "filters" | "by" | "why"> & { readonly place: Place }
 
 /** `counting`: what it means is being looked for; nothing has been changed. */
 export type JobState = "counting" | "running" | "done" | "cancelled" | "failed"
 
 export interface Job {
   readonly id: string
-  readonly request: ActRequest
+  readonly request: JobRequest
   readonly state: JobState
   readonly startedAt: number
   readonly endedAt: number | undefined
@@ -41,6 +51,8 @@ export class JobRefused extends Schema.TaggedError<JobRefused>()("JobRefused", {
   }
 }
 
+const cancelled = new JobRefused({ problem: "the job was cancelled" })
+
 export interface RedriveJobs {
   /** Starts a job; where the same was asked with this key before, that job is the answer. */
   readonly start: (
@@ -52,6 +64,13 @@ export interface RedriveJobs {
     request: ActRequest,
     reach?: number
   ) => Effect.Effect<Rehearsal, SelectionError | EventStreamsError>
+  /** What matches as lines, a job from the first to the last of them: it ends as the reader leaves, and is audited however it ends. */
+  readonly exportLines: (
+    request: ExportRequest
+  ) => Effect.Effect<
+    Stream.Stream<string, SelectionError | JobRefused | EventStreamsError>,
+    SelectionError | JobRefused | EventStreamsError
+  >
   /** The latest first. */
   readonly list: Effect.Effect<ReadonlyArray<Job>>
   readonly find: (id: string) => Effect.Effect<Job | undefined>
@@ -65,7 +84,8 @@ const mostKept = 200
 interface Kept {
   readonly once: Once | undefined
   readonly job: Ref.Ref<Job>
-  fiber: Fiber.Fiber<void> | undefined
+  /** Stops it, and waits until it has. */
+  stop: Effect.Effect<unknown>
 }
 
 const isOver = ({ state }: Job): boolean => state !== "counting" && state !== "running"
@@ -80,32 +100,42 @@ export const makeRedriveJobs = Effect.fnUntraced(function* (
   const acting = makeActing(streams, sets, group)
   let started = 0
 
+  /** Says how a job ended, here and in the audit. */
+  const conclude = Effect.fnUntraced(function* (
+    job: Ref.Ref<Job>,
+    exit: Exit.Exit<unknown, { readonly message: string }>
+  ) {
+    const change = (more: Partial<Job>) => Ref.update(job, (before) => ({ ...before, ...more }))
+    const endedAt = yield* Clock.currentTimeMillis
+    const failed = Exit.isFailure(exit) ? Exit.findErrorOption(exit) : undefined
+    yield* change(
+      Exit.isSuccess(exit)
+        ? { state: "done", endedAt }
+        : failed?._tag === "Some" && failed.value !== cancelled
+          ? { state: "failed", problem: failed.value.message, endedAt }
+          : failed?._tag === "Some" || Exit.hasInterrupts(exit)
+            ? { state: "cancelled", endedAt }
+            : { state: "failed", problem: "an internal error", endedAt }
+    )
+    const { progress, request } = yield* Ref.get(job)
+    const unaudited = yield* acting.note(request, progress.done)
+    if (unaudited !== undefined) yield* change({ unaudited: unaudited.message })
+  })
+
   const run = Effect.fnUntraced(function* (
     job: Ref.Ref<Job>,
+    request: ActRequest,
     restore: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
   ) {
     const change = (more: Partial<Job>) => Ref.update(job, (before) => ({ ...before, ...more }))
-    const { request } = yield* Ref.get(job)
     const work = acting.perform(
       request,
       (total) => change({ state: "running", total }),
       (progress) => change({ progress })
     )
     const exit = yield* Effect.exit(restore(work))
-    const endedAt = yield* Clock.currentTimeMillis
-    const { progress } = yield* Ref.get(job)
-    const failed = Exit.isFailure(exit) ? Exit.findErrorOption(exit) : undefined
-    yield* change(
-      Exit.isSuccess(exit)
-        ? { state: "done", progress: exit.value, endedAt }
-        : failed?._tag === "Some"
-          ? { state: "failed", problem: failed.value.message, endedAt }
-          : Exit.hasInterrupts(exit)
-            ? { state: "cancelled", endedAt }
-            : { state: "failed", problem: "an internal error", endedAt }
-    )
-    const unaudited = yield* acting.note(request, Exit.isSuccess(exit) ? exit.value.done : progress.done)
-    if (unaudited !== undefined) yield* change({ unaudited: unaudited.message })
+    if (Exit.isSuccess(exit)) yield* change({ progress: exit.value })
+    yield* conclude(job, exit)
   })
 
   const all = Effect.suspend(() => Effect.forEach([...kept.values()], ({ job }) => Ref.get(job)))
@@ -114,16 +144,14 @@ export const makeRedriveJobs = Effect.fnUntraced(function* (
     for (const job of yield* all) if (kept.size > mostKept && isOver(job)) kept.delete(job.id)
   })
 
-  const start: RedriveJobs["start"] = Effect.fnUntraced(function* (request, once) {
-    yield* acting.check(request)
-    const other = once && [...kept.values()].find((it) => it.once?.key === once.key)
-    if (other !== undefined) {
-      if (other.once?.asked === once?.asked) return yield* Ref.get(other.job)
-      return yield* new JobRefused({ problem: "this Idempotency-Key was used for another job" })
-    }
+  const checkRoom = Effect.gen(function* () {
     const running = (yield* all).filter((job) => !isOver(job))
     if (running.length >= mostRunning)
       return yield* new JobRefused({ problem: `${mostRunning} jobs run already: wait for one to end, or cancel it` })
+  })
+
+  /** Lists a job that begins. */
+  const list = Effect.fnUntraced(function* (request: JobRequest, once: Once | undefined) {
     const startedAt = yield* Clock.currentTimeMillis
     started += 1
     const id = `${startedAt}-${started}`
@@ -138,15 +166,66 @@ export const makeRedriveJobs = Effect.fnUntraced(function* (
       problem: undefined,
       unaudited: undefined
     })
-    const entry: Kept = { once, job, fiber: undefined }
+    const entry: Kept = { once, job, stop: Effect.void }
     kept.set(id, entry)
-    entry.fiber = yield* Effect.forkIn(
-      // However it ends, it is said and audited.
-      Effect.uninterruptibleMask((restore) => run(job, restore)),
-      scope
+    return { job, entry }
+  })
+
+  const start: RedriveJobs["start"] = Effect.fnUntraced(function* (request, once) {
+    yield* acting.check(request)
+    const other = once && [...kept.values()].find((it) => it.once?.key === once.key)
+    if (other !== undefined) {
+      if (other.once?.asked === once?.asked) return yield* Ref.get(other.job)
+      return yield* new JobRefused({ problem: "this Idempotency-Key was used for another job" })
+    }
+    yield* checkRoom
+    const { job, entry } = yield* list(request, once)
+    entry.stop = Fiber.interrupt(
+      yield* Effect.forkIn(
+        // However it ends, it is said and audited.
+        Effect.uninterruptibleMask((restore) => run(job, request, restore)),
+        scope
+      )
     )
     yield* forget
     return yield* Ref.get(job)
+  })
+
+  const exportLines: RedriveJobs["exportLines"] = Effect.fnUntraced(function* ({ by, filters, place, why }) {
+    const source: Source = { streams, sets, place }
+    const selection = yield* select(source, filters)
+    yield* checkRoom
+    const request: JobRequest = {
+      action: `${place} export`,
+      filters,
+      all: !isFiltered(filters),
+      limit: undefined,
+      rate: 1,
+      by,
+      why
+    }
+    const begun = Effect.gen(function* () {
+      const { entry, job } = yield* list(request, undefined)
+      const stopped = yield* Deferred.make<never, JobRefused>()
+      const ended = yield* Deferred.make<void>()
+      entry.stop = Effect.andThen(Deferred.fail(stopped, cancelled), Deferred.await(ended))
+      yield* forget
+      const change = (with_: (before: Job) => Partial<Job>) =>
+        Ref.update(job, (before) => ({ ...before, ...with_(before) }))
+      const lines = Effect.gen(function* () {
+        const found = yield* survey(source, selection, Number.MAX_SAFE_INTEGER)
+        yield* change(() => ({ state: "running", total: found.total }))
+        return Stream.tap(surveyedEntries(source, selection, found), () =>
+          change(({ progress }) => ({ progress: oneMore(progress) }))
+        )
+      })
+      return Stream.unwrap(lines).pipe(
+        Stream.map((entry) => `${JSON.stringify(lineValue(entry))}\n`),
+        Stream.interruptWhen(Deferred.await(stopped)),
+        Stream.onExit((exit) => Effect.ensuring(conclude(job, exit), Deferred.succeed(ended, undefined)))
+      )
+    })
+    return Stream.unwrap(begun)
   })
 
   const find = (id: string): Effect.Effect<Job | undefined> =>
@@ -157,13 +236,17 @@ export const makeRedriveJobs = Effect.fnUntraced(function* (
 
   return {
     start,
+    exportLines,
     rehearse: acting.rehearse,
     list: Effect.map(all, (jobs) => jobs.toReversed()),
     find,
     cancel: (id) =>
       Effect.suspend(() => {
-        const fiber = kept.get(id)?.fiber
-        return Effect.andThen(fiber === undefined ? Effect.void : Fiber.interrupt(fiber), find(id))
+        const found = kept.get(id)
+        if (found === undefined) return find(id)
+        return Effect.flatMap(Ref.get(found.job), (job) =>
+          Effect.andThen(isOver(job) ? Effect.void : found.stop, find(id))
+        )
       })
   }
 })
