@@ -32,6 +32,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
     ...text,
     "domain/signing/",
     "domain/traffic/isolation.ts",
+    "domain/traffic/rate.ts",
     "domain/delivery/answer.ts",
     "domain/delivery/attempt.ts",
     "domain/delivery/kindAnswer.ts",

@@ -21,6 +21,7 @@ import { ensureGroup } from "./delivery/groups.ts"
 import * as Housekeeping from "./delivery/housekeeping.ts"
 import * as KeepAlive from "./delivery/keepAlive.ts"
 import * as Lease from "./delivery/lease.ts"
+import * as LimitKind from "./delivery/limitKind.ts"
 import * as LimitRate from "./delivery/limitRate.ts"
 import * as Monitor from "./delivery/monitor.ts"
 import * as Presence from "./delivery/presence.ts"
@@ -174,6 +175,12 @@ const runUntilNameLost = Effect.fnUntraced(function* (
     supervisor.watch(DueDispatcher.loopName, DueDispatcher.dispatchDue(run)),
     supervisor.watch(RampUp.loopName, RampUp.rampUp(run)),
     supervisor.watch(LimitRate.loopName, LimitRate.limitRate(run)),
+    ...[...run.kindLimits.values()].flatMap((limit) => [
+      supervisor.watch(LimitKind.loopName(limit.kind), LimitKind.limitKind(run, limit)),
+      ...(limit.rate === undefined
+        ? []
+        : [supervisor.watch(LimitRate.kindLoopName(limit.kind), LimitRate.limitKindRate(run, limit))])
+    ]),
     supervisor.watch(ClaimIdle.loopName, ClaimIdle.claimIdle(run)),
     supervisor.watch(Monitor.loopName, Monitor.monitor(run, lookAtKey)),
     supervisor.watch(Housekeeping.loopName, Housekeeping.keepHouse(run)),
@@ -203,8 +210,15 @@ const awaitReady = (
 /** What goes before the loops, and takes a name for them: it starts anew as they do. */
 const runName = "run"
 
-const loopNames = (consumedStreams: ReadonlyArray<ConsumedStream>): ReadonlyArray<string> => [
+const loopNames = (
+  consumedStreams: ReadonlyArray<ConsumedStream>,
+  kinds: CollectorOptions["kinds"]
+): ReadonlyArray<string> => [
   runName,
+  ...kinds.flatMap((kind) => [
+    ...(kind.concurrency === undefined && kind.rateLimit === undefined ? [] : [LimitKind.loopName(kind)]),
+    ...(kind.rateLimit === undefined ? [] : [LimitRate.kindLoopName(kind)])
+  ]),
   ...consumedStreams.map(Consume.loopName),
   DueDispatcher.loopName,
   RampUp.loopName,
@@ -320,10 +334,11 @@ export const makeCollector = <R>(
               teller: { service: options.serviceId, group: options.consumerGroup, replica: options.consumerName }
             })
           )
-    yield* Metrics.initialize([...new Set(consumedStreams.map(({ label }) => label))], loopNames(consumedStreams), [
-      "api",
-      ...options.isolateBy
-    ])
+    yield* Metrics.initialize(
+      [...new Set(consumedStreams.map(({ label }) => label))],
+      loopNames(consumedStreams, options.kinds),
+      ["api", ...options.isolateBy]
+    )
 
     const run = Effect.gen(function* () {
       yield* awaitRedis(streams, availability)

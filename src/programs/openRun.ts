@@ -13,6 +13,7 @@ import type { CollectorRun, StreamState } from "./delivery/state/collectorRun.ts
 import type { ConsumedStream } from "./delivery/state/consumedStream.ts"
 import type { DeliveryGate } from "./delivery/state/deliveryGate.ts"
 import type { Happenings } from "./delivery/state/happenings.ts"
+import { kindLimitsOf } from "./delivery/state/kindLimits.ts"
 import { LeftPending } from "./delivery/state/leftPending.ts"
 import { OwnedEntries } from "./delivery/state/ownedEntries.ts"
 import { Partitions } from "./delivery/state/partitions.ts"
@@ -115,6 +116,7 @@ export const openRun = Effect.fnUntraced(function* (
     owned,
     gate,
     partitions,
+    kindLimits: kindLimitsOf(options.kinds, options.deliveryConcurrency),
     left: new LeftPending(),
     traffic,
     unmade,

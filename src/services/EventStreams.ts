@@ -9,6 +9,7 @@
  * | `{<stream>}:start:<group>` | string | the id that the group was created at: what lies before it was never read by it |
  * | `{<stream>}:rules:<group>` | string | beside the first set's transcribe stream: the traffic rules (domain/traffic/rules.ts) |
  * | `{<stream>}:rate:<group>` | string, lapses when full | beside the first set's transcribe stream: the tokens that deliveries share (script `reserve`) |
+ * | `{<stream>}:kind-rate:<group>` | string, lapses when full | beside the stream of an app's own kind with a `rateLimit`: its tokens, likewise |
  * | `{<stream>}:replica:<group>:<consumer>` | string, 15 s | beside it as well: a replica's figures (domain/replicas/replicaFigures.ts) |
  * | `{<stream>}:replicas:<group>` | hash, a minute | the replicas that have left figures, and until when those stand, by Redis's clock |
  * | `{<stream>}:minutes:<group>:<hour>` | hash, 25 h | what all replicas counted in each minute of an hour (domain/replicas/minutes.ts) |
@@ -333,14 +334,15 @@ export class EventStreams extends Context.Service<
       after: string
     ) => Effect.Effect<boolean, EventStreamsError>
     /**
-     * Takes a batch of the tokens that a group's deliveries share, of a bucket that holds one batch at most: in how many
-     * milliseconds it may be spent.
+     * Takes a batch of the tokens that a group's deliveries share, or those of a stream's kind, of a bucket that holds one batch
+     * at most: in how many milliseconds it may be spent.
      */
     readonly reserveTokens: (
       stream: string,
       group: string,
       batch: number,
-      rate: Rate
+      rate: Rate,
+      of?: "kind"
     ) => Effect.Effect<number, EventStreamsError>
     /** Leaves a replica's figures for a while, and adds to the counts of an hour, in one step. Sent again it counts again. */
     readonly report: (
@@ -371,6 +373,9 @@ export class EventStreams extends Context.Service<
 /** The key of a consumer name's lease, beside a stream. */
 export const leaseKey = (stream: string, { group, name }: Consumer): string =>
   companionKey(stream, `lease:${group}:${name}`)
+
+/** The key of the tokens of the kind whose stream it is, beside it. */
+export const kindRateKey = (stream: string, group: string): string => companionKey(stream, `kind-rate:${group}`)
 
 /** The key of the tokens that a group's deliveries share, beside a stream. */
 export const rateKey = (stream: string, group: string): string => companionKey(stream, `rate:${group}`)

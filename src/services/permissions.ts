@@ -6,6 +6,7 @@ import {
   auditKey,
   type Consumer,
   companionKey,
+  kindRateKey,
   leaseKey,
   minutesKey,
   outcomeKey,
@@ -65,6 +66,8 @@ export interface PermittedStreams {
   readonly outcomes: boolean
   /** Whether alerts are told. */
   readonly alerts: boolean
+  /** The streams of kinds that have a rate of their own. */
+  readonly rated: ReadonlyArray<string>
 }
 
 /** Every command of a running service. */
@@ -81,6 +84,9 @@ export const servicePermissions = (streams: PermittedStreams): ReadonlyArray<Per
   ...on(leaseKey(streams.first, streams.consumer), "GET KEY", "SET KEY t PX 1", "DEL KEY"),
   ...on(rulesKey(streams.first, streams.consumer.group), "GET KEY", "SET KEY rules"),
   ...on(rateKey(streams.first, streams.consumer.group), "GET KEY", "SET KEY tokens PX 1", "TIME"),
+  ...streams.rated.flatMap((key) =>
+    on(kindRateKey(key, streams.consumer.group), "GET KEY", "SET KEY tokens PX 1", "TIME")
+  ),
   ...on(replicaKey(streams.first, streams.consumer), "GET KEY", "SET KEY figures PX 1"),
   ...on(
     replicasKey(streams.first, streams.consumer.group),

@@ -16,6 +16,7 @@ import {
 import { type RetrySchedule, retrySchedule } from "../delivery/retry.ts"
 import { utf8 } from "../signing/bytes.ts"
 import { type PartitionValues, partitionsOf } from "../traffic/isolation.ts"
+import { type Rate, rateOf } from "../traffic/rate.ts"
 import { type EventFields, eventFields, type FlatFields, InvalidEvent } from "./entry.ts"
 
 /** Where an event was first written: part of its request's body. */
@@ -85,6 +86,10 @@ export interface EventKind<out R = never> {
   readonly rejectStatuses: ReadonlySet<number> | undefined
   /** How long one request may take; undefined: as the collector's options say. */
   readonly timeout: Duration.Duration | undefined
+  /** The most requests of the kind in flight in one process; undefined: as many as there are permits. */
+  readonly concurrency?: number | undefined
+  /** The most requests of the kind in a time, of all replicas together; undefined: no limit of its own. */
+  readonly rateLimit?: Rate | undefined
 }
 
 /** A kind that makes its requests without an effect. */
@@ -240,6 +245,13 @@ export interface KindOptions<A, I, E, R> {
   readonly rejectStatuses?: Iterable<number> | undefined
   /** How long one request may take; default the collector's own `apiTimeout`. */
   readonly timeout?: Duration.Input | undefined
+  /** The most requests of the kind in flight in one process, at least 1; default the collector's own `deliveryConcurrency`. */
+  readonly concurrency?: number | undefined
+  /**
+   * The most requests of the kind in a time, of all replicas of the group together: `"20 per second"`, or `{ count: 20, perMs: 1_000 }`;
+   * default none. Whatever the collector's `deliveryRate` and an operator's `limit` say holds as well.
+   */
+  readonly rateLimit?: string | Rate | undefined
 }
 
 /**
@@ -290,13 +302,15 @@ export interface KindOptions<A, I, E, R> {
  *   success: ({ status }) => (status === 201 ? EventKind.accepted() : EventKind.refused(`HTTP_${status}`)),
  *   retry: Schedule.spaced("1 minute").pipe(Schedule.upTo({ times: 900 })),
  *   rejectStatuses: [410],
- *   timeout: "30 seconds"
+ *   timeout: "30 seconds",
+ *   concurrency: 4,
+ *   rateLimit: "20 per second"
  * })
  * ```
  */
 export const make = <A, I, E = never, R = never>(options: KindOptions<A, I, E, R>): EventKind<R> => {
   const decode = Schema.decodeUnknownResult(options.schema)
-  const { rejectStatuses, retry, success, timeout } = options
+  const { concurrency, rateLimit, rejectStatuses, retry, success, timeout } = options
   /** What a host app's own code makes of an event; if that throws, no other event is affected. */
   const describe = (
     event: A,
@@ -315,6 +329,9 @@ export const make = <A, I, E = never, R = never>(options: KindOptions<A, I, E, R
     retry: retry ?? retrySchedule,
     rejectStatuses: rejectStatuses === undefined ? undefined : new Set(rejectStatuses),
     timeout: timeout === undefined ? undefined : Duration.fromInputUnsafe(timeout),
+    concurrency,
+    // A text that names none is found where the options are checked.
+    rateLimit: typeof rateLimit === "string" ? (rateOf(rateLimit) ?? { count: Number.NaN, perMs: 0 }) : rateLimit,
     prepare: (fields, { partedBy, source }) => {
       // A schema of the host's expects plain numbers.
       const read = eventFields(fields, JSON.parse)

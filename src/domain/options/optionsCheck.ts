@@ -11,7 +11,7 @@ import {
 import { SERVICE_ID } from "../signing/signature.ts"
 import { SIGNATURE_SCHEMES } from "../signing/signatureSchemes.ts"
 import { partitionFields } from "../traffic/namedPartition.ts"
-import { isRate, mostPerSpan } from "../traffic/rate.ts"
+import { isRate, mostPerSpan, rateRule } from "../traffic/rate.ts"
 import type { CollectorOptions } from "./options.ts"
 
 /** What is wrong with one option: what it must be. */
@@ -76,6 +76,8 @@ const streamRulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
 }
 
 const rateOptionRule = `{ count, perMs }: a whole number from 1 to ${mostPerSpan} in 1,000, 60,000 or 3,600,000 ms`
+
+const kindRateRule = `${rateRule}, or { count, perMs }`
 
 const reserved = ["transcribe", "process", "dlq"]
 
@@ -160,6 +162,12 @@ const rulings = (options: CollectorOptions): ReadonlyArray<Ruling> => {
           label !== "" && !reserved.includes(label) && labels.indexOf(label) === at,
           "a name of its own, and none of transcribe, process and dlq"
         )
+      ]
+    ),
+    ...options.kinds.flatMap(
+      ({ concurrency, rateLimit }, at): ReadonlyArray<Ruling> => [
+        [`kinds[${at}].concurrency`, concurrency === undefined ? undefined : count(concurrency)],
+        [`kinds[${at}].rateLimit`, rateLimit === undefined ? undefined : must(isRate(rateLimit), kindRateRule)]
       ]
     )
   ]

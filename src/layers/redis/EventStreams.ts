@@ -6,6 +6,7 @@ import {
   type Consumer,
   companionKey,
   EventStreams,
+  kindRateKey,
   leaseKey,
   type Move,
   minutesKey,
@@ -347,10 +348,11 @@ export const layer: Layer.Layer<EventStreams, never, Redis> = Layer.effect(
       rules: (stream, group) => value(rulesKey(stream, group)),
       swapRules: (stream, group, before, after) =>
         Effect.map(swapped([rulesKey(stream, group)], [before ?? "", after]), isOne),
-      reserveTokens: (stream, group, batch, { count, perMs }) => {
+      reserveTokens: (stream, group, batch, { count, perMs }, of) => {
         const microsEach = (perMs * 1_000) / count
         const args = [batch, microsEach, batch].map(String)
-        return Effect.map(reserved([rateKey(stream, group)], args), (micros) => micros / 1_000)
+        const key = of === "kind" ? kindRateKey(stream, group) : rateKey(stream, group)
+        return Effect.map(reserved([key], args), (micros) => micros / 1_000)
       },
       report: (stream, consumer, { counts, figures, hour, ttlMs }) => {
         const { group, name } = consumer

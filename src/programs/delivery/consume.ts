@@ -24,6 +24,7 @@ import {
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { type ConsumedStream, isDlq } from "./state/consumedStream.ts"
 import { freshEntry } from "./state/ownedEntry.ts"
+import type { Permits } from "./state/permits.ts"
 import { receiving } from "./tracing.ts"
 
 /** How long a read waits for the first entry at most, in milliseconds. */
@@ -39,6 +40,8 @@ const shortBlockMs = 500
  * waiting readers would hold a good part of the permits.
  */
 const pollMs = 100
+/** With fewer permits of a kind than so many its reader does not wait with one of them in hand. */
+const fewOfKind = 4
 
 /** Most entries of the DLQ that one read brings, so that an answer stays small. */
 const dlqBatch = 100
@@ -68,15 +71,20 @@ type Reads = Readonly<Record<Manner, Effect.Effect<boolean, EventStreamsError>>>
 /** Reads new source entries and starts the work on them; each has its permit before it is read. */
 const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader): Reads => {
   const { gate, owned, permits } = run
+  const limit = stream.kind === undefined ? undefined : run.kindLimits.get(stream.kind.name)
+  const ofKind = limit?.permits
   const size = new ReadSize()
   const sources = run.consumedStreams.filter((candidate) => !isDlq(candidate)).length
-  const isScarce = (): boolean => permits.mostAtOnce < 2 * sources
+  const isScarce = (): boolean =>
+    permits.mostAtOnce < 2 * sources ||
+    (limit !== undefined && (limit.permits.mostAtOnce < fewOfKind || limit.waiting.size > 0))
 
   const startOrHold = ({ fields, id }: StreamEntry, flows: boolean, now: number, readAtNanos: bigint): boolean => {
     // Handed out again because its group was created anew: it is being worked on.
     if (owned.has(stream, id)) return false
     const entry = freshEntry(stream, id, readAtNanos)
     if (flows) {
+      entry.kindPermits = ofKind
       owned.run(entry)
       run.start(entry, 1, deliver(run, entry, fields))
       return true
@@ -86,20 +94,30 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
     return false
   }
 
+  const giveBack = (count: number): void => {
+    permits.release(count, count)
+    ofKind?.release(count, count)
+  }
+  const takeFrom = (from: Permits, most: number) => waiting(Effect.interruptible(from.take(most)))
+
   const readOnce = (wanted: number, block: boolean): Effect.Effect<boolean, EventStreamsError> => {
-    const takeSome = waiting(Effect.interruptible(Effect.suspend(() => permits.take(size.of(wanted)))))
     return Effect.uninterruptible(
       Effect.gen(function* () {
         const most = size.of(wanted)
-        const granted = permits.tryTake(most) || (yield* takeSome)
+        // Of its kind first: who waits for those keeps no other kind waiting.
+        const room = ofKind === undefined ? most : ofKind.tryTake(most) || (yield* takeFrom(ofKind, most))
+        const granted =
+          permits.tryTake(room) ||
+          (yield* Effect.onInterrupt(takeFrom(permits, room), () => Effect.sync(() => ofKind?.release(room, room))))
+        ofKind?.release(room - granted, room - granted)
         const reading = reader.readNew(stream.key, run.consumer, granted, block ? yield* patience : 0)
         const read = receiving(run, stream, reading)
         // A read that does not wait is seen to its end, so that a stop leaves nothing handed out unread.
         const entries = yield* Effect.onError(block ? Effect.interruptible(read) : read, () =>
-          Effect.sync(() => permits.release(granted, granted))
+          Effect.sync(() => giveBack(granted))
         )
         if (entries.length === 0) {
-          permits.release(granted, granted)
+          giveBack(granted)
           return false
         }
         const now = yield* monotonicMillis
@@ -108,7 +126,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
         size.note(entries)
         let started = 0
         for (const entry of entries) if (startOrHold(entry, flows, now, readAtNanos)) started += 1
-        permits.release(granted - started, granted - started)
+        giveBack(granted - started)
         yield* received(run, stream, entries)
         return entries.length >= granted
       })
@@ -127,7 +145,7 @@ const readSource = (run: CollectorRun, stream: ConsumedStream, reader: StreamRea
 
   return {
     all: readOnce(Number.MAX_SAFE_INTEGER, false),
-    wait: Effect.suspend(() => (permits.mostAtOnce < 8 * sources ? withOne : withTwo)),
+    wait: Effect.suspend(() => (permits.mostAtOnce < 8 * sources || ofKind !== undefined ? withOne : withTwo)),
     one: withOne
   }
 }

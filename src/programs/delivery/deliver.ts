@@ -13,6 +13,7 @@ import type { PartitionValues } from "../../domain/traffic/isolation.ts"
 import * as Metrics from "../../services/Metrics.ts"
 import { monotonicMillisOf, monotonicOfWall } from "../redis/monotonic.ts"
 import { attemptOf, outcome, settleFailed } from "./failedAttempts.ts"
+import { takeOfKind, waitForKind } from "./limitKind.ts"
 import { logEntry } from "./logEntry.ts"
 import { drop, dropDeleted } from "./lostEntries.ts"
 import { askStep, type StepRefused, waitOut } from "./refusedSteps.ts"
@@ -311,6 +312,8 @@ const workAt = (
   if (now < notBefore) return holdAgain(run, entry, monotonicOfWall(clock, notBefore))
   const { kind } = opened.success
   if (!run.unmade.mayTry(kind.name, monotonicMillisOf(clock))) return holdForKind(run, entry, kind, 0)
+  const limit = takeOfKind(run, entry, kind)
+  if (limit !== undefined) return waitForKind(run, entry, limit)
   return Effect.flatMap(prepare(run, entry, opened.success, now), (prepared) => {
     if (Result.isFailure(prepared)) {
       const { failure } = prepared

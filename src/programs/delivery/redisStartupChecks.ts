@@ -65,7 +65,8 @@ export const missingPermissions = (
       consumer: { group: options.consumerGroup, name: options.consumerName },
       trims: options.sourceRetention !== "none",
       outcomes: options.outcomeRetention !== "none",
-      alerts: options.alerts !== undefined
+      alerts: options.alerts !== undefined,
+      rated: options.kinds.flatMap(({ name, rateLimit, stream = name }) => (rateLimit === undefined ? [] : [stream]))
     })
   )
 }

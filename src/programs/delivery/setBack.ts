@@ -13,6 +13,7 @@ import { askStep, type StepRefused } from "./refusedSteps.ts"
 import { type EventAttempts, happenedTo, putAside } from "./settle.ts"
 import { type CollectorRun, streamState } from "./state/collectorRun.ts"
 import { isDlq } from "./state/consumedStream.ts"
+import { giveBackToKind } from "./state/kindLimits.ts"
 import type { OwnedEntry } from "./state/ownedEntry.ts"
 import type { Blockage } from "./state/partitions.ts"
 
@@ -70,7 +71,7 @@ const setAside = (
  * Takes back that an entry was handed out: what was not sent has killed nobody, and what waits in the DLQ may be taken up, left
  * pending and taken up again any number of times.
  */
-const notHandedOut = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void, StepRefused> => {
+export const notHandedOut = (run: CollectorRun, entry: OwnedEntry): Effect.Effect<void, StepRefused> => {
   const { id, stream } = entry
   const deliveries = entry.deliveries - 1
   if (deliveries < 1 || entry.countHandOut) return Effect.void
@@ -93,6 +94,7 @@ export const setBack = (
   Effect.clockWith((clock) => {
     const now = monotonicMillisOf(clock)
     run.gate.notProbed(entry, now)
+    giveBackToKind(entry)
     const order = { due, now, wasTried }
     return Effect.flatMap(isDlq(entry.stream) ? notHandedOut(run, entry) : Effect.void, () => {
       if (entry.ownership === "deleted") return drop(run, entry)

@@ -11,6 +11,7 @@ import type { ApiRecord } from "./apiRecord.ts"
 import type { ConsumedStream } from "./consumedStream.ts"
 import type { DeliveryGate } from "./deliveryGate.ts"
 import type { Happenings } from "./happenings.ts"
+import type { KindLimit } from "./kindLimits.ts"
 import type { LeftPending } from "./leftPending.ts"
 import type { OwnedEntries } from "./ownedEntries.ts"
 import type { OwnedEntry } from "./ownedEntry.ts"
@@ -92,6 +93,8 @@ export interface RunDeliveries {
   readonly owned: OwnedEntries
   readonly gate: DeliveryGate
   readonly partitions: Partitions
+  /** Of the kinds that have limits of their own. */
+  readonly kindLimits: ReadonlyMap<string, KindLimit>
   readonly left: LeftPending
   readonly traffic: TrafficRules
   readonly unmade: UnmadeRequests

@@ -118,6 +118,16 @@ export class OwnedEntries {
     this.changed.notify()
   }
 
+  /** Changes when a held entry is due. */
+  reschedule(entry: OwnedEntry, due: Due): void {
+    if (entry.state._tag !== "Held") return
+    const at = this.queue.indexOf(entry.state)
+    if (at < 0) return
+    this.queue.splice(at, 1)
+    if (isDlq(entry.stream)) this.dlqHeld -= 1
+    this.hold(entry, due)
+  }
+
   /** The held entry that is due first. */
   peek(): Held | undefined {
     return this.queue.at(-1)

@@ -2,6 +2,7 @@ import type { Decision } from "../../../domain/delivery/decide.ts"
 import type { FailedAttempt } from "../../../domain/delivery/history.ts"
 import type { PartitionKey, PartitionValues } from "../../../domain/traffic/isolation.ts"
 import type { ConsumedStream } from "./consumedStream.ts"
+import type { Permits } from "./permits.ts"
 
 /** When a held entry may be worked on: from a time of the monotonic clock on, in milliseconds, or before all else, as a probe. */
 export type Due = number | "first"
@@ -75,6 +76,8 @@ export interface OwnedEntry {
   refusals: number
   /** Its turn has come: a place kept for it among the requests of its partitions. */
   place: Place | undefined
+  /** Of which it has a permit, where its kind has limits of its own. */
+  kindPermits: Permits | undefined
   /** What its failed attempt came to, while Redis refuses to write that: it is not attempted again for it. */
   decided: Decided | undefined
 }
@@ -105,6 +108,7 @@ export const freshEntry = (stream: ConsumedStream, id: string, readAtNanos: bigi
   requested: false,
   refusals: 0,
   place: undefined,
+  kindPermits: undefined,
   decided: undefined
 })
 
@@ -125,5 +129,6 @@ export const recoveredEntry = (
   requested: false,
   refusals: 0,
   place: undefined,
+  kindPermits: undefined,
   decided: undefined
 })

@@ -6,6 +6,7 @@ import type { Park } from "../../../domain/traffic/rules.ts"
 import { monotonicMillisOf } from "../../redis/monotonic.ts"
 import { isDlq } from "./consumedStream.ts"
 import type { DeliveryGate } from "./deliveryGate.ts"
+import { giveBackToKind } from "./kindLimits.ts"
 import type { OwnedEntries } from "./ownedEntries.ts"
 import type { Load, Members, OwnedEntry, Place, Waiting } from "./ownedEntry.ts"
 import type { Permits } from "./permits.ts"
@@ -172,8 +173,9 @@ export class Partitions {
     if (this.waitedFor.size > 0) this.refill(load, monotonicMillisOf(this.clock))
   }
 
-  /** Gives back the place kept for an entry that does not come. */
+  /** Gives back the place kept for an entry that does not come, and what it has of its kind's permits. */
   giveBack(entry: OwnedEntry): void {
+    giveBackToKind(entry)
     const { place } = entry
     if (place === undefined) return
     entry.place = undefined

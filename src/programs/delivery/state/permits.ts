@@ -21,14 +21,14 @@ export class Permits {
   readonly total: number
   /** Somebody would have a permit, and there is no token left. */
   readonly starved = new ChangeSignal()
-  private readonly ramp: Ramp
+  private readonly ramp: Pick<Ramp, "most">
   private used = 0
   /** How many requests may be made, and how many tokens come at a time: infinite without a rate. */
   private tokens = Number.POSITIVE_INFINITY
   private batch = Number.POSITIVE_INFINITY
   private readonly queue: Array<Waiter> = []
 
-  constructor(total: number, ramp: Ramp) {
+  constructor(total: number, ramp: Pick<Ramp, "most">) {
     this.total = total
     this.ramp = ramp
   }
