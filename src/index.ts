@@ -24,6 +24,7 @@ export type {
 export { type RetrySchedule, retrySchedule } from "./domain/delivery/retry.ts"
 export { InvalidEvent } from "./domain/events/entry.ts"
 export * as EventKind from "./domain/events/eventKind.ts"
+export type { GatewayOptions } from "./domain/gatewayConfig/options.ts"
 export type { GivenConfigSync } from "./domain/options/givenOptions.ts"
 export type {
   ApiCheck,

@@ -14,7 +14,7 @@ export * as SimulatedSigner from "./SimulatedSigner.ts"
 export { bugs } from "./simulation/bugs.ts"
 export type { Violation } from "./simulation/checkers/checker.ts"
 export { type Job, SimulatedJobsApi } from "./simulation/jobsApi.ts"
-export type { Scenario } from "./simulation/scenario.ts"
+export type { Pace, Scenario } from "./simulation/scenario.ts"
 export { scenarioOf } from "./simulation/seededScenario.ts"
 export { shrink } from "./simulation/shrink.ts"
 export {

@@ -24,7 +24,7 @@ const run = (program: string, ...args: ReadonlyArray<string>) => {
 beforeAll(() => {
   packed = packHost()
   ;({ elsewhere, host } = packed)
-  for (const name of ["main.ts", "commonjs-node16.cts"])
+  for (const name of ["main.ts", "exports.ts", "commonjs-node16.cts"])
     cpSync(join(import.meta.dirname, "host", name), join(host, name))
   cpSync(join(import.meta.dirname, "host/main.ts"), join(host, "commonjs.cts"))
 })
@@ -119,6 +119,11 @@ describe("a host app", () => {
       assert.strictEqual(status, 0, said)
     for (const program of ["node16/main.js", "node16/commonjs-node16.cjs", "nodenext/commonjs.cjs"])
       runs(join(host, `out-${program}`))
+  })
+
+  it("may export all that it makes of the package: its declarations can name every type", () => {
+    const { said, status } = compile("nodenext", "exports.ts")
+    assert.strictEqual(status, 0, said)
   })
 
   it("delivers in every way in which a runtime can take it, with nothing beside it where it is one file", async () => {
