@@ -24,6 +24,8 @@ export interface Task {
   readonly operator: boolean
   /** Run it again, to see whether the history is the same. */
   readonly twice: boolean
+  /** End it as soon as this rule is broken. */
+  readonly untilRule?: string | undefined
 }
 
 /** A world that still runs. */
@@ -60,6 +62,7 @@ export const optionsOf = (task: Task): SimulateOptions => ({
   variation: task.variation,
   faults: task.faults,
   operator: task.operator,
+  untilRule: task.untilRule,
   bug: task.bug === undefined ? undefined : bugs.find(({ name }) => name === task.bug)
 })
 

@@ -12,6 +12,7 @@ const rulesSince = (stored: unknown, at: number): string =>
 
 export const rulesForgotten: Bug = {
   name: "rules-forgotten",
+  rule: "rule-ignored",
   wrong: "a replica that starts anew knows no traffic rule that was set before",
   overrides: ({ name: process, now: startedAt }) => {
     // Those who set rules read them as they are.

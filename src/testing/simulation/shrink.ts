@@ -12,7 +12,9 @@ export const shrink = (options: SimulateOptions, rule: string, faults: number): 
   let trials = 0
   const breaks = (kept: ReadonlyArray<number>): boolean => {
     trials += 1
-    return simulate({ ...options, trace: false, faults: kept }).violations.some((violation) => violation.rule === rule)
+    return simulate({ ...options, trace: false, faults: kept, untilRule: rule }).violations.some(
+      (violation) => violation.rule === rule
+    )
   }
   let kept = options.faults ?? Array.from({ length: faults }, (_, index) => index)
   if (kept.length === 0 || breaks([])) return []

@@ -39,6 +39,8 @@ import { produce } from "./workload.ts"
 /** A deliberate mistake, put between the app and what it is given, or into its settings. */
 export interface Bug {
   readonly name: string
+  /** The rule that it breaks. */
+  readonly rule: string
   /** What it does wrong, in a line. */
   readonly wrong: string
   readonly overrides?: (process: Process, scenario: Scenario) => Overrides
@@ -58,6 +60,8 @@ export interface SimulateOptions {
   /** Indexes of the faults to keep; all where not given. */
   readonly faults?: ReadonlyArray<number> | undefined
   readonly bug?: Bug | undefined
+  /** Ends the run as soon as this rule is broken: nobody asks for more. */
+  readonly untilRule?: string | undefined
   /** Whether an operator looks after it, most of the time: redrives what was given up, and renews replicas. */
   readonly operator?: boolean
   /** Told how far the world is, whenever the checkers look around. */
@@ -217,7 +221,17 @@ const observe = ({ api, records, world }: Scene, checkers: ReadonlyArray<Checker
  * ```
  */
 export const simulate = (options: SimulateOptions): Verdict => {
-  const { bug, durationMs, faults: kept, onProgress, pace = "busy", seed, trace = false, variation = 0 } = options
+  const {
+    bug,
+    durationMs,
+    faults: kept,
+    onProgress,
+    pace = "busy",
+    seed,
+    trace = false,
+    untilRule,
+    variation = 0
+  } = options
   const alone = scenarioOf(seed, durationMs, pace, variation)
   const planned = (options.operator ?? true) ? ruled(attended(alone)) : alone
   const faults = kept === undefined ? planned.faults : planned.faults.filter((_, index) => kept.includes(index))
@@ -237,10 +251,12 @@ export const simulate = (options: SimulateOptions): Verdict => {
   const rare: Record<string, number> = {}
   let commands = 0
   let faultsBegun = 0
+  let isEnough = false
   const report = (rule: string, detail: string) => {
     world.kernel.note("checker", rule, detail)
     const phase = world.elapsed < durationMs ? "safety" : "liveness"
     violations.push({ rule, phase, at: world.elapsed, detail })
+    isEnough ||= rule === untilRule || violations.length >= mostViolations
   }
   const world: World = new World({
     seed: variation === 0 ? seed : `${seed}/${variation}`,
@@ -312,7 +328,7 @@ export const simulate = (options: SimulateOptions): Verdict => {
   }
   look()
 
-  const done = () => violations.length >= mostViolations
+  const done = () => isEnough
   world.run(durationMs, done)
   world.http.usualConditions = {}
   api.configurations.change("next")
