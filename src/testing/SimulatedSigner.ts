@@ -4,7 +4,7 @@ import { Effect, Layer, Result } from "effect"
 import { Hex } from "effect/encoding"
 import { sameBytes } from "../domain/signing/bytes.ts"
 import { parseAuthorization, signingString } from "../domain/signing/signature.ts"
-import { Signer } from "../services/Signer.ts"
+import { keyId as keyIdOf, Signer } from "../services/Signer.ts"
 
 const encoder = new TextEncoder()
 const words = 16
@@ -49,6 +49,9 @@ const service = Signer.of({
   sha256: sha256Once,
   hasher: () => sha256.create()
 })
+
+/** The id of the key that {@link layer} signs with. */
+export const keyId = keyIdOf(service)
 
 /** `Signer` of a simulated world. */
 export const layer: Layer.Layer<Signer> = Layer.succeed(Signer, service)

@@ -8,6 +8,7 @@ import { Redis } from "../../services/Redis.ts"
 import type { Chance } from "../world/chance.ts"
 import type { LaunchedProcess } from "../world/launchedProcess.ts"
 import type { Process } from "../world/process.ts"
+import { mustBeAudited } from "./checkers/audited.ts"
 import type { Checker, Scene } from "./checkers/checker.ts"
 import type { Mishap, OperatorVisit, Scenario } from "./scenario.ts"
 import type { StreamEvent } from "./streamEvents.ts"
@@ -212,6 +213,7 @@ export class Operator implements Checker {
     if (Exit.isSuccess(exit)) {
       if (says === undefined) report("replay-silent", process.name)
       const passed = run.visit.what === "all" ? run.found.filter((id) => left.has(id) && this.isOurs(id)) : []
+      if (put > 0) mustBeAudited(this.scene, "abandoned replay", run.startedAt + world.now - world.elapsed)
       if (passed.length > 0) report("replay-passed-over", `${process.name}: ${passed.join(", ")}`)
       this.end()
       return

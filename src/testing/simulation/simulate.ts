@@ -21,6 +21,7 @@ import { partitions } from "./checkers/partitions.ts"
 import { poison } from "./checkers/poison.ts"
 import { requests } from "./checkers/requests.ts"
 import { schedule } from "./checkers/schedule.ts"
+import { sharing } from "./checkers/sharing.ts"
 import { traffic } from "./checkers/traffic.ts"
 import { EventRecords, jsonOf } from "./eventRecords.ts"
 import { SimulatedJobsApi } from "./jobsApi.ts"
@@ -295,6 +296,7 @@ export const simulate = (options: SimulateOptions): Verdict => {
       traffic,
       partitions,
       configuration,
+      sharing,
       life
     ].map((make) => make(scene)),
     operator,

@@ -76,6 +76,10 @@ export class Reader {
     if (name === "XACK") this.acknowledged = pendingOf(this.redis, args[0] ?? "", args[1] ?? "", args.slice(2))
     else if (name === "EVAL" && scriptName(args[0] ?? "") === "finish") {
       this.acknowledged = pendingOf(this.redis, args[2] ?? "", args[3] ?? "", args.slice(4))
+    } else if (name === "EVAL" && scriptName(args[0] ?? "") === "conclude") {
+      const keys = Number(args[1])
+      const ids = args.slice(5 + keys).filter((_, at) => at % 2 === 0)
+      this.acknowledged = pendingOf(this.redis, args[2] ?? "", args[2 + keys] ?? "", ids)
     }
   }
 
@@ -99,7 +103,7 @@ export class Reader {
 
   private script(args: ReadonlyArray<string>, process: Process | undefined, reply: unknown): void {
     const name = scriptName(args[0] ?? "")
-    if (name === "finish") {
+    if (name === "finish" || name === "conclude") {
       this.tell({ _tag: "Acknowledged", stream: args[2] ?? "", ids: this.acknowledged }, process)
     } else if (name === "trim" && Number(reply) > 0) {
       this.tell({ _tag: "Trimmed", stream: args[2] ?? "" }, process)

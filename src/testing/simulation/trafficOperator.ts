@@ -8,6 +8,7 @@ import { rulesKey } from "../../services/EventStreams.ts"
 import { scriptName } from "../../services/Scripts.ts"
 import type { Exchange } from "../world/http.ts"
 import type { Executed } from "../world/redis.ts"
+import { mustBeAudited } from "./checkers/audited.ts"
 import type { Checker, Scene } from "./checkers/checker.ts"
 import { commandLine, type Said, shellOf } from "./operator.ts"
 import type { RuleVisit } from "./scenario.ts"
@@ -65,8 +66,10 @@ export class TrafficOperator implements Checker {
     const { scenario, world } = this.scene
     const said: Said = { out: [], err: [] }
     this.serial += 1
+    const since = world.now
     const program = commandLine(run, shellOf(scenario), [...args, "--as", "operator"], said)
     world.launch(`traffic-${this.serial}`, Effect.asVoid(program), (exit) => {
+      if (Exit.isSuccess(exit)) mustBeAudited(this.scene, args[0] ?? "", since)
       // What another rule's end has lifted already is no longer there to be lifted.
       if (Exit.isSuccess(exit) || (args[0] === "unpark" && /is not parked/.test(String(exit.cause)))) then()
       else world.kernel.after(againMs * 1_000, undefined, () => this.run(args, then))

@@ -50,7 +50,7 @@ export const answerBugs: ReadonlyArray<Bug> = [
   },
   {
     name: "client-retries",
-    rule: "probe-early",
+    rule: "attempt-burnt",
     wrong: "has an HTTP client that sends a failed request again by itself",
     overrides: () => ({
       http: HttpClient.transform((sent) =>

@@ -36,7 +36,7 @@ export const configurationBugs: ReadonlyArray<Bug> = [
   },
   {
     name: "one-file-unwritten",
-    rule: "torn-configuration",
+    rule: "configuration-behind",
     wrong: "believes that it wrote one of the files",
     overrides: () => ({
       files: (files) => ({
@@ -45,18 +45,6 @@ export const configurationBugs: ReadonlyArray<Bug> = [
           Effect.map(files.open(path, options), (file) =>
             path.includes("limits.conf") && options?.flag === "wx" ? { ...file, writeAll: () => Effect.void } : file
           )
-      })
-    })
-  },
-  {
-    name: "state-forgotten",
-    rule: "older-configuration",
-    wrong: "forgets at every look what it has installed",
-    overrides: () => ({
-      files: (files) => ({
-        ...files,
-        readFile: (path) =>
-          path.endsWith(".json") ? Effect.succeed(new TextEncoder().encode("{}")) : files.readFile(path)
       })
     })
   }

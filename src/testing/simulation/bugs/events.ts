@@ -33,11 +33,11 @@ export const eventBugs: ReadonlyArray<Bug> = [
   redisBug(
     "origin-forgotten",
     "source",
-    "takes the DLQ for the place where an event came from",
+    "takes the entry that it read last for the one where an event came from",
     () => (send, name, args) => {
       if (scriptOf(name, args) !== "move" || !isToDlq(args)) return undefined
-      const { from, id } = moveOf(args)
-      return send(name, ...changingRetry(args, { origin_stream: from, origin_id: id }))
+      const { id } = moveOf(args)
+      return send(name, ...changingRetry(args, { origin_id: id }))
     }
   ),
   redisBug(

@@ -127,7 +127,7 @@ export const ownershipBugs: ReadonlyArray<Bug> = [
   ),
   redisBug(
     "reads-without-bound",
-    "memory",
+    "concurrency",
     "reads whatever there is, however much it has",
     () => (send, name, args) => {
       const at = args.indexOf("COUNT")

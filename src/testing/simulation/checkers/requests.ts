@@ -1,9 +1,12 @@
 /** Every request: signed just now, always the same for an event, charged once and rightly. */
+import { keyId } from "../../SimulatedSigner.ts"
 import type { SimulatedRequest } from "../../world/http.ts"
 import { jsonOf } from "../eventRecords.ts"
 import { type Checker, isUndisturbed, type Scene } from "./checker.ts"
 
 const maxAgeMs = 300_000
+/** Statuses that an event is given up for at once; written out here, not taken from the code. */
+const rejections = [400, 413, 422]
 
 /** The time that a request says it was signed at, in Unix seconds; whether the signature is right the API tells. */
 const signedAt = ({ headers }: SimulatedRequest): number =>
@@ -25,6 +28,7 @@ export const requests = ({ api, records, report, scenario, world }: Scene): Chec
       if (eventId === undefined) return
       const age = process.now - signedAt(request) * 1_000
       if (!(Math.abs(age) <= 2_000)) report("signature", `${eventId}: signed ${age} ms before it was sent`)
+      if (request.headers["x-key-id"] !== keyId) report("key-id", `${eventId}: ${request.headers["x-key-id"]}`)
       const record = records.ofEvent(eventId)
       const round = records.ofRequest(request)
       if (record === undefined || round?.body !== request.text) {
@@ -39,6 +43,8 @@ export const requests = ({ api, records, report, scenario, world }: Scene): Chec
         }
         round.body ??= request.text
       }
+      const rejection = rejections.find((status) => round?.statuses.has(status))
+      if (undisturbed && rejection !== undefined) report("rejected-again", `${eventId} is sent after a ${rejection}`)
       if (undisturbed && record.successes > 0) report("needless", `${eventId} was sent again after its success`)
       const already = open.get(eventId) ?? 0
       if (undisturbed && already > 0) report("needless", `${eventId} is sent twice at a time`)
@@ -65,8 +71,8 @@ export const requests = ({ api, records, report, scenario, world }: Scene): Chec
       const expected = Math.max(1, Math.floor(seconds * 5.555556 + 0.5))
       if (job.credits !== expected) report("credits", `${eventId}: ${job.credits} for ${seconds} s`)
     },
-    atEnd: () => {
-      for (const problem of api.unauthorized) report("unauthorized", problem)
+    onLook: () => {
+      for (const problem of api.unauthorized.splice(0)) report("unauthorized", problem)
     }
   }
 }
