@@ -14,12 +14,6 @@ export const sharedBugs: ReadonlyArray<Bug> = [
     () => (_send, name, args) => (scriptOf(name, args) === "lease" ? Effect.succeed(1) : undefined)
   ),
   redisBug(
-    "name-never-had",
-    "ended",
-    "believes of every consumer name that another process has it",
-    () => (_send, name, args) => (scriptOf(name, args) === "lease" ? Effect.succeed(0) : undefined)
-  ),
-  redisBug(
     "figures-untold",
     "presence",
     "tells nobody that it runs",
