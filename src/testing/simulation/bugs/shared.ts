@@ -43,21 +43,6 @@ export const sharedBugs: ReadonlyArray<Bug> = [
     })
   },
   {
-    name: "outcome-not-kept",
-    rule: "outcome",
-    wrong: "acknowledges an event without keeping how it ended",
-    settings: keepingOutcomes,
-    overrides: () => ({
-      redis: sendingInstead((send, name, args) => {
-        if (scriptOf(name, args) !== "conclude") return undefined
-        const keys = Number(args[1])
-        const [stream = "", group = ""] = [args[2], args[2 + keys]]
-        const ids = args.slice(5 + keys).filter((_, at) => at % 2 === 0)
-        return send("XACK", stream, group, ...ids)
-      })
-    })
-  },
-  {
     name: "outcome-not-acknowledged",
     rule: "forgotten",
     wrong: "keeps how an event ended and does not acknowledge it",
