@@ -15,6 +15,7 @@ export const sections: ReadonlyArray<Section> = [
       "docs/runtimes.md",
       "docs/verifying.md",
       "docs/time-travel-testing.md",
+      "docs/mutation-testing.md",
       "AGENTS.md"
     ]
   },
