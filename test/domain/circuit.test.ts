@@ -13,7 +13,7 @@ const failure = (status: number | undefined, errorCode = `HTTP_${status}`): Atte
 })
 
 /** After failed attempts, each of another event where none is named. */
-const after = (results: ReadonlyArray<AttemptResult>, eventId?: string): Circuit =>
+const circuitAfter = (results: ReadonlyArray<AttemptResult>, eventId?: string): Circuit =>
   results.reduce<Circuit>(
     (circuit, result, now) => afterAttempt(circuit, { eventId: eventId ?? `e-${now}`, result, rejected: false, now }),
     closed
@@ -23,21 +23,24 @@ const times = (count: number, result: AttemptResult): ReadonlyArray<AttemptResul
 
 describe("a circuit", () => {
   it.each([401, 403, 404, 429, 502, 503, 504])("opens after ten answers with status %i", (status) => {
-    assert.strictEqual(after(times(9, failure(status)))._tag, "Closed")
-    assert.strictEqual(after(times(10, failure(status)))._tag, "Open")
+    assert.strictEqual(circuitAfter(times(9, failure(status)))._tag, "Closed")
+    assert.strictEqual(circuitAfter(times(10, failure(status)))._tag, "Open")
   })
 
   it("counts a row anew after a failure that is no outage's", () => {
-    assert.strictEqual(after([...times(9, failure(503)), failure(500), ...times(9, failure(503))])._tag, "Closed")
+    assert.strictEqual(
+      circuitAfter([...times(9, failure(503)), failure(500), ...times(9, failure(503))])._tag,
+      "Closed"
+    )
   })
 
   it("does not open for one event that fails again and again", () => {
-    assert.strictEqual(after(times(60, failure(500)), "the same")._tag, "Closed")
-    assert.strictEqual(after(times(50, failure(500)))._tag, "Open")
+    assert.strictEqual(circuitAfter(times(60, failure(500)), "the same")._tag, "Closed")
+    assert.strictEqual(circuitAfter(times(50, failure(500)))._tag, "Open")
   })
 
   it("stays as it is while it is open, whatever fails", () => {
-    const open = after(times(10, failure(503)))
+    const open = circuitAfter(times(10, failure(503)))
     const attempt = { eventId: "late", result: failure(undefined, "TIMEOUT"), rejected: false, now: 100 }
     assert.strictEqual(afterAttempt(open, attempt), open)
   })
