@@ -271,6 +271,18 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     file: "programs/delivery/deliver.ts",
+    was: "(entry.countHandOut ? 1 : 0) > options",
+    becomes: "(entry.countHandOut ? 1 : 0) >= options",
+    tests: [timeTravel("faults")]
+  },
+  {
+    file: "programs/delivery/deliver.ts",
+    was: "retry.attempt > retryDelays.length",
+    becomes: "retry.attempt >= retryDelays.length",
+    tests: [timeTravel("delivery")]
+  },
+  {
+    file: "programs/delivery/deliver.ts",
     was: "firstReading: eventAttempts.retry === undefined && eventAttempts.replayed === undefined",
     becomes: "firstReading: eventAttempts.retry === undefined",
     tests: [],
@@ -294,6 +306,18 @@ export const mutants: ReadonlyArray<Mutant> = [
     was: "Math.min(longestDelayMs, firstDelayMs",
     becomes: "Math.max(longestDelayMs, firstDelayMs",
     tests: [timeTravel("refused-moves")]
+  },
+  {
+    file: "programs/delivery/state/leftPending.ts",
+    was: "known.from = smallerId(known.from, from)",
+    becomes: "known.from = from",
+    tests: [timeTravel("left-pending")]
+  },
+  {
+    file: "programs/delivery/pendingRecovery.ts",
+    was: "Math.min(last.due, state.gaveWayDue ?? last.due)",
+    becomes: "last.due",
+    tests: [timeTravel("dlq-hold")]
   },
   {
     file: "programs/gatewayConfig/configPlan.ts",
