@@ -202,6 +202,12 @@ export const mutants: ReadonlyArray<Mutant> = [
     tests: [domain("retries")]
   },
   { file: "domain/delivery/history.ts", was: "mostKept = 16", becomes: "mostKept = 17", tests: [domain("retries")] },
+  {
+    file: "domain/delivery/replayed.ts",
+    was: "isReplayed(replayed) ? [",
+    becomes: "replayed !== undefined ? [",
+    tests: [domain("dlq-entry"), domain("abandoned-entry"), timeTravel("attempt-history")]
+  },
   { file: "domain/delivery/answer.ts", was: "status < 300", becomes: "status <= 300", tests: [domain("answers")] },
   {
     file: "domain/delivery/answer.ts",
@@ -265,6 +271,12 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     file: "programs/delivery/setBack.ts",
+    was: "deliveries < 1 || entry.countHandOut",
+    becomes: "deliveries < 1",
+    tests: [timeTravel("dlq-hold"), timeTravel("partitions"), timeTravel("left-pending")]
+  },
+  {
+    file: "programs/delivery/setBack.ts",
     was: "Math.min(longestMs, Math.max(0, until - now))",
     becomes: "Math.max(0, until - now)",
     tests: [timeTravel("traffic-rules")]
@@ -274,6 +286,12 @@ export const mutants: ReadonlyArray<Mutant> = [
     was: "(entry.countHandOut ? 1 : 0) > options",
     becomes: "(entry.countHandOut ? 1 : 0) >= options",
     tests: [timeTravel("faults")]
+  },
+  {
+    file: "programs/delivery/deliver.ts",
+    was: "if (now < notBefore) return holdAgain",
+    becomes: "if (now < 0) return holdAgain",
+    tests: [timeTravel("set-clock")]
   },
   {
     file: "programs/delivery/deliver.ts",
@@ -298,6 +316,12 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     file: "programs/delivery/failedAttempts.ts",
     was: "  entry.decided = decided\n",
+    becomes: "",
+    tests: [timeTravel("refused-moves")]
+  },
+  {
+    file: "programs/delivery/refusedSteps.ts",
+    was: "  entry.refusals += 1\n",
     becomes: "",
     tests: [timeTravel("refused-moves")]
   },
@@ -333,15 +357,57 @@ export const mutants: ReadonlyArray<Mutant> = [
   },
   {
     file: "programs/gatewayConfig/configPlan.ts",
+    was: 'otherwise._tag === "Refuse" ? "refused" : "changed"',
+    becomes: '"changed"',
+    tests: [gatewayConfig("drift"), gatewayConfig("sync")]
+  },
+  {
+    file: "programs/gatewayConfig/configPlan.ts",
     was: "const unknown = record === undefined &&",
     becomes: "const unknown =",
     tests: [gatewayConfig("sync")]
   },
   {
     file: "programs/gatewayConfig/configReload.ts",
+    was: "const GRACE = 30_000",
+    becomes: "const GRACE = 3_000",
+    tests: [gatewayConfig("gateway")]
+  },
+  {
+    file: "programs/gatewayConfig/configReload.ts",
     was: "settled?.generation !== generation",
     becomes: "settled === undefined",
     tests: [gatewayConfig("sync")]
+  },
+  {
+    file: "programs/gatewayConfig/configReload.ts",
+    was: "heard.generation === generation",
+    becomes: "heard.generation === -1",
+    tests: [gatewayConfig("gateway"), gatewayConfig("faults")]
+  },
+  {
+    file: "programs/gatewayConfig/configReload.ts",
+    was: "current !== generation || target",
+    becomes: "target",
+    tests: [gatewayConfig("gateway"), gatewayConfig("replicas")]
+  },
+  {
+    file: "programs/gatewayConfig/configSync.ts",
+    was: 'planned._tag === "Refuse" && planned.error.rule === "older"',
+    becomes: 'planned._tag === "Refuse"',
+    tests: [gatewayConfig("sync"), gatewayConfig("replicas")]
+  },
+  {
+    file: "programs/gatewayConfig/configSync.ts",
+    was: "keptOut.version > version",
+    becomes: "keptOut.version >= version",
+    tests: [gatewayConfig("commands"), gatewayConfig("gateway")]
+  },
+  {
+    file: "programs/gatewayConfig/configSync.ts",
+    was: "fresher.generation === installed.generation",
+    becomes: "fresher !== undefined",
+    tests: [gatewayConfig("sync"), gatewayConfig("commands"), gatewayConfig("drift")]
   },
   {
     file: "programs/gatewayConfig/configSync.ts",
