@@ -83,7 +83,7 @@ describe("entries that others wrote", () => {
         [11, "abandoned", "show", "5-1"],
         [3, "abandoned", "replay", "--dry-run"],
         [3, "abandoned", "drop", "--all", "--dry-run"],
-        [9, "why", hostile],
+        [9, "why", hostile, "--look-farther"],
         [1, "abandoned", "show", hostile.slice(0, -1)],
         [1, "why", `${hostile}!`],
         [1, "dlq", "list", "--stream", hostile.slice(1)],
@@ -129,7 +129,7 @@ describe("entries that others wrote", () => {
       assert.isTrue((yield* commandOn(redis, "dlq", "list")).ok)
       const shown = yield* commandOn(redis, "abandoned", "show", "e-2")
       assert.include(shown.out.join("\n"), `${beyondDates} ms since 1970`)
-      const told = yield* commandOn(redis, "why", "e-2")
+      const told = yield* commandOn(redis, "why", "e-2", "--look-farther")
       assert.isTrue(told.ok)
       assert.strictEqual(told.out.filter((line) => line.includes("ms since 1970")).length, 3)
     }).pipe(Effect.provide(MemoryRedis.layer))
