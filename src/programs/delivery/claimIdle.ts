@@ -47,17 +47,17 @@ const takeOn = Effect.fnUntraced(function* (
   yield* takeIn(run, stream, deleted)
   const wanted = new Set(ids.filter((id) => !owned.has(stream, id)))
   if (wanted.size === 0) return
-  const pending = yield* Effect.forEach(wanted, (id) => streams.pendingOf(stream.key, consumer, idBefore(id), 1), {
+  const ask = Effect.forEach(wanted, (id) => streams.pendingOf(stream.key, consumer, idBefore(id), 1), {
     concurrency: 16
   })
-  const taken = yield* holdPending(
+  const { held } = yield* holdPending(
     run,
     stream,
-    pending.flat().filter(({ id }) => wanted.has(id))
+    Effect.map(ask, (pending) => pending.flat().filter(({ id }) => wanted.has(id)))
   )
-  yield* Metric.update(Metrics.entriesClaimed(stream.label), taken)
-  if (taken > 0) {
-    yield* Effect.logInfo("entries.claimed").pipe(Effect.annotateLogs({ stream: stream.key, entries: taken }))
+  yield* Metric.update(Metrics.entriesClaimed(stream.label), held)
+  if (held > 0) {
+    yield* Effect.logInfo("entries.claimed").pipe(Effect.annotateLogs({ stream: stream.key, entries: held }))
   }
 })
 

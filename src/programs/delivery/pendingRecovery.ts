@@ -159,27 +159,42 @@ const waitsOf = Effect.fnUntraced(function* (
 
 const noWaits: ReadonlyMap<string, RetryWait> = new Map()
 
-/** Holds pending entries that this process does not know yet, in the order of their ids: how many it has taken on. */
-export const holdPending = Effect.fnUntraced(function* (
+/** What a look at pending entries found, and how many of them were taken on. */
+interface Found {
+  readonly pending: ReadonlyArray<PendingEntry>
+  readonly held: number
+}
+
+/**
+ * Asks Redis for pending entries and holds those that this process does not know, in the order of their ids. One that it forgot
+ * meanwhile is left for another look: what Redis said of it may be older.
+ */
+export const holdPending = (
   run: CollectorRun,
   stream: ConsumedStream,
-  pending: ReadonlyArray<PendingEntry>,
+  ask: Effect.Effect<ReadonlyArray<PendingEntry>, EventStreamsError>,
   size = new ReadSize()
-): Effect.fn.Return<number, EventStreamsError> {
-  const clock = yield* Clock.Clock
-  const readAtNanos = yield* Clock.monotonicTimeNanos
-  const unknown = pending.filter(({ id }) => !run.owned.has(stream, id))
-  const ids = unknown.map(({ id }) => id)
-  const waits = isDlq(stream) ? yield* waitsOf(run, stream, ids, size) : noWaits
-  const now = monotonicMillisOf(clock)
-  for (const { deliveries, id } of unknown) {
-    if (run.owned.has(stream, id)) continue
-    const entry = recoveredEntry(stream, id, readAtNanos, deliveries)
-    if (isDlq(stream)) holdRetry(run, entry, waits.get(id) ?? { due: now, setAsideFor: undefined }, now)
-    else run.owned.hold(entry, now)
-  }
-  return unknown.filter(({ id }) => run.owned.has(stream, id)).length
-})
+): Effect.Effect<Found, EventStreamsError> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => run.owned.beginLook(stream)),
+    Effect.fnUntraced(function* ({ forgotten }): Effect.fn.Return<Found, EventStreamsError> {
+      const pending = yield* ask
+      const clock = yield* Clock.Clock
+      const readAtNanos = yield* Clock.monotonicTimeNanos
+      const unknown = pending.filter(({ id }) => !run.owned.has(stream, id) && !forgotten.has(id))
+      const ids = unknown.map(({ id }) => id)
+      const waits = isDlq(stream) ? yield* waitsOf(run, stream, ids, size) : noWaits
+      const now = monotonicMillisOf(clock)
+      for (const { deliveries, id } of unknown) {
+        if (run.owned.has(stream, id) || forgotten.has(id)) continue
+        const entry = recoveredEntry(stream, id, readAtNanos, deliveries)
+        if (isDlq(stream)) holdRetry(run, entry, waits.get(id) ?? { due: now, setAsideFor: undefined }, now)
+        else run.owned.hold(entry, now)
+      }
+      return { pending, held: unknown.filter(({ id }) => run.owned.has(stream, id)).length }
+    }),
+    (look) => Effect.sync(() => run.owned.endLook(look))
+  )
 
 /**
  * Where to read a DLQ again for what was left pending and may go on by now: when most of what is held of a partition has gone, so
@@ -236,8 +251,9 @@ export const rereadOwn = Effect.fnUntraced(function* (
   const size = new ReadSize()
   for (let pages = 0; after !== undefined && pages < mostPages; pages++) {
     if (roomToReread(run, stream, yield* monotonicMillis) <= 0) break
-    const pending: ReadonlyArray<PendingEntry> = yield* run.streams.pendingOf(stream.key, run.consumer, after, page)
-    found += yield* holdPending(run, stream, pending, size)
+    const ask = run.streams.pendingOf(stream.key, run.consumer, after, page)
+    const { held, pending }: Found = yield* holdPending(run, stream, ask, size)
+    found += held
     after = pending.at(-1)?.id
     if (after === undefined) run.left.end(stream)
     else if (run.left.isFull(stream, after, yield* monotonicMillis)) after = undefined

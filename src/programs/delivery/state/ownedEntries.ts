@@ -7,6 +7,12 @@ const before = (a: Held, b: Held): boolean => {
   return a.due === "first" || (b.due !== "first" && a.due < b.due)
 }
 
+/** A look at what Redis has pending in a stream: until it ends it is kept what this process forgets meanwhile. */
+export interface PendingLook {
+  readonly stream: ConsumedStream
+  readonly forgotten: Set<string>
+}
+
 /** Everything this process owns: every entry by stream and id, and the held ones in order of due time. */
 export class OwnedEntries {
   readonly changed = new ChangeSignal()
@@ -17,6 +23,7 @@ export class OwnedEntries {
   /** Of those that wait for a partition. */
   private dlqWaiting = 0
   private sourceWaiting = 0
+  private readonly looks = new Set<PendingLook>()
 
   constructor(consumedStreams: ReadonlyArray<ConsumedStream>) {
     for (const stream of consumedStreams) this.byStream.set(stream, new Map())
@@ -147,8 +154,25 @@ export class OwnedEntries {
     return held.entry
   }
 
-  /** Forgets an entry: it is settled, or another consumer's. */
+  /**
+   * Begins to look at what Redis has pending. What is forgotten before the look ends was being worked on when Redis looked, or
+   * may have been: how often it was handed out is more than what stands there by now.
+   */
+  beginLook(stream: ConsumedStream): PendingLook {
+    const look = { stream, forgotten: new Set<string>() }
+    this.looks.add(look)
+    return look
+  }
+
+  endLook(look: PendingLook): void {
+    this.looks.delete(look)
+  }
+
+  /** Forgets an entry: it is settled, another consumer's, or left pending. */
   remove(entry: OwnedEntry): void {
+    if (this.looks.size > 0) {
+      for (const { forgotten, stream } of this.looks) if (stream === entry.stream) forgotten.add(entry.id)
+    }
     const entries = this.of(entry.stream)
     if (entries.get(entry.id) === entry) entries.delete(entry.id)
     if (entry.state._tag === "Waiting") {

@@ -68,8 +68,9 @@ export const circuit = ({ records, report, scenario, world }: Scene): Checker =>
   const burnt = (stream: string, fields: ReadonlyArray<string>, process: Process | undefined) => {
     if (process === undefined) return
     const { openSince } = of(process)
-    const { last_failed_at: failed } = jsonOf(fields, "retry")
-    if (openSince === undefined || typeof failed !== "number" || failed <= openSince) return
+    const { last_failed_at: failed, set_aside: setAside } = jsonOf(fields, "retry")
+    // What was set aside was not attempted: of one that never failed its time is the present.
+    if (openSince === undefined || setAside !== undefined || typeof failed !== "number" || failed <= openSince) return
     report(
       "attempt-burnt",
       `${records.ofCopy(stream, fields)?.record.produced.eventId} by ${process.name} while the circuit is open`
