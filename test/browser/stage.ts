@@ -12,11 +12,11 @@ import type { Answer, ReceivedRequest } from "../support/receiving-api.ts"
 import { RedisServer, waitUntil } from "../support/redis-server.ts"
 import { abandoned, dlq, group, processing, transcribe } from "../support/streams.ts"
 
-const readToken = "reads-but-changes-nothing-1"
+export const readToken = "reads-but-changes-nothing-1"
 export const actToken = "acts-when-it-must-at-3am-1"
 
 /** Where a process serves its console. */
-const addressOf = async (collector: CollectorProcess): Promise<string> => {
+export const addressOf = async (collector: CollectorProcess): Promise<string> => {
   await collector.logs("console.listening")
   const [, address] = /"address":"([^"]+)"/.exec(collector.logged("console.listening")[0] ?? "") ?? []
   if (address === undefined) throw new Error("the console does not say where it listens")
