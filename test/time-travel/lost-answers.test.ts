@@ -1,10 +1,12 @@
 /** Redis did what it was asked, and its answer was lost with the connection. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Metric } from "effect"
-import { JobCollector } from "../../src/JobCollector.ts"
+import { storedRules } from "../../src/domain/traffic/rules.ts"
+import { JobCollector, type JobCollectorOptions } from "../../src/JobCollector.ts"
 import * as MemoryRedis from "../../src/layers/redis/memory/MemoryRedis.ts"
 import * as NativeSigner from "../../src/layers/signing/NativeSigner.ts"
 import { CollectorInspection, type LookAtRun } from "../../src/programs/inspection.ts"
+import { rulesKey } from "../../src/services/EventStreams.ts"
 import * as Metrics from "../../src/services/Metrics.ts"
 import { Redis, RedisError } from "../../src/services/Redis.ts"
 import * as Scripts from "../../src/services/Scripts.ts"
@@ -42,7 +44,8 @@ class Line {
 const withLine = <A, E>(
   api: ScriptedApi,
   test: (redis: Redis["Service"], line: Line) => Effect.Effect<A, E, JobCollector>,
-  before: (redis: Redis["Service"]) => Effect.Effect<unknown, RedisError> = () => Effect.void
+  before: (redis: Redis["Service"]) => Effect.Effect<unknown, RedisError> = () => Effect.void,
+  options: Partial<JobCollectorOptions> = {}
 ) =>
   Effect.gen(function* () {
     const engine = yield* Redis
@@ -56,7 +59,7 @@ const withLine = <A, E>(
         reserve: Effect.map(engine.reserve, (connection) => ({ ...connection, send: line.through(connection.send) }))
       })
     )
-    const collector = JobCollector.layer({ apiBaseUrl: "http://api.test" }).pipe(
+    const collector = JobCollector.layer({ apiBaseUrl: "http://api.test", ...options }).pipe(
       Layer.provide(Layer.mergeAll(lossy, api.layer, NativeSigner.layer(testPrivateKey))),
       Layer.provide(
         Layer.succeed(CollectorInspection, (look) => {
@@ -112,6 +115,33 @@ describe("an answer that is lost", () => {
         yield* travel(3_000)
         yield* deliveredOnce(redis, line, api)
       })
+    )
+  })
+
+  it.effect("of a read while others are looked for that were left: the entries are found all the same", () => {
+    const api = new ScriptedApi()
+    api.answer = ({ attempt }) => (attempt === 1 ? { status: 500 } : success)
+    return withLine(
+      api,
+      (redis, line) =>
+        Effect.gen(function* () {
+          const parked = storedRules([{ kind: "park", field: "user_id", value: "u1", at: 0, by: "me" }])
+          yield* redis.send("SET", rulesKey(transcribe, group), parked)
+          yield* travel(5_000)
+          for (let n = 1; n <= 150; n++) yield* addEvent(redis, `evt-1.${n}`, { user_id: "u1" })
+          yield* travel(30_000)
+          // Its entries are looked for, and none has been found yet.
+          const run = line.run()
+          const stream = run?.consumedStreams.find(({ key }) => key === dlq)
+          if (stream !== undefined) run?.left.begin(stream, 0, () => true)
+          line.lose = (command, args) => command === "XREADGROUP" && args.includes(dlq)
+          yield* addEvent(redis, "evt-2", { user_id: "u2" })
+          yield* travel(30_000)
+          assert.strictEqual(line.lost, 1)
+          assert.deepStrictEqual(api.delivered, ["evt-2"])
+        }),
+      undefined,
+      { dlqHold: 10, isolateBy: ["user_id"] }
     )
   })
 

@@ -249,6 +249,8 @@ export const rereadOwn = Effect.fnUntraced(function* (
   let after: string | undefined = from
   let found = 0
   const size = new ReadSize()
+  // From the first on everything is read, to the end: what was being looked for is among it.
+  if (from === fromFirst) run.left.end(stream)
   for (let pages = 0; after !== undefined && pages < mostPages; pages++) {
     if (roomToReread(run, stream, yield* monotonicMillis) <= 0) break
     const ask = run.streams.pendingOf(stream.key, run.consumer, after, page)

@@ -47,6 +47,8 @@ export const ownership = ({ records, report, scenario, world }: Scene): Checker 
   const roomySince = new WeakMap<ConsumedStream, number>()
   /** Entries that were handed to a connection whose client was gone: nobody knows them until they are idle. */
   const swallowed = new Set<string>()
+  /** How far off a process's wall clock is, and by how much it was set forward in all, in milliseconds. */
+  const clocks = new WeakMap<Process, { readonly skew: number; readonly forward: number }>()
   let searchedAt = 0
   let owners = new Map<string, string>()
   const trouble = (name: string | undefined) => {
@@ -55,6 +57,13 @@ export const ownership = ({ records, report, scenario, world }: Scene): Checker 
   }
   const holder = (consumer: string): Replica | undefined =>
     world.replicas.find(({ run }) => run?.consumer.name === consumer)
+
+  /** Notes whether a process's wall clock was set. */
+  const noteClock = (process: Process | undefined) => {
+    if (process === undefined) return
+    const { skew, forward } = clocks.get(process) ?? { skew: process.skew, forward: 0 }
+    clocks.set(process, { skew: process.skew, forward: forward + Math.max(0, process.skew - skew) })
+  }
 
   /** Whether a replica has found an entry again only just now, which was idle before: it may still be another's. */
   const isFoundAgain = (replica: Replica, key: string, id: string): boolean => {
@@ -93,10 +102,12 @@ export const ownership = ({ records, report, scenario, world }: Scene): Checker 
   }
 
   /** Whether an entry is one of the DLQ that was set aside, or is due later, and may have given way to others until then. */
-  const isDueLater = ({ key }: ConsumedStream, id: string, now: number): boolean => {
+  const isDueLater = ({ key }: ConsumedStream, id: string, process: Process): boolean => {
     if (key !== scenario.streams.dlq) return false
     const found = world.redis.look("XRANGE", key, id, id)
     if (!Array.isArray(found) || found[0] === undefined) return false
+    // It waits by a clock that nobody sets: what was set forward since is no time that went by.
+    const now = process.now - (clocks.get(process)?.forward ?? 0)
     const { dueTime, setAsideFor } = dlqWaitOf(found[0][1], now)
     return setAsideFor !== undefined || dueTime > now - patienceMs
   }
@@ -112,15 +123,15 @@ export const ownership = ({ records, report, scenario, world }: Scene): Checker 
 
   /** Entries that are a well replica's own for a while, and that it does not know. */
   const forgotten = (replica: Replica) => {
-    const { run } = replica
-    if (run === undefined || replica.process?.paused !== false) return
+    const { process, run } = replica
+    if (run === undefined || process?.paused !== false) return
     if (world.elapsed - (troubled.get(replica.name) ?? 0) < patienceMs) return
     for (const stream of run.consumedStreams) {
       if (world.elapsed - (roomySince.get(stream) ?? world.elapsed) < patienceMs) continue
       const { group, name } = run.consumer
       for (const [id] of pending(world, stream.key, group, String(patienceMs), name)) {
         const isKnown = run.owned.has(stream, id) || swallowed.has(place(stream.key, id))
-        if (!isKnown && !isDueLater(stream, id, replica.process.now) && !isLeft(run, stream, id))
+        if (!isKnown && !isDueLater(stream, id, process) && !isLeft(run, stream, id))
           report("forgotten", `${stream.key} ${id} is ${replica.name}'s, which does not know it`)
       }
     }
@@ -145,6 +156,7 @@ export const ownership = ({ records, report, scenario, world }: Scene): Checker 
 
   return {
     onFault: (fault, phase) => {
+      if (fault.kind === "skew") noteClock(world.replica(fault.replica).process)
       if (fault.kind === "stop" && phase === "begins") {
         const replica = world.replica(fault.replica)
         const consumer = replica.run?.consumer.name
@@ -181,6 +193,7 @@ export const ownership = ({ records, report, scenario, world }: Scene): Checker 
       for (const replica of world.replicas) {
         const { name, process } = replica
         if (process === undefined || process.paused || !world.redis.reaches(process)) trouble(name)
+        noteClock(process)
         noteRoom(replica)
       }
       // Who has lost a shared name leaves entries behind under it, which nobody knows until they are idle.
