@@ -9,6 +9,7 @@ import { eventBugs } from "./bugs/events.ts"
 import { moveBugs } from "./bugs/moves.ts"
 import { operatorBugs } from "./bugs/operators.ts"
 import { ownershipBugs } from "./bugs/ownership.ts"
+import { partitionBugs } from "./bugs/partitions.ts"
 import { replayBugs } from "./bugs/replays.ts"
 import { requestBugs } from "./bugs/requests.ts"
 import { sharedBugs } from "./bugs/shared.ts"
@@ -25,6 +26,7 @@ export const bugs: ReadonlyArray<Bug> = [
   ...operatorBugs,
   ...requestBugs,
   ...answerBugs,
+  ...partitionBugs,
   ...configurationBugs,
   ...sharedBugs,
   rulesForgotten

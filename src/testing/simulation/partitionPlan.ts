@@ -1,4 +1,5 @@
 /** Partitions of which one misbehaves at times: what a seed decides of isolation, from a chance of its own. */
+import { Duration } from "effect"
 import { Chance } from "../world/chance.ts"
 import { type Scenario, settlingMs, type Trouble } from "./scenario.ts"
 
@@ -34,6 +35,45 @@ export const isolated = (scenario: Scenario): Scenario => {
     troubles.push(troubleOf(at, Math.min(durationMs - at, 10_000 + chance.exponential(30_000)), chance))
   }
   return { ...parted, troubles, traffic: { ...parted.traffic, crowd: chance.pick([0, 0.3, 0.6]) } }
+}
+
+/** A scenario in which nothing happens but that one user's requests hang, or fail, who wants more than a share. */
+const calm = (scenario: Scenario, manner: Trouble["manner"]): Scenario => ({
+  ...scenario,
+  replicas: scenario.replicas.slice(0, 1),
+  settings: {
+    ...scenario.settings,
+    deliveryConcurrency: 16,
+    deliveryRate: undefined,
+    apiTimeout: Duration.seconds(10),
+    dlqHold: 10_000,
+    isolateBy: ["user_id"],
+    isolateShare: 0.5
+  },
+  traffic: { perSecond: 20, burstChance: 0, burst: 0, crowd: 0.8, shares: {} },
+  hostile: { producer: false, api: false },
+  usualConditions: {},
+  apiMs: 30,
+  faults: [],
+  operatorPlan: [],
+  rulePlan: [],
+  troubles: [
+    {
+      at: settlingMs + 20_000,
+      lasts: 9_000,
+      field: "user_id",
+      value: "user-1",
+      manner,
+      share: 1,
+      status: 503
+    }
+  ]
+})
+
+/** The scenario, or of a few seeds a calm one. */
+export const perhapsCalm = (scenario: Scenario): Scenario => {
+  const chance = new Chance(`calm ${scenario.seed}`)
+  return scenario.pace === "busy" && chance.yes(0.03) ? calm(scenario, chance.pick(["hangs", "fails"])) : scenario
 }
 
 /** What troubles an event's partitions at a time, in milliseconds after the world's start. */

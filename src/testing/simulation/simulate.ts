@@ -9,6 +9,7 @@ import type { TraceLine } from "../world/kernel.ts"
 import type { Process } from "../world/process.ts"
 import type { Overrides, Replica } from "../world/replica.ts"
 import { World } from "../world/world.ts"
+import { blame } from "./checkers/blame.ts"
 import { bounds } from "./checkers/bounds.ts"
 import { type Checker, isSuccess, type Scene, type Violation } from "./checkers/checker.ts"
 import { circuit } from "./checkers/circuit.ts"
@@ -28,7 +29,7 @@ import { SimulatedJobsApi } from "./jobsApi.ts"
 import { goneForGood } from "./livenessPlan.ts"
 import { Operator } from "./operator.ts"
 import { attended, ruled } from "./operatorPlan.ts"
-import { troubleAt } from "./partitionPlan.ts"
+import { perhapsCalm, troubleAt } from "./partitionPlan.ts"
 import { rareStates } from "./rareStates.ts"
 import { type Pace, type Scenario, settlingMs } from "./scenario.ts"
 import { scenarioOf } from "./seededScenario.ts"
@@ -234,7 +235,7 @@ export const simulate = (options: SimulateOptions): Verdict => {
     variation = 0
   } = options
   const alone = scenarioOf(seed, durationMs, pace, variation)
-  const planned = (options.operator ?? true) ? ruled(attended(alone)) : alone
+  const planned = perhapsCalm((options.operator ?? true) ? ruled(attended(alone)) : alone)
   const faults = kept === undefined ? planned.faults : planned.faults.filter((_, index) => kept.includes(index))
   const scenario: Scenario = { ...planned, faults }
   const app = appOf(scenario, bug?.settings ?? {})
@@ -292,6 +293,7 @@ export const simulate = (options: SimulateOptions): Verdict => {
       ownership,
       poison,
       circuit,
+      blame,
       bounds,
       traffic,
       partitions,

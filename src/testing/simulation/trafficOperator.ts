@@ -9,7 +9,7 @@ import { scriptName } from "../../services/Scripts.ts"
 import type { Exchange } from "../world/http.ts"
 import type { Executed } from "../world/redis.ts"
 import { mustBeAudited } from "./checkers/audited.ts"
-import type { Checker, Scene } from "./checkers/checker.ts"
+import { type Checker, isPrompt, type Scene } from "./checkers/checker.ts"
 import { commandLine, type Said, shellOf } from "./operator.ts"
 import type { RuleVisit } from "./scenario.ts"
 
@@ -20,8 +20,6 @@ const run = Command.runWith(root, { version: "simulated" })
 const graceMs = 2_000
 /** After a failure a command is run again. */
 const againMs = 1_000
-/** Faults that keep a replica from reading the rules, or its time from going on. */
-const delaying = new Set(["pause", "cut", "redis-away", "lost-replies", "failover", "flush", "skew"])
 
 export class TrafficOperator implements Checker {
   private readonly scene: Scene
@@ -37,9 +35,9 @@ export class TrafficOperator implements Checker {
   constructor(scene: Scene) {
     this.scene = scene
     const { scenario, world } = scene
-    const { faults, rulePlan, streams, usualConditions } = scenario
+    const { rulePlan, streams, usualConditions } = scenario
     this.key = rulesKey(streams.transcribe, defaultOptions.consumerGroup)
-    this.prompt = usualConditions.replyLost === undefined && !faults.some(({ kind }) => delaying.has(kind))
+    this.prompt = usualConditions.replyLost === undefined && isPrompt(scenario)
     this.open = rulePlan.length
     for (const visit of rulePlan) world.at(visit.at, () => this.set(visit))
   }

@@ -75,11 +75,5 @@ export const requestBugs: ReadonlyArray<Bug> = [
         scriptOf(name, [lua]) === "reserve" ? send(name, lua, keys, `${key}:${replica}`, ...args) : undefined
       )
     })
-  },
-  {
-    name: "share-not-kept",
-    rule: "share",
-    wrong: "lets a partition have every permit, whoever waits",
-    settings: { isolateShare: 1 }
   }
 ]

@@ -57,6 +57,12 @@ export const isSuccess = (status: number, body: string): boolean => {
   }
 }
 
+/** Faults that hold up what is on its way, keep a replica from reading the rules, or its time from going on. */
+const delaying = new Set(["pause", "cut", "redis-away", "lost-replies", "failover", "flush", "skew"])
+
+/** Whether what replicas do, they do in time. */
+export const isPrompt = ({ faults }: Scenario): boolean => !faults.some(({ kind }) => delaying.has(kind))
+
 /** Whether a scenario has nothing in it that could take an entry from the replica that works on it. */
 export const isUndisturbed = ({ usualConditions, faults, traffic }: Scenario): boolean =>
   usualConditions.replyLost === undefined && faults.length === 0 && !traffic.shares.poison

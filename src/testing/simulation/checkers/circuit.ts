@@ -4,7 +4,7 @@
  */
 import type { Process } from "../../world/process.ts"
 import { jsonOf } from "../eventRecords.ts"
-import { type Checker, isSuccess, type Scene } from "./checker.ts"
+import { type Checker, isPrompt, isSuccess, type Scene } from "./checker.ts"
 import { Successes } from "./successes.ts"
 
 const outageStatuses = new Set([401, 403, 404, 429, 502, 503, 504])
@@ -17,8 +17,6 @@ const probeWaits = [5_000, 10_000, 20_000, 40_000]
 const onItsWayMs = 1_000
 /** A probe fetches its entry from Redis before it is sent: by so much two of them may differ. */
 const fetchMs = 50
-/** Faults that hold up what is on its way for longer. */
-const delaying = new Set(["pause", "cut", "redis-away", "lost-replies", "failover", "flush", "skew"])
 
 interface Seen {
   row: number
@@ -46,7 +44,7 @@ export const circuit = ({ records, report, scenario, world }: Scene): Checker =>
     const values = records.ofEvent(eventId)?.produced.values
     return isolateBy.map((field) => values?.[field])
   }
-  const prompt = !scenario.faults.some(({ kind }) => delaying.has(kind))
+  const prompt = isPrompt(scenario)
   const seen = new WeakMap<Process, Seen>()
   const of = (process: Process): Seen => {
     const known = seen.get(process) ?? {

@@ -14,6 +14,9 @@ const onItsWayMs = 3_000
 /** How late the first attempt of an event may be that nothing holds up, in milliseconds. */
 const promptMs = 3_000
 
+/** When the ramp of the beginning is over for certain, in milliseconds after the world's start. */
+const rampOverMs = 15_000
+
 /** Of one process and one field. */
 class Sent {
   private readonly inFlight = new Map<string, number>()
@@ -98,6 +101,43 @@ export const partitions = ({ records, report, scenario, world }: Scene): Checker
     (trouble === undefined || values[trouble.field] !== trouble.value) &&
     (rulePlan.length === 0 || values.user_id !== "user-1")
 
+  /** Whether nothing but its share can keep an event from running, at most times: not that several replicas may have it. */
+  const onlyShares =
+    isUndisturbed(scenario) &&
+    scenario.replicas.length === 1 &&
+    isolateBy.length > 0 &&
+    !hostile.api &&
+    rulePlan.length === 0 &&
+    settings.deliveryRate === undefined &&
+    usualConditions.retryAfter === undefined &&
+    troubles.every(({ status }) => status !== 429) &&
+    settings.dlqHold >= 10_000
+  /** Partitions that had less than their share at the last look while an event of theirs waited. */
+  let withheld = new Set<string>()
+
+  /** Looks for events that wait while all of their partitions have less than their share. */
+  const givesShares = () => {
+    const [replica] = world.replicas
+    const { process, run } = replica ?? {}
+    const before = withheld
+    withheld = new Set()
+    if (process === undefined || run === undefined || world.elapsed < rampOverMs) return
+    if (!run.gate.flows(world.now) || run.gate.circuits.open > 0 || run.permits.most < total) return
+    const sent = of(process)
+    for (const record of records.all) {
+      const { produced, requests } = record
+      const waitedMs = world.now - Number(produced.entryId.split("-")[0])
+      if (produced.nature !== "good" || records.ended(record) || requests > 0 || waitedMs < promptMs) continue
+      const values = isolateBy.map((field) => produced.values[field])
+      if (values.some((value, field) => value !== undefined && (sent[field]?.count(value) ?? 0) >= share)) continue
+      const name = values.join()
+      withheld.add(name)
+      if (!before.has(name)) continue
+      report("share-withheld", `${produced.eventId} waits, and no partition of it has its share of ${share}`)
+      return
+    }
+  }
+
   const isPrompt = (eventId: string) => {
     const record = records.ofEvent(eventId)
     if (record?.produced.nature !== "good" || record.requests > 0 || !isOther(record.produced.values)) return
@@ -106,6 +146,7 @@ export const partitions = ({ records, report, scenario, world }: Scene): Checker
   }
 
   return {
+    ...(onlyShares ? { onLook: givesShares } : {}),
     onSent: ({ process, request }) => {
       const eventId = request.headers["idempotency-key"]
       if (eventId === undefined) return
