@@ -281,7 +281,7 @@ export const simulate = (options: SimulateOptions): Verdict => {
   })
   world.http.usualConditions = scenario.usualConditions
   const records = new EventRecords(world.redis, scenario)
-  const scene: Scene = { world, scenario, records, api, report }
+  const scene: Scene = { world, scenario, records, api, report, closedAt: new WeakMap() }
   const operator = new Operator(scene)
   const trafficOperator = new TrafficOperator(scene)
   const checkers: ReadonlyArray<Checker> = [

@@ -26,6 +26,8 @@ export interface Scene {
   readonly records: EventRecords
   readonly api: SimulatedJobsApi
   readonly report: (rule: string, detail: string) => void
+  /** When a process's circuit of the API, which surely was open, was closed last, in milliseconds after the world's start. */
+  readonly closedAt: WeakMap<Process, number>
 }
 
 export interface Checker extends Watcher {

@@ -37,7 +37,7 @@ interface Seen {
   openSince: number | undefined
 }
 
-export const circuit = ({ records, report, scenario, world }: Scene): Checker => {
+export const circuit = ({ closedAt, records, report, scenario, world }: Scene): Checker => {
   const { isolateBy } = scenario.settings
   const successes = new Successes(scenario)
   const partitionsOf = (eventId: string): ReadonlyArray<string | undefined> => {
@@ -136,6 +136,7 @@ export const circuit = ({ records, report, scenario, world }: Scene): Checker =>
         successes.note(process, world.elapsed)
         begins(state)
         state.blurred = false
+        if (state.openSince !== undefined) closedAt.set(process, world.elapsed)
         state.openSince = undefined
         for (const [field, value] of partitions.entries()) state.failures.delete(`${field} ${value}`)
       } else if (rejectStatuses.has(status) || state.openSince !== undefined) {
