@@ -1,8 +1,11 @@
 /** The library's front door: the collector as a Layer that another Effect app composes (contract section 9). */
 import { Context, Effect, type FileSystem, Layer, Metric, Option, Stream } from "effect"
+import type { Command } from "effect/cli"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as HttpRouter from "effect/http/HttpRouter"
-import { withServices } from "./domain/events/eventKind.ts"
+import type { CommandFailed } from "./cli/hostCommandLine.ts"
+import { type EventKind, withServices } from "./domain/events/eventKind.ts"
+import { withoutRequests } from "./domain/events/hostKinds.ts"
 import type { ConfigSyncOptions } from "./domain/gatewayConfig/options.ts"
 import { type GivenConfigSync, type GivenOptions, resolveOptions } from "./domain/options/givenOptions.ts"
 import type { CollectorOptions } from "./domain/options/options.ts"
@@ -32,11 +35,22 @@ export type JobCollectorOptionsWithConfigSync<R = never> = JobCollectorOptions<R
   readonly configSync: GivenConfigSync
 }
 
+/** What a host app's command line differs in from the service's. */
+export interface CommandLineOptions {
+  /** The name that its help shows; default `job-collector`. */
+  readonly name?: string | undefined
+  /** Whether the app reads the two built-in kinds as well; default true. */
+  readonly builtInKinds?: boolean | undefined
+}
+
 /** What every collector needs; configuration sync needs a `FileSystem` as well. */
 type Needs = Redis | HttpClient.HttpClient | Signer
 
 /** Read when they are mounted: an HTTP server is a tenth of what this package would load. */
 const httpRoutes = Effect.promise(() => import("./layers/http/HttpRoutes.ts"))
+
+/** Read when it is called: the commands are more than the collector. */
+const commandLine = Effect.promise(() => import("./cli/hostCommandLine.ts"))
 
 const syncOf = Effect.fnUntraced(function* (options: ConfigSyncOptions, tell: ConfigSync.Tell) {
   const gateway = Option.getOrElse(yield* Effect.serviceOption(Gateway), () => Gateway.none)
@@ -298,4 +312,35 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
    * ```
    */
   static readonly join = Effect.flatMap(JobCollector, ({ join }) => join)
+
+  /**
+   * The command line of an app with kinds of its own, run with the process's arguments: every command of `job-collector` but
+   * `run`, with the settings that those take from the environment (contract section 2). It sees the streams of these kinds,
+   * replays their events into them, and `lint` holds events against their schemas. No request is made by it.
+   *
+   * What a command says of a failure it has printed when this fails with `CommandFailed`. Kinds that
+   * {@link JobCollector.layer} would refuse fail with {@link OptionsError}.
+   *
+   * @example
+   * ```ts
+   * import * as NodeServices from "@effect/platform-node/NodeServices"
+   * import { Effect } from "effect"
+   * import { EventKind, JobCollector } from "job-collector"
+   *
+   * export const commands = (kinds: ReadonlyArray<EventKind.EventKind>) =>
+   *   JobCollector.cli(kinds, { name: "shop" }).pipe(Effect.provide(NodeServices.layer))
+   * ```
+   */
+  static cli(
+    kinds: ReadonlyArray<EventKind<unknown>>,
+    { builtInKinds = true, name = "job-collector" }: CommandLineOptions = {}
+  ): Effect.Effect<void, CommandFailed | OptionsError, Command.Environment> {
+    return Effect.suspend((): Effect.Effect<void, CommandFailed | OptionsError, Command.Environment> => {
+      // The kinds are held against the collector's own rules; its other options have no part in it.
+      const { problems } = resolveOptions({ apiBaseUrl: "http://127.0.0.1", builtInKinds, kinds })
+      if (problems.length > 0) return Effect.fail(new OptionsError({ problems }))
+      const known = { builtInKinds, kinds: kinds.map(withoutRequests) }
+      return Effect.flatMap(commandLine, ({ hostCommandLine }) => hostCommandLine(name, known))
+    })
+  }
 }

@@ -4,6 +4,7 @@
  * @module job-collector
  */
 
+export type { CommandFailed } from "./cli/hostCommandLine.ts"
 export type {
   Abandoned,
   CircuitClosed,
@@ -50,7 +51,12 @@ export { type OptionProblem, OptionsError } from "./domain/options/optionsCheck.
 export type { Ed25519 } from "./domain/signing/ed25519.ts"
 export type { Rule as TrafficRule } from "./domain/traffic/rules.ts"
 // The collector.
-export { JobCollector, type JobCollectorOptions, type JobCollectorOptionsWithConfigSync } from "./JobCollector.ts"
+export {
+  type CommandLineOptions,
+  JobCollector,
+  type JobCollectorOptions,
+  type JobCollectorOptionsWithConfigSync
+} from "./JobCollector.ts"
 export { layer as layerNodeGateway } from "./layers/gateway/NodeGateway.ts"
 export {
   layer as layerLeanHttpClient,

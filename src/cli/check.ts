@@ -2,6 +2,7 @@
 import { Effect, FileSystem, Layer, Schema } from "effect"
 import { Command } from "effect/cli"
 import { wordsOfCommand } from "../domain/gatewayConfig/reloadCommand.ts"
+import { knownStreams } from "../domain/options/knownStreams.ts"
 import * as NodeGateway from "../layers/gateway/NodeGateway.ts"
 import { groupNumber } from "../layers/gatewayConfig/group.ts"
 import * as LeanHttpClient from "../layers/http/LeanHttpClientLayer.ts"
@@ -20,7 +21,7 @@ import { JobsApi } from "../services/JobsApi.ts"
 import { Signer } from "../services/Signer.ts"
 import { firstStream } from "./audited.ts"
 import { json } from "./flags.ts"
-import { awaitAnswer, memoryProblem, redisLayer, redisSettings } from "./operator.ts"
+import { awaitAnswer, CommandKinds, memoryProblem, redisLayer, redisSettings } from "./operator.ts"
 import { plural, printJson, printLines } from "./output.ts"
 
 /** Something is wrong; every line of it was shown. */
@@ -86,17 +87,18 @@ const redisFindings = Effect.gen(function* () {
   )
   if (settings === undefined) return []
   const { redis, streams } = settings.redis
+  const known = yield* CommandKinds
+  const sets = knownStreams({ ...streams, ...known })
   if (redis._tag === "Memory") return [Doctor.good("redis connection", memoryProblem.replace(/;.*/, ""))]
   return yield* Effect.gen(function* () {
     const service = yield* EventStreams
     yield* awaitAnswer(service)
-    const server = yield* Doctor.checkRedis(service, streams.streams)
+    const server = yield* Doctor.checkRedis(service, sets)
     const host = yield* hostName
     const collector = (yield* settingsOf(Environment.collector(host))).settings
     const rights = yield* checkRights(service, {
       ...streams,
-      builtInKinds: true,
-      kinds: [],
+      ...known,
       consumerName: collector?.consumerName ?? host,
       sourceRetention: collector?.sourceRetention ?? "none",
       outcomeRetention: collector?.outcomeRetention ?? "none",
@@ -104,7 +106,7 @@ const redisFindings = Effect.gen(function* () {
     })
     const observed = {
       streams: service,
-      stream: firstStream({ sets: streams.streams }),
+      stream: firstStream({ sets }),
       group: streams.consumerGroup
     }
     return [
@@ -112,7 +114,7 @@ const redisFindings = Effect.gen(function* () {
       ...rights,
       ...(yield* checkTraffic(observed)),
       ...(yield* checkReplicas(observed)),
-      ...(yield* Doctor.checkGroups(service, streams.streams, streams.consumerGroup, settings.consumer.groupStartId))
+      ...(yield* Doctor.checkGroups(service, sets, streams.consumerGroup, settings.consumer.groupStartId))
     ]
   }).pipe(
     Effect.provide(redisLayer(redis.options)),

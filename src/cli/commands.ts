@@ -1,6 +1,6 @@
 /** The commands: what the help says of each, and where it is. One is loaded when it is called, so that help and keys come at once. */
-import { Effect } from "effect"
 import { Command } from "effect/cli"
+import { builtInAlone, type HostKinds } from "../domain/events/hostKinds.ts"
 
 /** The parts of the first page of the help, in their order. */
 const groups = ["service", "events", "traffic", "development"] as const
@@ -11,29 +11,16 @@ const entry = <const Name extends string, Input, ContextInput, E, R>(
   name: Name,
   short: string,
   does: string,
-  load: () => Promise<Command.Command<Name, Input, ContextInput, E, R>>
+  load: (known: HostKinds) => Promise<Command.Command<Name, Input, ContextInput, E, R>>
 ) => ({
   group,
   name,
-  whole: async () => (await load()).pipe(Command.withDescription(does), Command.withShortDescription(short)),
+  whole: async (known: HostKinds) =>
+    (await load(known)).pipe(Command.withDescription(does), Command.withShortDescription(short)),
   listed: Command.make(name).pipe(Command.withShortDescription(short))
 })
 
-/** The largest of them is loaded when it runs, not for its help either, and with the heap held down. */
-const run = Command.make(
-  "run",
-  {},
-  Effect.fnUntraced(function* () {
-    const heap = yield* Effect.promise(() => import("../layers/node/HeapGrowth.ts"))
-    heap.slowGrowth()
-    const service = yield* Effect.promise(() => import("./run.ts"))
-    heap.limitYoungSpace()
-    return yield* service.run
-  })
-)
-
 const commands = [
-  entry("service", "run", "Run the service", "Run the service until it receives SIGTERM or SIGINT", async () => run),
   entry(
     "service",
     "check",
@@ -159,7 +146,7 @@ const commands = [
     "lint",
     "Check a producer's events",
     "Check a producer's events against the rules of the service, naming the line, field and rule",
-    async () => (await import("./lint.ts")).lint
+    async (known) => (await import("./lint.ts")).makeLint(known)
   ),
   entry(
     "development",
@@ -180,20 +167,33 @@ const commands = [
 /** Global flags that show or ask the flags of all commands. */
 const showsAll = /^--(?:completions|wizard)(?:=|$)/
 
-/** The commands as these arguments need them: those that are not named have a name and a short description only. */
-const commandsFor = async (args: ReadonlyArray<string>) => {
-  const all = args.some((arg) => showsAll.test(arg))
-  const made = await Promise.all(
-    commands.map(({ listed, name, whole }) => (all || args.includes(name) ? whole() : Promise.resolve(listed)))
-  )
-  return groups.map((group) => ({ group, commands: made.filter((_, at) => commands[at]?.group === group) }))
+/** The service's own command, which the command line of a host app does without. */
+export type Run<E, R> = Command.Command<"run", Record<never, never>, Record<never, never>, E, R>
+
+const runEntry = <E, R>(run: Run<E, R>) =>
+  entry("service", "run", "Run the service", "Run the service until it receives SIGTERM or SIGINT", async () => run)
+
+interface Line<E, R> {
+  readonly name?: string | undefined
+  readonly known?: HostKinds | undefined
+  readonly run?: Run<E, R> | undefined
 }
 
-/** The whole command line, as these arguments need it. */
-export const rootFor = async (args: ReadonlyArray<string>) =>
-  Command.make("job-collector").pipe(
+/** The whole command line, as these arguments need it: commands that are not named have a name and a short description only. */
+export const commandLineFor = async <E = never, R = never>(
+  args: ReadonlyArray<string>,
+  { known = builtInAlone, name: ownName = "job-collector", run }: Line<E, R>
+): Promise<Command.Command<string, never, unknown, unknown, Command.Environment | R>> => {
+  const wholeOnes = args.some((arg) => showsAll.test(arg))
+  const all = [...(run === undefined ? [] : [runEntry(run)]), ...commands]
+  const made = await Promise.all(
+    all.map(({ listed, name, whole }) => (wholeOnes || args.includes(name) ? whole(known) : Promise.resolve(listed)))
+  )
+  const grouped = groups.map((group) => ({ group, commands: made.filter((_, at) => all[at]?.group === group) }))
+  return Command.make(ownName).pipe(
     Command.withDescription(
       "Deliver signed events from Redis Streams to the jobs API and keep the gateway's configuration in sync"
     ),
-    Command.withSubcommands(await commandsFor(args))
+    Command.withSubcommands(grouped)
   )
+}

@@ -1,6 +1,7 @@
 /** What becomes of a process whose output cannot be written: its reader left, its disk is full, its terminal went away. */
 import { Effect } from "effect"
 
+let watched = false
 let needed = true
 let lost = false
 
@@ -14,6 +15,8 @@ export const outputWasLost = (): boolean => lost
 
 /** A command whose output goes nowhere is stopped, as by a signal. Without listeners Node would end any process with a stack trace. */
 export const watchOutput = (): void => {
+  if (watched) return
+  watched = true
   process.stderr.on("error", () => {})
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (!needed || lost) return

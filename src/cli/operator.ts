@@ -1,6 +1,7 @@
 /** What the operator's commands on Redis share: settings and connection. */
 import { Context, Effect, Layer, Schedule, Schema } from "effect"
-import type { KnownStreams } from "../domain/options/knownStreams.ts"
+import { builtInAlone, type HostKinds } from "../domain/events/hostKinds.ts"
+import { type KnownStreams, knownStreams } from "../domain/options/knownStreams.ts"
 import { printable } from "../domain/text/printable.ts"
 import * as EventStreamsLayer from "../layers/redis/EventStreams.ts"
 import * as IoRedis from "../layers/redis/ioredis/IoRedis.ts"
@@ -48,6 +49,11 @@ export const ServerRedis = Context.Reference<(options: IoRedis.IoRedisOptions) =
   { defaultValue: () => IoRedis.layer }
 )
 
+/** The kinds whose events a command tells of, and puts back: a host app's command line has its own. */
+export const CommandKinds = Context.Reference<HostKinds>("job-collector/cli/CommandKinds", {
+  defaultValue: () => builtInAlone
+})
+
 /** The layer of a server's Redis, from its settings. */
 export const redisLayer = (options: IoRedis.IoRedisOptions): Layer.Layer<EventStreams, EventStreamsError> =>
   EventStreamsLayer.layerOver(Layer.unwrap(Effect.map(ServerRedis, (make) => make(options))))
@@ -61,13 +67,14 @@ export const operating = <A, E, R>(command: (operated: Operated) => Effect.Effec
     const { settings, warnings } = yield* Environment.load(redisSettings)
     yield* Effect.forEach(warnings, (warning) => printAside(`warning: ${warning}`), { discard: true })
     const { redis, streams } = settings
+    const sets = knownStreams({ ...streams, ...(yield* CommandKinds) })
     if (redis._tag === "Memory") {
       return yield* new Environment.SettingsError({ problems: [{ variable: "REDIS_URL", problem: memoryProblem }] })
     }
     const run = Effect.gen(function* () {
       const service = yield* EventStreams
       yield* awaitAnswer(service)
-      return yield* command({ streams: service, sets: streams.streams, group: streams.consumerGroup })
+      return yield* command({ streams: service, sets, group: streams.consumerGroup })
     })
     return yield* Effect.provide(run, redisLayer(redis.options))
   }).pipe(

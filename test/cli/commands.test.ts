@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { rootFor } from "../../src/cli/commands.ts"
+import { rootFor } from "../../src/cli/serviceCommands.ts"
 
 const commandsFor = async (...args: ReadonlyArray<string>) =>
   (await rootFor(args)).subcommands.flatMap(({ commands, group }) =>

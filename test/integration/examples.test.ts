@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { readdirSync, readFileSync } from "node:fs"
 import type { Server } from "node:http"
@@ -8,6 +9,7 @@ import { Effect, Layer, Logger, Redacted } from "effect"
 import { makeApi } from "../../examples/api-server.ts"
 import { makeCollector } from "../../examples/compose.ts"
 import { Child } from "../../sandbox/children.ts"
+import { type Abandoned, encodeAbandonedEntry } from "../../src/domain/delivery/dlq.ts"
 import { JobCollector, layerLeanHttpClient, layerMemoryRedis, layerNativeSigner, Redis } from "../../src/index.ts"
 import { testKey } from "../support/collector-process.ts"
 import { realParts } from "../support/real-parts.ts"
@@ -89,6 +91,52 @@ describe("the service in twenty lines", () => {
     const [, lines = ""] = file("examples/service.ts").split(/^const service/m)
     assert.isAtMost(lines.trim().split("\n").length, 22)
   })
+})
+
+const abandonedRefund: Abandoned = {
+  reason: "rejected",
+  attempts: 1,
+  origin_stream: "shop:events:refund",
+  origin_id: "1-0",
+  first_failed_at: 0,
+  abandoned_at: 0,
+  error_code: "HTTP_422",
+  error_message: "unprocessable"
+}
+
+describe("the command line of an app with kinds of its own", () => {
+  it.live("lists and replays what was abandoned of its own kind, checks a producer's events", () =>
+    Effect.gen(function* () {
+      const { client, redis } = yield* realParts
+      const shop = (input: string, ...args: ReadonlyArray<string>) => {
+        const env = { PATH: process.env.PATH, REDIS_URL: redis.url }
+        const { status, stderr, stdout } = spawnSync(process.execPath, [path("examples/own-command.ts"), ...args], {
+          encoding: "utf8",
+          env,
+          input
+        })
+        return { status, stderr, stdout }
+      }
+      yield* Effect.promise(() =>
+        client.xadd(
+          "modelsgateway:events:abandoned",
+          "*",
+          ...encodeAbandonedEntry(abandonedRefund, ["event_id", "r-1", "cents", "1250"])
+        )
+      )
+      const listed = shop("", "abandoned", "list", "--json")
+      assert.strictEqual(listed.status, 0, listed.stderr)
+      assert.include(listed.stdout, '"event_id":"r-1"')
+      const replayed = shop("", "abandoned", "replay", "--all", "--yes", "--why", "API mended")
+      assert.strictEqual(replayed.status, 0, replayed.stderr)
+      const [entry] = yield* Effect.promise(() => client.xrange("shop:events:refund", "-", "+"))
+      assert.includeMembers(entry?.[1] ?? [], ["event_id", "r-1", "cents", "1250"])
+      const linted = shop('{"event_id":"r-2","cents":"plenty"}\n', "lint", "--kind", "refund")
+      assert.match(linted.stdout, /^line 1: cents: /)
+      // The reason is said once.
+      assert.deepStrictEqual([linted.status, linted.stderr], [1, "1 event, 1 is invalid\n"])
+    }).pipe(Effect.scoped)
+  )
 })
 
 describe("the example of an API", () => {

@@ -1,4 +1,5 @@
 /** The streams that operators look at: those of the sets, and those of a host app's own kinds. */
+import type { HostKinds } from "../events/hostKinds.ts"
 import type { CollectorOptions, StreamSet } from "./options.ts"
 
 /** A stream set with the streams of a host app's own kinds, whose failed events go the same way. */
@@ -25,7 +26,7 @@ export const knownStreams = ({
   builtInKinds,
   kinds,
   streams
-}: Pick<CollectorOptions, "builtInKinds" | "kinds" | "streams">): ReadonlyArray<KnownStreams> =>
+}: HostKinds & Pick<CollectorOptions, "streams">): ReadonlyArray<KnownStreams> =>
   streams.map((set, at) => ({
     ...set,
     builtIn: builtInKinds,
