@@ -12,7 +12,7 @@ const refunds = EventKind.make({
 })
 
 /**
- * Every command of `job-collector` but `run`, for the shop's own events: `node own-command.ts abandoned list`, `why r-1`,
+ * Every command of `job-collector` but `run` and `console`, for the shop's own events: `node own-command.ts abandoned list`, `why r-1`,
  * `abandoned replay --all --why "API mended"`, `lint --kind refund refunds.ndjson`. Settings such as `REDIS_URL` come from the environment.
  */
 JobCollector.cli([refunds], { name: "shop" }).pipe(Effect.provide(NodeServices.layer), NodeRuntime.runMain)

@@ -315,7 +315,7 @@ export class JobCollector extends Context.Service<JobCollector, Collector>()("jo
 
   /**
    * The command line of an app with kinds of its own, run with the process's arguments: every command of `job-collector` but
-   * `run`, with the settings that those take from the environment (contract section 2). It sees the streams of these kinds,
+   * `run` and `console`, with the settings that those take from the environment (contract section 2). It sees the streams of these kinds,
    * replays their events into them, and `lint` holds events against their schemas. No request is made by it.
    *
    * What a command says of a failure it has printed when this fails with `CommandFailed`. Kinds that

@@ -6,7 +6,7 @@ import { builtInAlone, type HostKinds } from "../domain/events/hostKinds.ts"
 const groups = ["service", "events", "traffic", "development"] as const
 
 /** A command of a name: whole where it is called, else what the first page of the help shows of it, in at most 25 cells. */
-const entry = <const Name extends string, Input, ContextInput, E, R>(
+export const entry = <const Name extends string, Input, ContextInput, E, R>(
   group: (typeof groups)[number],
   name: Name,
   short: string,
@@ -27,13 +27,6 @@ const commands = [
     "Find out what is wrong",
     "Check whether the service can do its work, and say what to fix; changes nothing",
     async () => (await import("./check.ts")).check
-  ),
-  entry(
-    "service",
-    "console",
-    "Serve the web console",
-    "Serve the operator's console and the admin API on CONSOLE_HOST and CONSOLE_PORT until it receives SIGTERM or SIGINT; it needs only Redis",
-    async () => (await import("./console.ts")).operatorConsole
   ),
   entry(
     "service",
@@ -167,25 +160,27 @@ const commands = [
 /** Global flags that show or ask the flags of all commands. */
 const showsAll = /^--(?:completions|wizard)(?:=|$)/
 
-/** The service's own command, which the command line of a host app does without. */
-export type Run<E, R> = Command.Command<"run", Record<never, never>, Record<never, never>, E, R>
+interface Entry<Name extends string, R> {
+  readonly group: (typeof groups)[number]
+  readonly name: Name
+  readonly whole: (known: HostKinds) => Promise<Command.Command<Name, never, unknown, unknown, R>>
+  readonly listed: Command.Command<Name, never, unknown>
+}
 
-const runEntry = <E, R>(run: Run<E, R>) =>
-  entry("service", "run", "Run the service", "Run the service until it receives SIGTERM or SIGINT", async () => run)
-
-interface Line<E, R> {
+interface Line<R> {
   readonly name?: string | undefined
   readonly known?: HostKinds | undefined
-  readonly run?: Run<E, R> | undefined
+  /** The service's own, which the command line of a host app does without; they come first. */
+  readonly first?: readonly [Entry<"run", R>, Entry<"console", R>] | undefined
 }
 
 /** The whole command line, as these arguments need it: commands that are not named have a name and a short description only. */
-export const commandLineFor = async <E = never, R = never>(
+export const commandLineFor = async <R = never>(
   args: ReadonlyArray<string>,
-  { known = builtInAlone, name: ownName = "job-collector", run }: Line<E, R>
+  { known = builtInAlone, name: ownName = "job-collector", first }: Line<R>
 ): Promise<Command.Command<string, never, unknown, unknown, Command.Environment | R>> => {
   const wholeOnes = args.some((arg) => showsAll.test(arg))
-  const all = [...(run === undefined ? [] : [runEntry(run)]), ...commands]
+  const all = [...(first ?? []), ...commands]
   const made = await Promise.all(
     all.map(({ listed, name, whole }) => (wholeOnes || args.includes(name) ? whole(known) : Promise.resolve(listed)))
   )

@@ -1,11 +1,10 @@
 /** `job-collector console`: serves the operator's console and the admin API (contract section 10). */
 import { Effect, Layer, Option } from "effect"
 import { Command, GlobalFlag } from "effect/cli"
-import { knownStreams } from "../domain/options/knownStreams.ts"
 import * as Environment from "../layers/settings/Environment.ts"
 import * as Logging from "../layers/telemetry/Logging.ts"
 import { consoleLayer } from "./consoleServing.ts"
-import { CommandKinds, memoryProblem, redisLayer } from "./operator.ts"
+import { memoryProblem, redisLayer } from "./operator.ts"
 
 const settingsOf = Environment.load(
   Environment.all({
@@ -33,8 +32,9 @@ export const operatorConsole = Command.make(
       (warning) => Effect.logWarning("settings.warning").pipe(Effect.annotateLogs({ problem: warning })),
       { discard: true }
     )
-    const shown = { ...streams, streams: knownStreams({ ...streams, ...(yield* CommandKinds) }) }
-    const served = consoleLayer(settings.console, shown, settings.folder).pipe(Layer.provide(redisLayer(redis.options)))
+    const served = consoleLayer(settings.console, streams, settings.folder).pipe(
+      Layer.provide(redisLayer(redis.options))
+    )
     return yield* Effect.andThen(warn, Layer.launch(served)).pipe(
       Effect.provide(Logging.layer({ ...logging, level: Option.getOrElse(level, () => logging.level) }))
     )

@@ -1,4 +1,4 @@
-/** The command line of a host app, which knows the app's own kinds: all of the service's but `run`. */
+/** The command line of a host app, which knows the app's own kinds: all of the service's but `run` and `console`. */
 import { Effect, Runtime, Schema, Stdio } from "effect"
 import { Command } from "effect/cli"
 import type { HostKinds } from "../domain/events/hostKinds.ts"
