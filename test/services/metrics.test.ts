@@ -12,6 +12,6 @@ describe("the retries that are counted", () => {
         retries.map(({ attributes }) => attributes?.attempt).toSorted(),
         retryDelays.map((_, at) => String(at + 1))
       )
-    })
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map()))
   )
 })

@@ -24,8 +24,6 @@ import { optionsOf, type Result, type Task, type Underway } from "./worker.ts"
 
 const help = `npm run simulate -- [flags]: runs seeds of the simulated world and checks every promise on each.
 
-A seed that fails is kept in test/simulation/failed-seeds.json, to be committed. Exit code 1 where any fails.
-
   --seed <n>        the first seed (1)
   --seeds <n>       how many seeds; without it one, or with --bugs the table of deliberate bugs
   --hours <n>       runs for so long: those that failed before, then new seeds and variations of those that got somewhere new
@@ -43,6 +41,8 @@ A seed that fails is kept in test/simulation/failed-seeds.json, to be committed.
   --hashes          prints a hash of each world
   --marks           prints how often each branch of the decisions and each rare state was reached, and in how many worlds
   --variation <n>   the seed's settings and plans in another order of things; an odd number has other faults as well
+
+A seed that fails is kept in test/simulation/failed-seeds.json, to be committed. Exit code 1 where any fails.
 `
 
 const values = scriptFlags(help, {

@@ -1,5 +1,5 @@
 /** The marks that are not reached, and why: nobody counts on more than was seen, and nobody wonders twice. */
-import { readFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 
 interface Unreached {
   /** By why no world gets there. */
@@ -8,7 +8,8 @@ interface Unreached {
   readonly rarer: ReadonlyArray<string>
 }
 
-const unreached: Unreached = JSON.parse(readFileSync(new URL("./unreached.json", import.meta.url), "utf8"))
+const file = new URL("./unreached.json", import.meta.url)
+const unreached: Unreached = JSON.parse(readFileSync(file, "utf8"))
 
 const reasons = new Map(Object.entries(unreached.never).flatMap(([why, marks]) => marks.map((mark) => [mark, why])))
 const rarer: ReadonlySet<string> = new Set(unreached.rarer)
@@ -21,3 +22,17 @@ export const isRarer = (name: string): boolean => rarer.has(name)
 
 /** Every mark that either list names. */
 export const listedMarks = (): ReadonlyArray<string> => [...reasons.keys(), ...rarer]
+
+/** Writes the lists anew: what is gone leaves them, what was missing becomes rarer. What is mistaken stays, for a person to judge. */
+export const acceptMarks = (seen: {
+  readonly missingInTest: ReadonlyArray<string>
+  readonly stale: ReadonlyArray<string>
+}) => {
+  const stale = new Set(seen.stale)
+  const kept = (marks: ReadonlyArray<string>) => marks.filter((mark) => !stale.has(mark))
+  const never = Object.fromEntries(
+    Object.entries(unreached.never).flatMap(([why, marks]) => (kept(marks).length === 0 ? [] : [[why, kept(marks)]]))
+  )
+  const rarer = [...kept(unreached.rarer), ...seen.missingInTest].sort()
+  writeFileSync(file, `${JSON.stringify({ never, rarer }, undefined, 2)}\n`)
+}
