@@ -62,7 +62,7 @@ describe("the package", () => {
       readdirSync(join(packed.installed, folder), { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
         .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0)
-    assert.isBelow(statSync(packed.tarball).size, 1_650_000, "the tarball")
+    assert.isBelow(statSync(packed.tarball).size, 1_600_000, "the tarball")
     assert.isBelow(sizeOf("."), 6_500_000, "unpacked")
     assert.isBelow(sizeOf("dist/command"), 3_300_000, "the command and its console")
     assert.isBelow(sizeOf("dist/verifier"), 80_000, "the verifier")
