@@ -36,6 +36,7 @@ export const freshStreamStates = (
         groupAdopted: false,
         needsReread: false,
         unread: undefined,
+        rereadFrom: Number.NEGATIVE_INFINITY,
         gaveWayDue: undefined,
         lastSeenId: undefined,
         problem: undefined,

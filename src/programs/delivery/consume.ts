@@ -35,6 +35,8 @@ const patience = Effect.flatMap(nextBeat(blockMs), (beat) =>
 )
 /** The same where something is left pending that may go on at any time. */
 const shortBlockMs = 500
+/** What was left is looked for again after so long at the earliest: where none of it may go on yet, it would be left at once, again and again. */
+const rereadEveryMs = 100
 /**
  * How often an idle reader looks where it cannot wait, in milliseconds: for want of a connection of its own, or since
  * waiting readers would hold a good part of the permits.
@@ -162,7 +164,11 @@ const readDlq = (run: CollectorRun, stream: ConsumedStream, reader: StreamReader
     const room = yield* awaitRoom(run, stream)
     const count = manner === "one" ? 1 : size.of(Math.min(room, dlqBatch))
     if (manner !== "all" && !reader.canWait()) yield* Effect.sleep(pollMs)
-    const block = manner === "all" ? 0 : run.left.anyOf(stream) ? shortBlockMs : yield* patience
+    const { gaveWayDue, rereadFrom } = streamState(run, stream)
+    const now = yield* monotonicMillis
+    const leftBlock = now < rereadFrom ? rereadFrom - now : run.left.anyOf(stream) ? shortBlockMs : yield* patience
+    const anyLeft = run.left.anyOf(stream) || gaveWayDue !== undefined
+    const block = manner === "all" ? 0 : anyLeft ? leftBlock : yield* patience
     const read = reader.readNew(stream.key, run.consumer, count, block)
     const entries = yield* receiving(run, stream, read)
     if (entries.length === 0) return false
@@ -218,14 +224,17 @@ const read = Effect.fnUntraced(function* (run: CollectorRun, stream: ConsumedStr
   let more = true
   const readable = waiting(run.gate.readable)
   const readMore = Effect.gen(function* () {
+    const now = yield* monotonicMillis
+    const mayLook = now >= state.rereadFrom
     // Not elsewhere: what this reader is being given just now would seem to be unknown.
-    if (state.needsReread || mayReturn(run, stream, (yield* monotonicMillis) + blockMs)) {
+    if (state.needsReread || (mayLook && mayReturn(run, stream, now + blockMs))) {
       state.unread = fromFirst
       state.needsReread = false
       state.gaveWayDue = undefined
     }
-    state.unread ??= isDlq(stream) ? leftToReturn(run, stream, yield* monotonicMillis) : undefined
+    state.unread ??= isDlq(stream) && mayLook ? leftToReturn(run, stream, now) : undefined
     if (state.unread !== undefined) {
+      state.rereadFrom = now + rereadEveryMs
       yield* awaitRoomToReread(run, stream)
       state.unread = yield* rereadOwn(run, stream, state.unread)
       // A long one holds up none of those that come anew.

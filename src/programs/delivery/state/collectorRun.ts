@@ -46,6 +46,8 @@ export interface StreamState {
   needsReread: boolean
   /** From where on the own pending entries are still to be read again; undefined where all were. */
   unread: string | undefined
+  /** When it may be begun again to look for what was left pending, by the monotonic clock. */
+  rereadFrom: number
   /** The earliest due time of what gave way to retries due sooner, by the monotonic clock: pending, and not held. */
   gaveWayDue: number | undefined
   /** The greatest id known to be delivered to the group: where a group that is gone is created again. */
