@@ -139,6 +139,24 @@ describe("events", () => {
     )
   })
 
+  it.effect("tell of what is set aside because too many of a parked user's would be held", () =>
+    withCollector(new ScriptedApi(), { ...usual, dlqHold: 2 }, (redis) =>
+      Effect.gen(function* () {
+        const happened = yield* following
+        const { park } = yield* JobCollector
+        yield* park("user_id=u-9", { why: "noise" })
+        yield* travel(3_000)
+        for (let i = 0; i < 5; i++) yield* addEvent(redis, `e-${i}`, { user_id: "u-9" })
+        yield* travel(10_000)
+        const aside = ofTag(happened, "SetAside")
+        assert.isAbove(aside.length, 0)
+        for (const { attempts, partition, reason } of aside)
+          assert.deepStrictEqual([reason, partition, attempts], ["parked", "user_id=u-9", 0])
+        assert.deepStrictEqual(ofTag(happened, "Delivered"), [])
+      }).pipe(Effect.scoped)
+    )
+  )
+
   it.effect("tell of circuits, traffic rules and health, and end with the collector", () => {
     const api = new ScriptedApi()
     let isDown = true

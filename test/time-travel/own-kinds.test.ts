@@ -1,6 +1,6 @@
 /** Event kinds of a host app's own, each with rules of its own: at exact instants. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, Schedule, Schema } from "effect"
+import { Context, Duration, Effect, Layer, Schedule, Schema, Stream } from "effect"
 import { encodeDlqEntry } from "../../src/domain/delivery/dlq.ts"
 import { EventKind, JobCollector } from "../../src/index.ts"
 import * as MemoryRedis from "../../src/layers/redis/memory/MemoryRedis.ts"
@@ -243,11 +243,21 @@ describe("an event kind of a host app's own", () => {
     api.answer = ({ eventId }) => (eventId.startsWith("o-") ? { status: 200 } : success)
     return withCollector(api, { groupStartId: "0", kinds: [kind] }, (redis) =>
       Effect.gen(function* () {
-        const { health } = yield* JobCollector
+        const { events, health } = yield* JobCollector
+        const told: Array<unknown> = []
+        yield* Effect.forkChild(
+          Stream.runForEach(events, (happening) =>
+            Effect.sync(() => {
+              if (happening._tag === "KindPaused") told.push([happening.kind, happening.problem])
+              if (happening._tag === "KindResumed") told.push(happening.kind)
+            })
+          )
+        )
         for (let i = 0; i < 200; i++) yield* add(redis, `o-${i}`)
         yield* redis.send("XADD", transcribe, "*", ...transcribeFields("t-1", 0))
         yield* travel(60_000)
         assert.strictEqual((yield* counts(redis)).gone, 3)
+        assert.deepStrictEqual(told, [["order", "no price is known"]])
         assert.isBelow((yield* counts(redis)).pending[0], 64 + 1)
         const { checks, status } = yield* health.report
         assert.strictEqual(status, "degraded")
@@ -264,6 +274,7 @@ describe("an event kind of a host app's own", () => {
         assert.strictEqual((yield* counts(redis)).gone, 3)
         assert.strictEqual(new Set(api.attempts.map(({ eventId }) => eventId)).size, 198)
         assert.strictEqual((yield* health.report).checks.traffic.status, "ok")
+        assert.deepStrictEqual(told, [["order", "no price is known"], "order"])
       })
     )
   })
