@@ -5,8 +5,9 @@ import { instant } from "../domain/events/instant.ts"
 import { printable } from "../domain/text/printable.ts"
 import { type NamedPartition, namedPartition } from "../domain/traffic/namedPartition.ts"
 import { rateOf, rateRule, shownRate } from "../domain/traffic/rate.ts"
-import { type Rule, ruleName } from "../domain/traffic/rules.ts"
+import { ruleName } from "../domain/traffic/rules.ts"
 import { type HeldBack, heldBack } from "../programs/operator/heldBack.ts"
+import { heldValue, ruleValue } from "../programs/operator/ruleValue.ts"
 import {
   askProbe,
   type Changed,
@@ -27,16 +28,6 @@ const flags = { ...auditFlags, json }
 interface Flags extends AuditFlags {
   readonly json: boolean
 }
-
-const valueOf = (rule: Rule) => ({
-  kind: rule.kind,
-  ...(rule.kind === "limit" ? { rate: shownRate(rule.rate) } : {}),
-  ...(rule.kind === "park" ? { field: rule.field, value: rule.value } : {}),
-  at: instant(rule.at),
-  until: rule.until === undefined ? null : instant(rule.until),
-  by: rule.by,
-  why: rule.why ?? null
-})
 
 const controlledOf = ({ group, sets, streams }: Operated): Controlled => ({
   streams,
@@ -59,7 +50,7 @@ const changing = <E>(
         yield* printAside(`warning: the rules that stood there could not be read and were replaced: ${replaced}`)
       }
       yield* sayUnaudited(unaudited)
-      if (given.json) return yield* printJson({ changed: touched.map(valueOf), rules: rules.map(valueOf) }, 2)
+      if (given.json) return yield* printJson({ changed: touched.map(ruleValue), rules: rules.map(ruleValue) }, 2)
       yield* printLine(line(changed))
       const others = rules.filter((rule) => !touched.includes(rule)).map(ruleName)
       if (others.length > 0)
@@ -190,12 +181,7 @@ export const rules = Command.make("rules", { json }, (given) =>
       }
       const held = yield* heldBack({ observed: controlledOf(operated), sets: operated.sets }, rules, mostLookedAt)
       if (given.json) {
-        const valueOfHeld = ({ count, isMore, rule }: HeldBack) => ({
-          ...valueOf(rule),
-          holds: count ?? null,
-          holds_more: isMore
-        })
-        return yield* Effect.forEach(held.rules, (rule) => printJson(valueOfHeld(rule)), { discard: true })
+        return yield* Effect.forEach(held.rules, (rule) => printJson(heldValue(rule)), { discard: true })
       }
       if (rules.length === 0) return yield* printLine("no rule is set")
       yield* Effect.forEach(held.rules, (rule) => printRow(rowOf(rule)), { discard: true })

@@ -3,11 +3,8 @@ import { Schema } from "effect"
 import { fieldsToObject } from "../../domain/events/entry.ts"
 import { instant } from "../../domain/events/instant.ts"
 import { timeOfId } from "../../domain/events/streamId.ts"
-import { shownRate } from "../../domain/traffic/rate.ts"
-import type { Rule as TrafficRule } from "../../domain/traffic/rules.ts"
 import { type Rehearsal as Rehearsed, selectionText } from "../../programs/operator/actOnFailed.ts"
 import type { FailedEntry } from "../../programs/operator/failedEntry.ts"
-import type { HeldBack } from "../../programs/operator/heldBack.ts"
 import { abandonedItem, dlqItem } from "../../programs/operator/redrive.ts"
 import type { Job as RedriveJob } from "../../programs/operator/redriveJobs.ts"
 
@@ -25,16 +22,6 @@ export const Rule = Schema.Struct({
   why: Text
 })
 
-export const ruleValue = (rule: TrafficRule): typeof Rule.Type => ({
-  kind: rule.kind,
-  ...(rule.kind === "limit" ? { rate: shownRate(rule.rate) } : {}),
-  ...(rule.kind === "park" ? { field: rule.field, value: rule.value } : {}),
-  at: instant(rule.at),
-  until: rule.until === undefined ? null : instant(rule.until),
-  by: rule.by,
-  why: rule.why ?? null
-})
-
 export const Rules = Schema.Struct({
   rules: Schema.Array(
     Schema.Struct({
@@ -48,12 +35,6 @@ export const Rules = Schema.Struct({
   /** Entries of the DLQ that were looked at for what is parked. */
   looked: Schema.Int,
   problem: Text
-})
-
-export const heldRuleValue = ({ count, isMore, rule }: HeldBack): (typeof Rules.Type)["rules"][number] => ({
-  ...ruleValue(rule),
-  holds: count ?? null,
-  holds_more: isMore
 })
 
 export const Changed = Schema.Struct({

@@ -17,6 +17,7 @@ import { heldBack } from "../../programs/operator/heldBack.ts"
 import { groupsWithin, pageOf } from "../../programs/operator/look.ts"
 import { JobRefused } from "../../programs/operator/redriveJobs.ts"
 import { minutes, replicas } from "../../programs/operator/replicas.ts"
+import { heldValue, ruleValue } from "../../programs/operator/ruleValue.ts"
 import { type Filters, SelectionError, type Source, select } from "../../programs/operator/selection.ts"
 import {
   askProbe,
@@ -33,7 +34,7 @@ import { filtersIn, type GivenFilters } from "../filters.ts"
 import { CurrentVisitor } from "../guard.ts"
 import { overviewNow } from "../overviewNow.ts"
 import { controlledOf, glancedOf, Served } from "../served.ts"
-import { entryValue, heldRuleValue, jobValue, rehearsalValue, ruleValue } from "./answers.ts"
+import { entryValue, jobValue, rehearsalValue } from "./answers.ts"
 import { configuration } from "./configurationHandlers.ts"
 import {
   Api,
@@ -170,7 +171,7 @@ const reading = HttpApiBuilder.group(Api, "reading", (handlers) =>
           const served = yield* Served
           const { rules, unreadable } = yield* currentRules(controlledOf(served))
           const held = yield* heldBack(glancedOf(served), rules, usualLook)
-          return { rules: held.rules.map(heldRuleValue), looked: held.looked, problem: unreadable ?? null }
+          return { rules: held.rules.map(heldValue), looked: held.looked, problem: unreadable ?? null }
         })
       )
     )

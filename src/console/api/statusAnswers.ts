@@ -6,7 +6,8 @@ import { ReplicaFigures } from "../../domain/replicas/replicaFigures.ts"
 import { secondsToClear } from "../../domain/replicas/verdict.ts"
 import type { Glance, StreamGlance } from "../../programs/operator/glance.ts"
 import type { Overview as Seen } from "../../programs/operator/overview.ts"
-import { Rule, ruleValue } from "./answers.ts"
+import { ruleValue } from "../../programs/operator/ruleValue.ts"
+import { Rule } from "./answers.ts"
 
 const Rate = Schema.NullOr(Schema.Finite)
 const Text = Schema.NullOr(Schema.String)
